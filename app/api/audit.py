@@ -1,0 +1,47 @@
+"""GET /v1/audit/queries/{id}: one query's whole journey, for auditors. Looking is recorded before anything is shown."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint
+
+from app.api.access import caller, house
+from app.keys import Key
+from app.problems import Problem
+from audit.events import Entry
+from audit.reader import EventView
+
+blueprint = Blueprint("audit", __name__)
+
+
+@blueprint.get("/v1/audit/queries/<query_id>")
+def query(query_id: str) -> dict[str, Any]:
+    key = caller("auditor", "administrator")
+    if not house().reader.query(key.tenant, query_id):
+        raise Problem(404, "The log of your tenant has no such query.", code="query_unknown")
+    record_access(key, "access.viewed", query_id, {"channel": "api"})
+    events = house().reader.query(key.tenant, query_id)
+    return {"query_id": query_id, "tenant": key.tenant, "events": [event_view(e) for e in events]}
+
+
+def record_access(key: Key, kind: str, query_id: str | None, details: Mapping[str, Any]) -> None:
+    """Who looked at what; durable before this returns. Raises AuditUnavailable."""
+    entry = Entry(
+        kind=kind,
+        query=query_id,
+        conversation=None,
+        actor=f"key:{key.id}",
+        subject=house().keys.pseudonym(key.tenant, f"key:{key.id}"),
+        body=details,
+    )
+    house().audit.append(key.tenant, entry).wait()
+
+
+def event_view(event: EventView) -> dict[str, Any]:
+    """An event as plain JSON."""
+    view = dataclasses.asdict(event)
+    return {k: v.isoformat() if isinstance(v, datetime) else v.hex() if isinstance(v, bytes) else v for k, v in view.items()}

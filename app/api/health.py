@@ -1,0 +1,36 @@
+"""Liveness, readiness, metrics, and the description of the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from app.api.access import house
+from app.api.openapi import document
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The process answers; says nothing about models or stores."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+def readyz() -> tuple[dict[str, Any], int]:
+    """Whether a question would be answered: models warm and the log writable."""
+    found = house()
+    status = {"ready": found.ready, "parts": dict(found.state)}
+    return status, 200 if found.ready else 503
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    return Response(house().metrics.text(), mimetype="text/plain; version=0.0.4")
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> dict[str, Any]:
+    return document()

@@ -1,0 +1,210 @@
+"""POST /v1/chat/completions and GET /v1/models: the same pipeline for clients of the OpenAI API.
+
+A refusal is an answer whose finish_reason is `content_filter`. What cannot be honoured (tools, several
+choices) is refused by name, never ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from flask import Blueprint, Response, request, stream_with_context
+from pydantic import BaseModel, ConfigDict, Field
+
+from app import problems
+from app.api.access import body, caller, house
+from app.api.chat import check_message, default_sampling, event_stream
+from app.api.journeys import Underway, link_of, new_query
+from app.problems import Problem
+from orchestrator.types import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
+
+blueprint = Blueprint("openai", __name__)
+MODEL = "countersign"
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    type: Literal["text"]
+    text: str
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[Part] | None = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    include_usage: bool = False
+
+
+class CompletionRequest(BaseModel):
+    """The parts of the API that Countersign honours; neutral values of others are accepted."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str
+    messages: Annotated[list[Message], Field(min_length=1, max_length=200)]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int | None, Field(ge=1, le=4096)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1, le=4096)] = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    seed: Annotated[int | None, Field(ge=0, lt=2**31)] = None
+    stop: Annotated[str, Field(min_length=1)] | list[Annotated[str, Field(min_length=1)]] | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    n: Literal[1] | None = None
+    frequency_penalty: Annotated[float | None, Field(ge=0, le=0)] = None
+    presence_penalty: Annotated[float | None, Field(ge=0, le=0)] = None
+    logprobs: Literal[False] | None = None
+    store: Literal[False] | None = None
+    metadata: dict[str, str] | None = None
+    response_format: dict[Literal["type"], Literal["text"]] | None = None
+
+
+@blueprint.get("/v1/models")
+def models() -> dict[str, Any]:
+    caller("caller", "administrator")
+    return {"object": "list", "data": [_model()]}
+
+
+@blueprint.get("/v1/models/<name>")
+def model(name: str) -> dict[str, Any]:
+    caller("caller", "administrator")
+    _known(name)
+    return _model()
+
+
+@blueprint.post("/v1/chat/completions")
+def completions() -> Response:
+    key = caller("caller", "administrator")
+    asked = body(CompletionRequest)
+    _known(asked.model)
+    *before, last = asked.messages
+    if last.role != "user":
+        raise Problem(422, "messages: the last one must be the user's.", code="body", param="messages")
+    for message in asked.messages:
+        if message.text or message is last:
+            check_message(message.text)
+    person = asked.safety_identifier or asked.user or request.headers.get("Countersign-Subject")
+    query = new_query(key, last.text, person, None, tuple((m.role, m.text) for m in before if m.text.strip()))
+    underway = Underway(query, _sampling(asked), link_of(dict(request.headers)))
+    if asked.stream:
+        usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        return event_stream(stream_with_context(_chunks(underway, query.id, usage)), underway)
+    return _whole(underway, query.id)
+
+
+def _whole(underway: Underway, query: str) -> Response:
+    text: list[str] = []
+    answer: Answer | None = None
+    for out in underway:
+        match out:
+            case SegmentOut(_, said):
+                text.append(said)
+            case RefusalOut():
+                text.append(_refused(out))
+            case Answer():
+                answer = out
+    if answer is None:
+        raise Problem(500, "The answer ended early; please ask again.", code="internal")
+    message = {"role": "assistant", "content": "".join(text).strip(), "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(answer), "logprobs": None}
+    document = {
+        **_head(query, "chat.completion"),
+        "choices": [choice],
+        "usage": _usage(answer),
+        "countersign": _own(answer),
+    }
+    response = Response(json.dumps(document), mimetype="application/json")
+    response.headers["Countersign-Trace-Id"] = answer.trace_id
+    return response
+
+
+def _chunks(underway: Underway, query: str, usage: bool) -> Iterator[str]:
+    head = _head(query, "chat.completion.chunk")
+
+    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return f"data: {json.dumps({**head, 'choices': [choice], **more})}\n\n"
+
+    try:
+        yield chunk({"role": "assistant", "content": ""})
+        for out in underway:
+            match out:
+                case SegmentOut(_, text):
+                    yield chunk({"content": text})
+                case RefusalOut():
+                    yield chunk({"content": _refused(out)})
+                case KeepAlive() | RouteOut():
+                    yield ": keep-alive\n\n"
+                case Answer():
+                    yield chunk({}, _finish(out), countersign=_own(out))
+                    if usage:
+                        yield f"data: {json.dumps({**head, 'choices': [], 'usage': _usage(out)})}\n\n"
+        yield "data: [DONE]\n\n"
+    except Exception as error:
+        yield f"data: {json.dumps(problems.of(error).body(openai=True))}\n\n"
+
+
+def _sampling(asked: CompletionRequest) -> dict[str, Any]:
+    given = {
+        "max_tokens": asked.max_completion_tokens or asked.max_tokens,
+        "temperature": asked.temperature,
+        "top_p": asked.top_p,
+        "seed": asked.seed,
+        "stop": (asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop) if asked.stop else None,
+    }
+    longest = house().settings.max_tokens
+    chosen = {**default_sampling(), **{k: v for k, v in given.items() if v is not None}}
+    return {**chosen, "max_tokens": min(int(chosen["max_tokens"]), max(longest, 1))}
+
+
+def _known(name: str) -> None:
+    if name != MODEL:
+        raise Problem(404, f"The model is unknown; there is one: {MODEL}.", code="model_not_found", param="model")
+
+
+def _model() -> dict[str, Any]:
+    return {"id": MODEL, "object": "model", "created": 1_760_000_000, "owned_by": "countersign"}
+
+
+def _head(query: str, kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{query}", "object": kind, "created": int(time.time()), "model": MODEL}
+
+
+def _refused(refusal: RefusalOut) -> str:
+    offers = "".join(f"\n- {a.text}" for a in refusal.alternatives)
+    return refusal.message + (f"\n{offers}" if offers else "")
+
+
+def _finish(answer: Answer) -> str:
+    return answer.finish_reason if answer.finish_reason in {"stop", "length", "content_filter"} else "stop"
+
+
+def _usage(answer: Answer) -> dict[str, int]:
+    prompt, completion = answer.usage.get("prompt_tokens", 0), answer.usage.get("completion_tokens", 0)
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _own(answer: Answer) -> dict[str, Any]:
+    """What this API has no place for: how to find the record of the answer."""
+    return {
+        "query_id": answer.query,
+        "trace_id": answer.trace_id,
+        "outcome": answer.outcome,
+        "bot": answer.route.bot if answer.route else None,
+        "citations": [{"document": c.document, "page": c.page, "number": c.number} for c in answer.citations],
+        "receipt": dict(answer.receipt),
+    }

@@ -1,0 +1,127 @@
+"""The OpenAPI 3.1 document, made from the models that check the requests, so that it cannot lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from app import __version__
+
+
+def document() -> dict[str, Any]:
+    from app.api.chat import ChatRequest
+    from app.api.openai_compat import CompletionRequest
+
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    errors = {
+        status: {"description": text, "content": problem}
+        for status, text in {
+            "400": "not JSON",
+            "401": "no valid API key",
+            "403": "the key's role does not allow it",
+            "404": "unknown conversation, query or model",
+            "413": "body too large",
+            "415": "not application/json",
+            "422": "a field is missing, unknown or of the wrong type",
+            "429": "too many questions at once; see Retry-After",
+            "503": "models still loading, or the audit store cannot be written",
+        }.items()
+    }
+    stream = {"text/event-stream": {"schema": {"type": "string"}}}
+    schemas: dict[str, Any] = {"Problem": _PROBLEM, "ChatAnswer": _ANSWER}
+
+    def schema(model: type[BaseModel]) -> dict[str, str]:
+        found = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(found.pop("$defs", {}))
+        schemas[model.__name__] = found
+        return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+    def post(summary: str, model: type[BaseModel], answer: dict[str, Any]) -> dict[str, Any]:
+        content = {"application/json": {"schema": answer}, **stream}
+        return {
+            "post": {
+                "summary": summary,
+                "requestBody": {"required": True, "content": {"application/json": {"schema": schema(model)}}},
+                "responses": {"200": {"description": "the answer", "content": content}, **errors},
+            }
+        }
+
+    def get(summary: str, kind: str = "application/json", parameters: tuple[str, ...] = ()) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "summary": summary,
+            "responses": {"200": {"description": "found", "content": {kind: {"schema": {}}}}, **errors},
+        }
+        if parameters:
+            found["parameters"] = [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters
+            ]
+        return {"get": found}
+
+    paths = {
+        "/v1/chat": post(
+            "Ask a question. With stream: events route, segment, citation, refusal, done, error.",
+            ChatRequest,
+            {"$ref": "#/components/schemas/ChatAnswer"},
+        ),
+        "/v1/chat/completions": post("The same for clients of the OpenAI API", CompletionRequest, {"type": "object"}),
+        "/v1/models": get("The models of the OpenAI-compatible API"),
+        "/v1/models/{name}": get("One model", parameters=("name",)),
+        "/v1/audit/queries/{query_id}": get(
+            "One query's whole journey, for auditors; looking is recorded", parameters=("query_id",)
+        ),
+        "/healthz": get("Liveness"),
+        "/readyz": get("Readiness"),
+        "/metrics": get("Prometheus metrics", "text/plain"),
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Countersign",
+            "version": __version__,
+            "summary": "A chatbot that answers for its answers",
+        },
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"key": []}],
+    }
+
+
+_PROBLEM = {
+    "type": "object",
+    "description": "Problem details, RFC 9457",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_ANSWER = {
+    "type": "object",
+    "required": [
+        "answer",
+        "citations",
+        "refusal",
+        "conversation_id",
+        "query_id",
+        "trace_id",
+        "outcome",
+        "receipt",
+    ],
+    "properties": {
+        "answer": {"type": "string"},
+        "citations": {"type": "array", "items": {"type": "object"}},
+        "refusal": {"type": ["object", "null"]},
+        "conversation_id": {"type": "string"},
+        "query_id": {"type": "string"},
+        "trace_id": {"type": "string"},
+        "outcome": {"enum": ["answered", "refused", "abstained", "failed", "cancelled"]},
+        "receipt": {"type": "object"},
+        "route": {"type": ["object", "null"]},
+        "verdicts": {"type": "array", "items": {"type": "object"}},
+        "timings_ms": {"type": "object"},
+    },
+}

@@ -1,0 +1,83 @@
+"""The command's groups and its one way of failing: a line that says what to do, and exit code 2."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from app import __version__
+
+_COMMANDS = {
+    "ask": ("app.cli.ask", "One question, its answer, and everything that was decided on the way."),
+    "audit": ("app.cli.audit", "Whether the log is as it was written; who asked what."),
+    "config": ("app.cli.config", "The settings in force and where each came from."),
+    "generate": ("app.cli.trials", "The on-prem model alone."),
+    "ingest": ("app.cli.library", "Reads documents into the library."),
+    "keys": ("app.cli.keys", "API keys: create, list, revoke."),
+    "models": ("app.cli.models", "The models: list, fetch, check."),
+    "moderate": ("app.cli.trials", "What the rails and the redactor say of a text."),
+    "policy": ("app.cli.config", "Whether a policy file can be used."),
+    "search": ("app.cli.library", "Passages of the library for a question."),
+    "serve": ("app.cli.serve", "The service alone."),
+    "up": ("app.cli.up", "The whole demo: models, samples, live data, service."),
+}
+
+
+class Lazy(click.Group):
+    """Imports a command's module when the command is used, so that `countersign --help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(_COMMANDS[name][0]), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(_COMMANDS.items())])
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="countersign")
+def cli() -> None:
+    """A chatbot for firms that must answer for every answer.
+
+    \b
+    countersign up                       the demo: models, samples, service
+    countersign ask "What is inflation?"  one question, with its route, verdicts and receipt
+    countersign audit verify             whether the log is as it was written
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command. Known errors end with one line on standard error and exit code 2."""
+    try:
+        code = cli.main(args=argv, prog_name="countersign", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        click.echo("\nstopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not is_known(error):
+            raise
+        click.echo(f"countersign: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)
+
+
+def is_known(error: Exception) -> bool:
+    """Whether an error was raised on purpose by one of the rooms, with a message for the reader."""
+    rooms = ("app.", "orchestrator.", "moderation.", "audit.", "retrieval.", "inference.")
+    return type(error).__module__.startswith(rooms)

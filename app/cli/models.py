@@ -1,0 +1,62 @@
+"""`countersign models`: what the manifest names, what is here, and fetching the rest."""
+
+from __future__ import annotations
+
+import click
+from rich.table import Table
+
+from app.cli.shared import console, progress, settings
+
+
+@click.group()
+def models() -> None:
+    """The models that this installation uses: list, fetch, check.
+
+    \b
+    countersign models list
+    countersign models pull smollm2-135m-instruct
+    countersign models verify
+    """
+
+
+@models.command("list")
+def list_models() -> None:
+    """Every model of the manifest, and whether it is here."""
+    from inference.store import ModelStore
+
+    store = ModelStore(settings().models_dir)
+    table = Table("model", "kind", "here", "size", "licence", "use")
+    for name, spec in store.manifest.items():
+        size = sum(file.size for file in spec.files)
+        table.add_row(name, spec.kind, store.state(name), f"{size / 1e6:,.0f} MB", spec.licence, spec.use)
+    console().print(table)
+
+
+@models.command()
+@click.argument("names", nargs=-1)
+@click.option("--light", is_flag=True, help="What the small configuration needs.")
+def pull(names: tuple[str, ...], light: bool) -> None:
+    """Fetches models, checks every digest, and never fetches anything twice. Without names: what the settings need."""
+    from inference.store import ModelStore
+
+    found = settings(light=True if light else None)
+    store = ModelStore(found.models_dir)
+    wanted = names or (found.chat, found.encoder_model, found.ner_model)
+    missing = [name for name in wanted if name not in store.manifest or store.state(name) != "present"]
+    if not missing:
+        console().print(f"here already: {', '.join(wanted)}")
+        return
+    with progress(size=True) as bar:
+        store.pull(missing, bar)
+
+
+@models.command()
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> None:
+    """Reads every byte of the models that are here and compares the digests."""
+    from inference.store import ModelStore
+
+    store = ModelStore(settings().models_dir)
+    for name in names or [n for n in store.manifest if store.state(n) == "present"]:
+        store.verify(name)
+        console().print(f"[green]as published[/green]  {name}")

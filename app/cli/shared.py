@@ -1,0 +1,80 @@
+"""What several commands need: the settings, progress bars, reading JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from app.settings import Settings, load_settings
+from app.telemetry import configure_logging
+
+
+class InputError(click.ClickException):
+    """A line of input does not fit."""
+
+    exit_code = 2
+
+
+def settings(**overrides: Any) -> Settings:
+    found = load_settings(**{k: v for k, v in overrides.items() if v is not None})
+    configure_logging(found)
+    return found
+
+
+def console() -> Console:
+    """Messages go to standard error, so that standard output holds results alone."""
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress(*, size: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error; call it with (label, done, total). size: the numbers are bytes."""
+    columns = [
+        TextColumn("{task.description:<32.32}"),
+        BarColumn(),
+        DownloadColumn() if size else MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=console(), transient=False) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(label: str, done: int, total: int) -> None:
+            if label not in tasks:
+                tasks[label] = bar.add_task(label, total=total)
+            bar.update(tasks[label], completed=done, total=total)
+
+        yield report
+
+
+def json_lines(stream: TextIO, field: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each line's object and its text under `field`. Raises InputError naming the line."""
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"line {number}: not JSON: {error.msg}") from error
+        if not isinstance(row, dict) or not isinstance(row.get(field), str):
+            raise InputError(f'line {number}: needs an object with a text under "{field}"')
+        yield row, row[field]
+
+
+def put(document: Any) -> None:
+    """One line of JSON on standard output, at once."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

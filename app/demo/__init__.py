@@ -1,0 +1,1 @@
+"""The demo page: a client portal with the widget in it."""

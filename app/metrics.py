@@ -1,0 +1,78 @@
+"""Prometheus metrics of the service. No label ever holds a tenant, a person or a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """Implements `orchestrator.ports.Meter` on a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self._verdicts = Counter(
+            "countersign_moderation_decisions_total", "Verdicts", ["direction", "rail", "verdict"], registry=r
+        )
+        self._rail = Histogram(
+            "countersign_moderation_duration_seconds",
+            "Time of one rail",
+            ["rail"],
+            buckets=_SECONDS,
+            registry=r,
+        )
+        self._steps = Histogram(
+            "countersign_step_duration_seconds",
+            "Time of a journey's steps",
+            ["step"],
+            buckets=_SECONDS,
+            registry=r,
+        )
+        self._routes = Counter("countersign_route_total", "Chosen bots", ["bot"], registry=r)
+        self._entities = Counter("countersign_pii_entities_total", "Redacted entities", ["entity"], registry=r)
+        self._journeys = Histogram(
+            "countersign_journey_duration_seconds",
+            "Whole journeys",
+            ["bot", "outcome"],
+            buckets=_SECONDS,
+            registry=r,
+        )
+        self._tokens = Counter("countersign_tokens_total", "Tokens of the on-prem model", ["kind"], registry=r)
+        self._unrecorded = Counter(
+            "countersign_refused_unrecorded_total",
+            "Answers withheld because the store could not be written",
+            registry=r,
+        )
+        self.chats = Gauge("countersign_chats_in_flight", "Journeys under way", registry=r)
+        self.turned_away = Counter("countersign_turned_away_total", "Requests answered 429", registry=r)
+
+    def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None:
+        self._verdicts.labels(direction, rail, verdict).inc()
+        self._rail.labels(rail).observe(seconds)
+
+    def step(self, step: str, seconds: float) -> None:
+        self._steps.labels(step).observe(seconds)
+
+    def route(self, bot: str) -> None:
+        self._routes.labels(bot).inc()
+
+    def entities(self, counts: Mapping[str, int]) -> None:
+        for entity, count in counts.items():
+            self._entities.labels(entity).inc(count)
+
+    def finished(self, bot: str, outcome: str, seconds: float) -> None:
+        self._journeys.labels(bot, outcome).observe(seconds)
+
+    def tokens(self, kind: str, count: int) -> None:
+        self._tokens.labels(kind).inc(count)
+
+    def refused_unrecorded(self) -> None:
+        self._unrecorded.inc()
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

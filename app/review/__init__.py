@@ -1,0 +1,1 @@
+"""The review console: what was asked, what was decided, and the proof that it stands as written."""

@@ -1,0 +1,68 @@
+"""The production server: gunicorn's threaded worker around the application.
+
+One worker process, because it holds the model; threads, because a stream waits most of its life. The house is opened in the
+worker, after the fork: JAX does not survive one. See docs/decisions/0002-server.md for why this server.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from gunicorn.app.base import BaseApplication
+
+from app.settings import Settings
+from app.web import create_app
+from app.wiring import House
+
+log = structlog.get_logger(__name__)
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """Runs until it is told to stop; answers /healthz while the models are still being loaded."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._house: House | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        options: dict[str, Any] = {
+            "bind": f"{self._settings.host}:{self._settings.port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": self._settings.threads,
+            "worker_connections": self._settings.threads * 8,
+            "timeout": 120,
+            "graceful_timeout": 10,
+            "keepalive": 5,
+            "limit_request_line": 4094,
+            "limit_request_fields": 60,
+            "preload_app": False,
+            "accesslog": None,
+            "loglevel": "warning",
+            "proc_name": "countersign",
+            "worker_exit": lambda _server, _worker: self._close(),
+        }
+        if "control_socket_disable" in self.cfg.settings:
+            options["control_socket_disable"] = True
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        house = self._house = House.open(self._settings)
+        threading.Thread(target=self._warm, args=(house,), name="warm", daemon=True).start()
+        return create_app(house)
+
+    def _warm(self, house: House) -> None:
+        try:
+            house.warm()
+        except Exception as error:
+            house.state["error"] = " ".join(str(error).split())
+            log.error("service.not_ready", error=type(error).__name__, detail=house.state["error"])
+
+    def _close(self) -> None:
+        if self._house is not None:
+            self._house.close()

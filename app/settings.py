@@ -1,0 +1,172 @@
+"""All settings: one class, one TOML file, environment variables beginning with COUNTERSIGN_.
+
+Order of precedence: environment, then the TOML file (`countersign.toml` here, or COUNTERSIGN_CONFIG), then the default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "COUNTERSIGN_"
+
+
+class SettingsError(Exception):
+    """A setting is missing, unknown or of the wrong shape; the message names it and where it came from."""
+
+
+def config_path() -> Path:
+    return Path(os.environ.get("COUNTERSIGN_CONFIG", "countersign.toml"))
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. Paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    home: Path = Field(Path("var"), description="where the databases, indexes and keys of this installation live")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in home")
+    key_file: Path | None = Field(None, description="key-encryption key; empty: home/keys/kek, made at first start")
+    kek: SecretStr | None = Field(None, description="key-encryption key in base64, instead of key_file")
+    models_dir: Path | None = Field(None, description="model store; empty: the user's cache folder")
+    chat_model: str = Field("qwen2.5-coder-1.5b-instruct", description="the onprem bot's model, by manifest name")
+    light: bool = Field(False, description="use the small chat model, smollm2-135m-instruct")
+    encoder_model: str = Field("all-minilm-l6-v2", description="the sentence encoder, by manifest name")
+    ner_model: str = Field("en-core-web-md", description="the model that finds names, by manifest name")
+    context: int = Field(4096, ge=512, description="tokens of prompt and answer together")
+    max_tokens: int = Field(320, ge=1, le=4096, description="longest answer, in tokens")
+    rag_generates: bool | None = Field(
+        None, description="let the model word answers from documents; off: quote them. Empty: on, unless light"
+    )
+    tenant: str = Field(
+        "halden",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="tenant of the demo and of the command line",
+    )
+    policy_file: Path | None = Field(None, description="moderation policy; empty: the one that comes with Countersign")
+    routes_file: Path | None = Field(None, description="routes of the selector; empty: those that come with Countersign")
+    connectors_file: Path | None = Field(None, description="connectors of the api bot; empty: none")
+    allow_terms: tuple[str, ...] = Field((), description="names of products and firms that are never redacted")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=1, le=65535, description="port to listen on")
+    threads: int = Field(48, ge=4, le=512, description="threads of the web server")
+    max_chats: int = Field(32, ge=1, le=500, description="journeys at a time; more are answered 429. Keep below threads")
+    max_body: int = Field(262_144, ge=1024, description="largest request body, in bytes")
+    max_message: int = Field(16_000, ge=100, description="longest message, in characters")
+    rail_timeout_s: float = Field(2.0, gt=0, description="time a rail has before it counts as failed")
+    allowed_origins: tuple[str, ...] = Field(("*",), description="origins whose pages may call the API from a browser")
+    demo: bool = Field(False, description="serve the demo page with the demo key in it")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_file: Path | None = Field(None, description="where logs go; empty: standard error")
+    spans_file: Path | None = Field(None, description="write finished spans there as JSON lines; empty: nowhere")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = config_path()
+        toml = (TomlConfigSettingsSource(settings_cls, path),) if path.is_file() else ()
+        return (init_settings, env_settings, *toml)
+
+    # --- what follows from the settings ----------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'countersign.sqlite'}"
+
+    @property
+    def keys_url(self) -> str:
+        return f"sqlite:///{self.home / 'keys' / 'subjects.sqlite'}"
+
+    @property
+    def kek_path(self) -> Path:
+        return self.key_file or self.home / "keys" / "kek"
+
+    @property
+    def library_dir(self) -> Path:
+        return self.home / "library" / self.tenant
+
+    @property
+    def chat(self) -> str:
+        return "smollm2-135m-instruct" if self.light else self.chat_model
+
+    @property
+    def rag_wording(self) -> bool:
+        """A model of 135 million parameters words documents badly, so the light configuration quotes them."""
+        return self.rag_generates if self.rag_generates is not None else self.chat != "smollm2-135m-instruct"
+
+    @property
+    def public_url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings in force. Raises SettingsError with one line per problem."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{_where(str(e['loc'][0]))}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors()]
+        raise SettingsError("; ".join(lines)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{config_path()}: not TOML: {error}") from error
+    except Exception as error:
+        raise SettingsError(f"settings cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One setting as `countersign config show` prints it."""
+
+    name: str
+    value: str
+    origin: str
+    description: str
+
+
+def show(settings: Settings) -> list[Shown]:
+    """Every setting with its value (secrets masked) and where it came from."""
+    shown = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        masked = "********" if isinstance(value, SecretStr) else _mask_url(str(value)) if value is not None else "-"
+        shown.append(Shown(name, masked, _where(name), field.description or ""))
+    return shown
+
+
+def _where(name: str) -> str:
+    """Where a setting's value comes from, in words."""
+    if any(key.upper() == PREFIX + name.upper() for key in os.environ):
+        return f"environment {PREFIX}{name.upper()}"
+    path = config_path()
+    if path.is_file():
+        try:
+            if name in tomllib.loads(path.read_text("utf-8")):
+                return f"file {path}, {name}"
+        except tomllib.TOMLDecodeError:
+            return f"file {path}"
+    return "default" if name in Settings.model_fields else f"setting {name}"
+
+
+def _mask_url(text: str) -> str:
+    """A database URL without its password."""
+    head, separator, tail = text.partition("://")
+    if separator and "@" in tail and ":" in tail.split("@")[0]:
+        user = tail.split(":", 1)[0]
+        return f"{head}://{user}:********@{tail.rsplit('@', 1)[1]}"
+    return text

@@ -1,0 +1,242 @@
+"""The composition root: joins the rooms into one deployment, and takes it apart again.
+
+Nothing here decides anything about a query. `House.open` makes the databases and the small parts; `House.warm` loads the
+models and compiles them, after which `ready` is true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from sqlalchemy import Engine
+
+from app.adapters import LoadedLater, Pseudonymiser, QueryRecord, Searched, Supported
+from app.keys import KeyRing
+from app.metrics import Metrics
+from app.settings import Settings
+from app.telemetry import tracer_provider
+from audit.engine import create_engine_for
+from audit.keys import SubjectKeys, load_kek
+from audit.log import AuditStore
+from audit.reader import AuditReader
+from inference.manifest import load_manifest
+from inference.store import ModelStore
+from migrations.run import upgrade
+from moderation.gate import StreamGate
+from moderation.head import Heads
+from moderation.pii import Redactor, known_entities
+from moderation.policy import Policy, load_policy
+from moderation.rails import Rails
+from orchestrator.bots import Bot
+from orchestrator.bots.api import ApiBot
+from orchestrator.bots.onprem import OnPremBot
+from orchestrator.bots.rag import Bar, RagBot
+from orchestrator.breaker import Breaker
+from orchestrator.connectors import load_connectors
+from orchestrator.errors import BotUnavailable
+from orchestrator.judging import Judges
+from orchestrator.live import LiveData
+from orchestrator.memory.store import ConversationStore
+from orchestrator.parts import Parts
+from orchestrator.pipeline import Pipeline
+from orchestrator.ports import Embed
+from orchestrator.routes import load_routes
+from orchestrator.selector import Selector
+from retrieval.library import Library
+from retrieval.support import ANSWERABLE, SUPPORTED
+
+if TYPE_CHECKING:
+    from inference.encoder import SentenceEncoder
+    from inference.engine import ChatEngine
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class House:
+    """One deployment. Owned by the process that opened it; `close` flushes the log and stops the threads."""
+
+    settings: Settings
+    engine: Engine
+    subjects: SubjectKeys
+    keys: KeyRing
+    audit: AuditStore
+    reader: AuditReader
+    metrics: Metrics
+    tracing: TracerProvider
+    models: ModelStore
+    policy: Policy
+    state: dict[str, str] = field(default_factory=dict)
+    pipeline: Pipeline | None = None
+    library: Library | None = None
+    _closers: list[Callable[[], None]] = field(default_factory=list)
+    _warmed: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def open(cls, settings: Settings, exporter: SpanExporter | None = None) -> House:
+        """Migrates the database, opens the log and reads the policy. Raises the rooms' own errors."""
+        settings.home.mkdir(parents=True, exist_ok=True)
+        upgrade(settings.url)
+        engine = create_engine_for(settings.url)
+        kek = key_encryption_key(settings)
+        subjects = SubjectKeys(settings.keys_url, kek)
+        audit = AuditStore(engine, subjects)
+        tracing = tracer_provider(settings, exporter)
+        house = cls(
+            settings=settings,
+            engine=engine,
+            subjects=subjects,
+            keys=KeyRing(engine, _pepper(kek)),
+            audit=audit,
+            reader=AuditReader(engine, subjects),
+            metrics=Metrics(),
+            tracing=tracing,
+            models=ModelStore(settings.models_dir),
+            policy=load_policy(settings.policy_file),
+        )
+        house._closers += [tracing.shutdown, audit.close, engine.dispose]
+        return house
+
+    @property
+    def ready(self) -> bool:
+        return self._warmed.is_set()
+
+    def warm(self, *, chat: bool = True) -> Pipeline:
+        """Loads the models, compiles them and joins the pipeline. chat: wait for the chat model too."""
+        settings = self.settings
+        self.state["encoder"] = "loading"
+        encoder = open_encoder(settings, self.models)
+        embed = encoder.embed
+        self.state["encoder"] = "ready"
+        self.state["names"] = "loading"
+        live = LiveData(load_connectors(settings.connectors_file) if settings.connectors_file else ())
+        redactor = open_redactor(settings, self.models, live)
+        self.state["names"] = "ready"
+        model = LoadedLater(settings.chat, lambda: open_chat(settings, self.models))
+        self.pipeline = self._join(embed, redactor, live, model)
+        self.state["chat model"] = "loading"
+        if chat:
+            model.load()
+            self.state["chat model"] = "ready"
+        self._warmed.set()
+        log.info("service.ready", models=[settings.chat, settings.encoder_model, settings.ner_model])
+        return self.pipeline
+
+    def close(self) -> None:
+        """Stops taking work, flushes the log, closes the database. Safe to call twice."""
+        while self._closers:
+            self._closers.pop(0)()
+
+    def _join(self, embed: Embed, redactor: Redactor, live: LiveData, model: LoadedLater) -> Pipeline:
+
+        settings, policy = self.settings, self.policy
+        routes = load_routes(settings.routes_file)
+        library = self.library = Library.open(settings.library_dir, embed)
+        heads = Heads.load()
+        rails_pool = ThreadPoolExecutor(16, thread_name_prefix="rail")
+        pool = ThreadPoolExecutor(settings.max_chats * 2, thread_name_prefix="journey")
+        evidence = Supported(embed)
+        bots: dict[str, Bot] = {
+            "api": ApiBot(live),
+            "rag": RagBot(evidence, model if settings.rag_wording else None, Bar(ANSWERABLE, SUPPORTED)),
+            "onprem": OnPremBot(model),
+        }
+        self._closers[:0] = [
+            lambda: pool.shutdown(wait=False, cancel_futures=True),
+            lambda: rails_pool.shutdown(wait=False, cancel_futures=True),
+            live.close,
+        ]
+        parts = Parts(
+            memory=ConversationStore(self.engine, self.subjects),
+            redact=Pseudonymiser(redactor, known_entities(policy.pii.pseudonymise)),
+            embed=embed,
+            judges=Judges(
+                Rails.load(policy, heads, redactor),
+                rails_pool,
+                self.metrics,
+                settings.rail_timeout_s,
+                heads.digest,
+            ),
+            search=Searched(library),
+            support=evidence,
+            selector=Selector(routes, embed),
+            bots=bots,
+            breakers={name: Breaker() for name in bots},
+            open_record=lambda **who: QueryRecord(self.audit, policy.digest, **who),
+            meter=self.metrics,
+            pool=pool,
+            new_gate=StreamGate,
+            live_question=lambda text: describe_live(live, text),
+            corpus_digest=lambda: library.digest,
+        )
+        return Pipeline(parts, self.tracing.get_tracer("countersign"), policy.digest)
+
+
+def key_encryption_key(settings: Settings) -> bytes:
+    """From the settings (base64), or from its file, which is made at first start with mode 0600."""
+    environ = {} if settings.kek is None else {"COUNTERSIGN_KEK": settings.kek.get_secret_value()}
+    return load_kek(settings.kek_path, environ)
+
+
+def open_keys(settings: Settings) -> tuple[Engine, KeyRing]:
+    """The API keys alone, for the command line; dispose of the engine afterwards."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.url)
+    engine = create_engine_for(settings.url)
+    return engine, KeyRing(engine, _pepper(key_encryption_key(settings)))
+
+
+def _pepper(kek: bytes) -> bytes:
+    return hashlib.sha256(b"countersign subject pseudonyms\x00" + kek).digest()
+
+
+def open_encoder(settings: Settings, models: ModelStore) -> SentenceEncoder:
+    """The sentence encoder, warm. Raises ModelMissing."""
+    from inference.encoder import SentenceEncoder
+
+    encoder = SentenceEncoder.load(models.path(settings.encoder_model))
+    encoder.warm()
+    return encoder
+
+
+def open_chat(settings: Settings, models: ModelStore) -> ChatEngine:
+    """The chat model, not yet warm. Raises ModelMissing and UnknownModel."""
+    from inference.engine import ChatEngine
+
+    path = models.path(settings.chat)
+    cache = models.root / "compiled"
+    return ChatEngine.load(load_manifest()[settings.chat], path, cache_dir=cache, context=settings.context)
+
+
+def open_redactor(settings: Settings, models: ModelStore, live: LiveData | None = None) -> Redactor:
+    """The redactor; the names of what the connectors serve are never taken for a person's."""
+    allow = set(settings.allow_terms)
+    if live is not None:
+        try:
+            allow |= {name for thing in live.things() for name in thing.names}
+        except BotUnavailable as error:
+            log.warning("connectors.catalogue_unread", reason=str(error))
+    return Redactor.load(models.path(settings.ner_model), allow=sorted(allow))
+
+
+def describe_live(live: LiveData, text: str) -> str | None:
+    """What a connector would be asked for a text ("nav of AURGE"), or None."""
+    try:
+        question = live.understand(text)
+    except BotUnavailable:
+        figure = live.wants_figure(text)
+        return f"{figure} (its catalogue cannot be read now)" if figure else None
+    return f"{question.operation.name} of {question.thing.id}" if question else None
+
+
+def demo_key_path(settings: Settings) -> Path:
+    return settings.home / "demo.key"

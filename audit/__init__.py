@@ -1,0 +1,30 @@
+"""The transparency log: every step of a query as an event that cannot be rewritten unnoticed.
+
+Public here are the light types. `audit.log.AuditStore` writes, `audit.reader.AuditReader` reads, `audit.verify.verify_store`
+proves, `audit.keys.SubjectKeys` seals, `audit.engine.create_engine_for` opens a database; import those where they are used.
+"""
+
+from audit.errors import (
+    AuditError,
+    AuditUnavailable,
+    EventRefused,
+    KeyMissing,
+    KeyRefused,
+    LogDamaged,
+    SealBroken,
+    StoreRefused,
+)
+from audit.events import Entry, Receipt
+
+__all__ = [
+    "AuditError",
+    "AuditUnavailable",
+    "Entry",
+    "EventRefused",
+    "KeyMissing",
+    "KeyRefused",
+    "LogDamaged",
+    "Receipt",
+    "SealBroken",
+    "StoreRefused",
+]

@@ -1,0 +1,33 @@
+"""What can go wrong in the audit room: each error names the thing, the reason and the next step."""
+
+
+class AuditError(Exception):
+    """Base of every error of this room."""
+
+
+class EventRefused(AuditError, ValueError):
+    """The event cannot be written in canonical form; it is the caller's mistake and retrying will not help."""
+
+
+class AuditUnavailable(AuditError):
+    """The event is not known to be durable, so nothing that depends on it may leave."""
+
+
+class LogDamaged(AuditError):
+    """The stored log contradicts itself; nothing may be built on top of it."""
+
+
+class StoreRefused(AuditError):
+    """The database is set up in a way that could lose or rewrite acknowledged events."""
+
+
+class KeyRefused(AuditError):
+    """A key-encryption key is missing, malformed, readable by others, or not the one of this key store."""
+
+
+class KeyMissing(AuditError):
+    """The subject has no key (any more): what was sealed with it can no longer be read."""
+
+
+class SealBroken(AuditError):
+    """A sealed body was altered, or belongs to another subject or event."""

@@ -1,0 +1,189 @@
+"""Numbers, chains and stores one batch of events in one transaction: the only code that adds to the log.
+
+What must stay true: sequence numbers are gapless and their order is the order of the chain, whoever else writes. The head
+row is locked before the batch is drawn (SQLite: the write lock; PostgreSQL: SELECT … FOR UPDATE), and moves in the same
+transaction as the records. Nothing is built on a head that contradicts itself or its last record.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from audit import merkle, tables
+from audit.engine import IMMEDIATE, checkpoint_here
+from audit.errors import LogDamaged
+from audit.events import Draft, Receipt
+
+LOCK_TIMEOUT_S = 5
+
+
+@dataclass(slots=True)
+class Head:
+    log: str
+    chain: bytes
+    tree: merkle.CompactRange
+
+    def mark(self) -> tuple[int, bytes, bytes]:
+        return self.tree.size, self.chain, self.tree.dump()
+
+
+class Sequencer:
+    """Owned by one thread, with a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._known: dict[str, tuple[int, bytes, bytes]] = {}  # heads as this process left them, checked already
+
+    def write(self, logs: Sequence[str], draw: Callable[[], Sequence[Draft]], *, again: bool) -> list[Receipt]:
+        """Locks the heads of `logs`, draws the batch, stores it durably. Receipts in the order drawn.
+
+        again: an earlier try may have been committed, so events that are already there are only looked up.
+        """
+        connection = self._connected()
+        self._create_heads(connection, [log for log in logs if log not in self._known])
+        with connection.begin():
+            heads = self._lock(connection, logs)
+            batch = draw()
+            stored = self._already_stored(connection, batch) if again else {}
+            fresh = [one for one in batch if one.event_id not in stored]
+            made = self._store(connection, heads, fresh)
+        for head in heads.values():
+            self._known[head.log] = head.mark()
+        return [stored.get(one.event_id) or made[one.event_id] for one in batch]
+
+    def reset(self) -> None:
+        """Forgets the connection after a failure; the next write opens a new one and checks the heads again."""
+        self._known.clear()
+        self.close()
+
+    def close(self) -> None:
+        """The connection is set up as the writer's: it is closed for good, not given back to the pool."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            connection = self._engine.connect().execution_options(**{IMMEDIATE: True})
+            if connection.dialect.name == "sqlite":
+                checkpoint_here(connection.connection.driver_connection)
+            self._connection = connection
+        return self._connection
+
+    def _create_heads(self, connection: Connection, logs: Iterable[str]) -> None:
+        rows = [
+            {"log": log, "size": 0, "chain": merkle.FIRST_CHAIN, "root": merkle.EMPTY_ROOT, "peaks": b""}
+            for log in sorted(logs)
+        ]
+        if not rows:
+            return
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        with connection.begin():
+            present = set(
+                connection.scalars(select(tables.head.c.log).where(tables.head.c.log.in_([r["log"] for r in rows])))
+            )
+            for row in rows:
+                if row["log"] not in present:
+                    connection.execute(dialect.insert(tables.head).values(row).on_conflict_do_nothing())
+
+    def _lock(self, connection: Connection, logs: Sequence[str]) -> dict[str, Head]:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+        rows = connection.execute(
+            select(tables.head).where(tables.head.c.log.in_(logs)).order_by(tables.head.c.log).with_for_update()
+        ).all()
+        heads: dict[str, Head] = {}
+        for row in rows:
+            try:
+                head = Head(row.log, row.chain, merkle.CompactRange(row.size, row.peaks))
+            except ValueError as error:
+                raise LogDamaged(f"head of log {row.log}: {error}") from None
+            if self._known.get(row.log) != head.mark():
+                _check_head(connection, head, row.root)
+            heads[row.log] = head
+        if missing := set(logs) - heads.keys():
+            self._known.clear()
+            raise LogDamaged(f"log {min(missing)} has no head")
+        return heads
+
+    def _already_stored(self, connection: Connection, batch: Sequence[Draft]) -> dict[str, Receipt]:
+        record = tables.record.c
+        rows = connection.execute(
+            select(record.log, record.seq, record.leaf, record.event_id).where(
+                record.log.in_({one.log for one in batch}),
+                record.event_id.in_([one.event_id for one in batch]),
+            )
+        )
+        return {row.event_id: Receipt(row.log, row.seq, row.leaf.hex(), row.event_id) for row in rows}
+
+    def _store(self, connection: Connection, heads: dict[str, Head], batch: Sequence[Draft]) -> dict[str, Receipt]:
+        if not batch:
+            return {}
+        before = {log: head.tree.size for log, head in heads.items()}
+        records: list[dict[str, Any]] = []
+        payloads: list[dict[str, Any]] = []
+        made: dict[str, Receipt] = {}
+        for one in batch:
+            head = heads[one.log]
+            seq = head.tree.size
+            envelope = one.envelope(seq)
+            leaf = merkle.leaf_hash(envelope)
+            head.chain = merkle.chain_hash(head.chain, leaf)
+            head.tree.append(leaf)
+            records.append(_row(one, seq, envelope, leaf, head.chain))
+            payloads.append({"log": one.log, "seq": seq, "sealed": one.sealed})
+            made[one.event_id] = Receipt(one.log, seq, leaf.hex(), one.event_id)
+        grown = [head for log, head in heads.items() if head.tree.size > before[log]]
+        connection.execute(insert(tables.record), records)
+        connection.execute(insert(tables.payload), payloads)
+        roots = [
+            {"log": head.log, "first": before[head.log], "size": head.tree.size, "root": head.tree.root()} for head in grown
+        ]
+        connection.execute(insert(tables.batch), roots)
+        connection.execute(
+            _MOVE_HEAD,
+            [
+                {
+                    "at": head.log,
+                    "size": head.tree.size,
+                    "chain": head.chain,
+                    "root": root["root"],
+                    "peaks": head.tree.dump(),
+                }
+                for head, root in zip(grown, roots, strict=True)
+            ],
+        )
+        return made
+
+
+_MOVE_HEAD = update(tables.head).where(tables.head.c.log == bindparam("at"))
+
+
+def _row(one: Draft, seq: int, envelope: bytes, leaf: bytes, chain: bytes) -> dict[str, Any]:
+    entry = one.entry
+    return {
+        "log": one.log, "seq": seq, "event_id": one.event_id, "kind": entry.kind, "query": entry.query,
+        "conversation": entry.conversation, "actor": entry.actor, "subject": entry.subject, "ts": one.ts,
+        "bot": entry.label("bot"), "verdict": entry.label("verdict"), "outcome": entry.label("outcome"),
+        "envelope": envelope, "leaf": leaf, "chain": chain,
+    }  # fmt: skip
+
+
+def _check_head(connection: Connection, head: Head, root: bytes) -> None:
+    """A head that another process moved, or that was found at start-up, must agree with itself and its last record."""
+    size = head.tree.size
+    record = tables.record.c
+    last = connection.execute(
+        select(record.seq, record.chain).where(record.log == head.log).order_by(record.seq.desc()).limit(1)
+    ).first()
+    agrees = (last.seq, last.chain) == (size - 1, head.chain) if last else (size, head.chain) == (0, merkle.FIRST_CHAIN)
+    if not agrees or head.tree.root() != root:
+        raise LogDamaged(
+            f"the head of log {head.log} (size {size}) does not fit its records: run `countersign audit verify`;"
+            " nothing is appended until it does"
+        )

@@ -1,0 +1,222 @@
+"""Where a question's time goes, and what moderation adds to it.
+
+    python benchmarks/journey.py --light            # 50 mixed questions, the small model
+    python benchmarks/journey.py --light --json
+
+Each question is asked three times in one run, in rotating order: without rails, with rails before anything else (one
+after another), and with rails while the answer is made (concurrent). What moderation adds is the difference in the time
+to the first released segment, question by question.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from uuid_utils import uuid7
+
+from app.settings import load_settings
+from app.wiring import House
+from moderation.types import Direction
+from orchestrator.pipeline import Pipeline
+from orchestrator.types import Answer, Query, SegmentOut
+
+ROOT = Path(__file__).parents[1]
+LIVE = [f"What is the NAV of the {name} now?" for name in ("Aurora Global Equity Fund", "Borealis Short Duration Bond Fund")]
+LIVE += [
+    f"At what price does {name} trade?" for name in ("Halcyon Power", "Meridian Freight", "Ostara Foods", "Pavonia Health")
+]
+GENERAL = [
+    "What is inflation?",
+    "Explain diversification to a beginner.",
+    "How does compound interest work?",
+    "Write a two-line thank-you note.",
+    "What is the difference between a stock and a bond?",
+    "Hello, what can you do?",
+]
+
+
+class NoRails:
+    """The rails, switched off; for comparison only."""
+
+    def names(self, _direction: Direction) -> tuple[str, ...]:
+        return ()
+
+
+def questions(count: int) -> list[tuple[str, str]]:
+    """(kind, question), mixed: documents, live figures, general."""
+    rows = [json.loads(line) for line in (ROOT / "samples/questions.jsonl").read_text("utf-8").splitlines() if line]
+    kinds = {
+        "documents": [r["question"] for r in rows if r.get("document")],
+        "live": LIVE,
+        "general": GENERAL,
+    }
+    mixed: list[tuple[str, str]] = []
+    place = dict.fromkeys(kinds, 0)
+    pattern = ("documents", "live", "documents", "general", "documents")
+    while len(mixed) < count:
+        kind = pattern[len(mixed) % len(pattern)]
+        mixed.append((kind, kinds[kind][place[kind] % len(kinds[kind])]))
+        place[kind] += 1
+    return mixed
+
+
+def ask(house: House, pipeline: Pipeline, text: str, tokens: int) -> tuple[float | None, Answer]:
+    """Seconds to the first released segment (None if there was none), and the end of the journey."""
+    query = Query(
+        id=f"q_{uuid7().hex}",
+        conversation=f"c_{uuid7().hex}",
+        tenant="halden",
+        subject=house.keys.pseudonym("halden", "benchmark"),
+        actor="benchmark",
+        groups=frozenset({"public"}),
+        text=text,
+    )
+    begun = time.perf_counter()
+    first: float | None = None
+    for out in pipeline.answer(query, {"max_tokens": tokens, "temperature": 0.0}):
+        if isinstance(out, SegmentOut) and first is None:
+            first = time.perf_counter() - begun
+        if isinstance(out, Answer):
+            return first, out
+    raise RuntimeError("a journey ended without an Answer")
+
+
+def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[str, Any]:
+    parts = pipeline.parts
+    off = dataclasses.replace(parts, judges=_switched_off(parts.judges))
+    variants = {
+        "off": Pipeline(off, pipeline.tracer),
+        "one after another": Pipeline(dataclasses.replace(parts, speculate=False), pipeline.tracer),
+        "concurrent": pipeline,
+    }
+    for variant in variants.values():
+        ask(house, variant, "Hello", 8)
+    firsts: dict[str, list[float]] = {name: [] for name in variants}
+    steps: dict[str, list[float]] = {}
+    routes: dict[str, int] = {}
+    for number, (_, text) in enumerate(track(questions(count), "asking", console=Console(stderr=True))):
+        names = list(variants)
+        turn = names[number % 3 :] + names[: number % 3]
+        took: dict[str, float] = {}
+        for name in turn:
+            first, answer = ask(house, variants[name], text, tokens)
+            if first is not None:
+                took[name] = first
+            if name == "concurrent":
+                routes[answer.route.bot if answer.route else "-"] = (
+                    routes.get(answer.route.bot if answer.route else "-", 0) + 1
+                )
+                for step, ms in answer.timings.items():
+                    steps.setdefault(step, []).append(ms)
+        if len(took) == len(variants):
+            for name, seconds in took.items():
+                firsts[name].append(seconds)
+    added = {
+        name: [1000 * (with_ - without) for with_, without in zip(firsts[name], firsts["off"], strict=True)]
+        for name in ("one after another", "concurrent")
+    }
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "questions": count,
+        "compared": len(firsts["off"]),
+        "routes": routes,
+        "steps_ms": {name: _summary(values) for name, values in steps.items()},
+        "first_segment_ms": {name: _summary([1000 * s for s in values]) for name, values in firsts.items()},
+        "added_ms": {name: _summary(values) for name, values in added.items()},
+        "peak_memory_mib": round(peak),
+    }
+
+
+def _switched_off(judges: Any) -> Any:
+    quiet = copy.copy(judges)
+    quiet._rails = NoRails()
+    return quiet
+
+
+def _summary(values: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    if not ordered:
+        return {"p50": 0.0, "p90": 0.0, "n": 0}
+    return {
+        "p50": round(statistics.median(ordered), 2),
+        "p90": round(ordered[int(0.9 * (len(ordered) - 1))], 2),
+        "n": len(ordered),
+    }
+
+
+def show(figures: Mapping[str, Any]) -> None:
+    out = Console()
+    table = Table("step", "p50 ms", "p90 ms", "questions", title="Where the time goes (concurrent)")
+    for step, row in sorted(figures["steps_ms"].items(), key=lambda item: -item[1]["p50"]):
+        table.add_row(step, f"{row['p50']:.1f}", f"{row['p90']:.1f}", str(row["n"]))
+    out.print(table)
+    table = Table("rails", "first segment p50 ms", "added p50 ms", "added p90 ms", title="What moderation adds")
+    for name, row in figures["first_segment_ms"].items():
+        added = figures["added_ms"].get(name)
+        table.add_row(
+            name,
+            f"{row['p50']:.1f}",
+            f"{added['p50']:.1f}" if added else "",
+            f"{added['p90']:.1f}" if added else "",
+        )
+    out.print(table)
+    out.print(
+        f"routes {figures['routes']}, {figures['compared']} questions compared, peak memory {figures['peak_memory_mib']} MiB"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--light", action="store_true", help="the small model")
+    parser.add_argument("--questions", type=int, default=50)
+    parser.add_argument("--tokens", type=int, default=48, help="longest answer")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        market = [
+            sys.executable,
+            "-m",
+            "samples.market_api",
+            "--port",
+            "8093",
+            "--file",
+            f"{folder}/market.json",
+        ]
+        service = subprocess.Popen(market, cwd=ROOT, stdout=subprocess.DEVNULL)
+        try:
+            os.environ["COUNTERSIGN_MARKET_URL"] = "http://127.0.0.1:8093"
+            settings = load_settings(
+                home=Path(folder), light=options.light, connectors_file=ROOT / "samples/connectors.yaml"
+            )
+            house = House.open(settings)
+            pipeline = house.warm()
+            assert house.library is not None
+            house.library.ingest([ROOT / "samples/documents"], frozenset({"public"}))
+            figures = measure(house, pipeline, options.questions, options.tokens)
+            house.close()
+        finally:
+            service.terminate()
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        show(figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The on-prem engine: open-weight models that run on the firm's own machines in JAX.
+
+Importing this package is cheap: JAX, Flax and the tokenizers are loaded only by `inference.engine` and
+`inference.encoder`. What is named here are the plain words of the room and the store of model files.
+"""
+
+from inference.errors import InferenceError, ModelDamaged, ModelMissing, PromptTooLong
+from inference.manifest import ModelSpec, load_manifest
+from inference.store import ModelStore
+from inference.types import Completion, Delta, Message, Prompt, Sampling
+
+__all__ = [
+    "Completion",
+    "Delta",
+    "InferenceError",
+    "Message",
+    "ModelDamaged",
+    "ModelMissing",
+    "ModelSpec",
+    "ModelStore",
+    "Prompt",
+    "PromptTooLong",
+    "Sampling",
+    "load_manifest",
+]

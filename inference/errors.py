@@ -1,0 +1,41 @@
+"""What can go wrong in this room. Each message names the thing, the reason and the next step."""
+
+
+class InferenceError(Exception):
+    """Base of every error that this room raises on purpose."""
+
+
+class ManifestError(InferenceError):
+    """The model manifest contradicts itself."""
+
+
+class UnknownModel(InferenceError):
+    """A name that the manifest does not list."""
+
+
+class ModelMissing(InferenceError):
+    """The model's files are not (all) in the store."""
+
+
+class ModelDamaged(InferenceError):
+    """A file's SHA-256 is not the one that the manifest pins."""
+
+
+class PullFailed(InferenceError):
+    """A source package could not be fetched or does not hold what the manifest says."""
+
+
+class NotEnoughSpace(InferenceError):
+    """The disk cannot hold what is still to be fetched."""
+
+
+class ModelUnsupported(InferenceError):
+    """The weights file describes a model that this engine does not implement."""
+
+
+class PromptTooLong(InferenceError):
+    """The prompt does not fit into the context together with one token of answer."""
+
+
+class PromptInvalid(InferenceError):
+    """The chat template refuses the messages (an unknown role, for instance)."""

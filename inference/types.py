@@ -1,0 +1,72 @@
+"""The words of this room: what is asked of a chat model and what comes back.
+
+Plain frozen values without JAX, so that any caller can build them. A `Delta`'s text is always whole
+characters: no caller ever sees half of a UTF-8 sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn. `role` is one of the chat template's roles: system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A conversation. Prompts that carry the same `reuse` mark may share the work done on a common beginning.
+
+    The mark must name everyone who may see that beginning (tenant, access groups, conversation). None shares nothing.
+    """
+
+    messages: tuple[Message, ...]
+    reuse: str | None = None
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen.
+
+    `temperature` 0 is greedy. With a temperature, the same seed, prompt, weights and engine give the same answer.
+    Generation ends before the first of the `stop` strings, which is not part of the answer.
+    """
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise ValueError(f"Sampling.max_tokens is {self.max_tokens}; ask for at least 1 token")
+        if not 0.0 <= self.temperature <= 10.0:
+            raise ValueError(f"Sampling.temperature is {self.temperature}; it must be from 0 to 10")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ValueError(f"Sampling.top_p is {self.top_p}; it must be above 0 and at most 1")
+        if any(not text for text in self.stop):
+            raise ValueError("Sampling.stop holds an empty string; leave it out")
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Newly decoded text and how many tokens it took. Several tokens may be needed for one character."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int

@@ -1,0 +1,171 @@
+"""From a GGUF file to arrays that the model takes, converted once and kept on disk by digest.
+
+Reading the vocabulary and dequantising take tens of seconds; the converted arrays are memory-mapped in a moment and
+their pages shared between processes. A conversion appears under its final name only when it is whole.
+
+In float32 every matrix is exactly what the file's blocks say. In int8 each row of a matrix is rounded to its own scale
+(largest weight = 127), and the embedding, of which a step reads single rows only, is kept in float16.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from gguf import GGUFReader, ReaderTensor
+from gguf.quants import dequantize
+from numpy.typing import NDArray
+
+from inference.architecture import Architecture, read_architecture
+from inference.vocabulary import Vocabulary, read_vocabulary
+
+Precision = Literal["float32", "int8"]
+FORMAT = 1
+_ROWS = 4096
+_INT8_FROM = 400_000_000
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model as it lies in memory. `arrays` are read-only maps of files."""
+
+    architecture: Architecture
+    vocabulary: Vocabulary
+    precision: Precision
+    arrays: dict[str, NDArray[Any]]
+
+
+def open_checkpoint(path: Path, digest: str, *, cache_dir: Path | None, precision: Precision | None = None) -> Checkpoint:
+    """The converted form of a GGUF file; converts it where `cache_dir` does not hold it yet.
+
+    Without a precision, models of more than 400 million weights are taken in int8. Raises `ModelUnsupported`.
+    """
+    if cache_dir is None:
+        with tempfile.TemporaryDirectory(prefix="countersign-weights-") as scratch:
+            return open_checkpoint(path, digest, cache_dir=Path(scratch), precision=precision)
+    # the choice of precision is part of the name, so that a later change of the rule converts anew
+    folder = cache_dir / "weights" / f"{digest[:32]}-{precision or 'auto'}-v{FORMAT}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch_folder = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
+        try:
+            _convert(path, scratch_folder, precision)
+            os.rename(scratch_folder, folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster, with the same result
+                raise
+        finally:
+            shutil.rmtree(scratch_folder, ignore_errors=True)
+    return _open(folder)
+
+
+def _open(folder: Path) -> Checkpoint:
+    description = json.loads((folder / "description.json").read_text())
+    return Checkpoint(
+        architecture=Architecture(**description["architecture"]),
+        vocabulary=Vocabulary(**description["vocabulary"]),
+        precision=description["precision"],
+        arrays={name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in description["arrays"]},
+    )
+
+
+def _convert(path: Path, folder: Path, precision: Precision | None) -> None:
+    reader = GGUFReader(path)
+    metadata = {name: field.contents() for name, field in reader.fields.items()}
+    vocabulary = read_vocabulary(metadata)
+    architecture = read_architecture(metadata, vocabulary.size)
+    precision = precision or ("int8" if architecture.parameters > _INT8_FROM else "float32")
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    _Conversion(folder, tensors, architecture, precision).run()
+    description = {
+        "architecture": asdict(architecture),
+        "vocabulary": asdict(vocabulary),
+        "precision": precision,
+        "arrays": sorted(file.stem for file in folder.glob("*.npy")),
+    }
+    (folder / "description.json").write_text(json.dumps(description))
+
+
+class _Conversion:
+    """Writes one array file per fused matrix, a block of rows at a time."""
+
+    def __init__(
+        self, folder: Path, tensors: dict[str, ReaderTensor], architecture: Architecture, precision: Precision
+    ) -> None:
+        self.folder = folder
+        self.tensors = tensors
+        self.architecture = architecture
+        self.precision = precision
+
+    def run(self) -> None:
+        self.embedding()
+        if "output.weight" in self.tensors:
+            self.matrix("head", ["output.weight"])
+        elif self.precision == "int8":  # tied: the embedding again, as a matrix of products
+            self.matrix("head", ["token_embd.weight"])
+        self.vector("norm", ["output_norm.weight"])
+        for layer in range(self.architecture.layers):
+            source, target = f"blk.{layer}.", f"layers.{layer}."
+            qkv = [f"{source}attn_{name}" for name in "qkv"]
+            self.vector(f"{target}attention_norm", [f"{source}attn_norm.weight"])
+            self.matrix(f"{target}qkv", [f"{name}.weight" for name in qkv])
+            if f"{qkv[0]}.bias" in self.tensors:
+                self.vector(f"{target}qkv.bias", [f"{name}.bias" for name in qkv])
+            self.matrix(f"{target}out", [f"{source}attn_output.weight"])
+            self.vector(f"{target}feed_forward_norm", [f"{source}ffn_norm.weight"])
+            self.matrix(f"{target}gate_up", [f"{source}ffn_gate.weight", f"{source}ffn_up.weight"])
+            self.matrix(f"{target}down", [f"{source}ffn_down.weight"])
+
+    def embedding(self) -> None:
+        tensor = self.tensors["token_embd.weight"]
+        kind = np.float32 if self.precision == "float32" else np.float16
+        out = self.array("embedding", (self.architecture.vocabulary, self.architecture.width), kind)
+        for start in range(0, len(out), _ROWS):
+            out[start : start + _ROWS] = dequantize(tensor.data[start : start + _ROWS], tensor.tensor_type)
+
+    def matrix(self, name: str, sources: Sequence[str]) -> None:
+        """The sources one under the other, as [out, in]."""
+        tensors = [self.tensors[source] for source in sources]
+        shape = (sum(len(tensor.data) for tensor in tensors), int(tensors[0].shape[0]))
+        quantised = self.precision == "int8"
+        kernel = self.array(name, shape, np.int8 if quantised else np.float32)
+        scale = self.array(f"{name}.scale", shape[:1], np.float32) if quantised else None
+        done = 0
+        for tensor in tensors:
+            order = self.row_order(tensor)
+            for start in range(0, len(order), _ROWS):
+                rows = dequantize(tensor.data[order[start : start + _ROWS]], tensor.tensor_type)
+                if scale is None:
+                    kernel[done : done + len(rows)] = rows
+                else:
+                    kernel[done : done + len(rows)], scale[done : done + len(rows)] = quantise_rows(rows)
+                done += len(rows)
+
+    def vector(self, name: str, sources: Sequence[str]) -> None:
+        tensors = [self.tensors[source] for source in sources]
+        parts = [np.asarray(tensor.data, np.float32)[self.row_order(tensor)] for tensor in tensors]
+        self.array(name, (sum(len(part) for part in parts),), np.float32)[:] = np.concatenate(parts)
+
+    def row_order(self, tensor: ReaderTensor) -> NDArray[np.int64]:
+        """Llama's GGUF interleaves the two halves of each rotary pair in q and k; undo that."""
+        order = np.arange(len(tensor.data))
+        if self.architecture.family == "llama" and (".attn_q." in tensor.name or ".attn_k." in tensor.name):
+            pairs = order.reshape(-1, self.architecture.head_width // 2, 2)
+            return np.ascontiguousarray(pairs.swapaxes(1, 2)).reshape(-1)
+        return order
+
+    def array(self, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
+        return np.lib.format.open_memmap(self.folder / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
+
+
+def quantise_rows(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """int8[out, in] and float32[out] whose product is each row to half a step of its largest weight / 127."""
+    scale = np.maximum(np.abs(rows).max(axis=1), 1e-12).astype(np.float32) / np.float32(127)
+    return np.rint(rows / scale[:, None]).astype(np.int8), scale

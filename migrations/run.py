@@ -1,0 +1,38 @@
+"""Brings a database up to date, from an installed package as from a checkout.
+
+What must stay true: all steps happen in one transaction that holds a lock, so that of two processes that start at once one
+migrates and the other waits and finds nothing left to do.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from audit.engine import create_engine_for, writing
+
+_LOCK = 0x436F756E74657273  # "Counters", any constant that all Countersign processes share
+
+
+def upgrade(url: str) -> None:
+    """Applies the missing migrations to `sqlite:///file` or `postgresql+psycopg://…`."""
+    engine = create_engine_for(url)
+    try:
+        with writing(engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            else:
+                connection.execute(text("SELECT 1"))  # takes the write lock now, not at the first change
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

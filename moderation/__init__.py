@@ -1,0 +1,25 @@
+"""Moderation: rails, policy, pseudonyms and the stream gate. Heavy parts are imported from their modules."""
+
+from moderation.types import (
+    Allow,
+    Block,
+    Direction,
+    Finding,
+    ModerationError,
+    PiiSpan,
+    Redact,
+    Steer,
+    Verdict,
+)
+
+__all__ = [
+    "Allow",
+    "Block",
+    "Direction",
+    "Finding",
+    "ModerationError",
+    "PiiSpan",
+    "Redact",
+    "Steer",
+    "Verdict",
+]

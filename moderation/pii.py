@@ -1,0 +1,237 @@
+"""Personal data: found by a cascade inside Presidio's frame, replaced by tags that only this conversation can turn back.
+
+Cascade: identifiers that a checksum or a form proves, then addresses, then names by their cues, then the NER model,
+doubted; then one reading of the text.
+Invariant: `find` returns sorted spans that do not overlap, and no network or file is touched after `load`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
+
+from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, read_tag
+from moderation.recognisers.accounts import (
+    AccountRecogniser,
+    CardRecogniser,
+    IbanRecogniser,
+    SocialSecurityRecogniser,
+    UnitedKingdomRecogniser,
+)
+from moderation.recognisers.address import AddressRecogniser
+from moderation.recognisers.base import SpanRecogniser
+from moderation.recognisers.contacts import (
+    InternetRecogniser,
+    MailRecogniser,
+    PhoneRecogniser,
+    WebRecogniser,
+    suffixes,
+)
+from moderation.recognisers.documents import DateRecogniser, DocumentRecogniser
+from moderation.recognisers.names import NameRecogniser, coordinate
+from moderation.recognisers.nlp import FolderNlpEngine
+from moderation.recognisers.resolve import resolve
+from moderation.recognisers.stock import StockRecogniser
+from moderation.recognisers.trust import CompanyRecogniser, NerRecogniser
+from moderation.recognisers.words import common, ordinary
+from moderation.types import ModerationError, PiiSpan
+
+__all__ = [
+    "ENTITIES",
+    "PSEUDONYMISED",
+    "PiiError",
+    "PseudonymError",
+    "Pseudonyms",
+    "Redaction",
+    "Redactor",
+    "known_entities",
+]
+
+# What a policy replaces unless it says otherwise. Places, firms and dates are found, but a question is about them.
+PSEUDONYMISED = frozenset(
+    (
+        "PERSON", "ADDRESS", "CREDIT_CARD", "PHONE_NUMBER", "EMAIL_ADDRESS", "US_SSN", "IBAN_CODE", "US_DRIVER_LICENSE",
+        "IP_ADDRESS", "PASSPORT", "TAX_ID", "NATIONAL_ID", "UK_NHS", "UK_NINO", "UK_SORT_CODE", "BANK_ACCOUNT",
+        "DATE_OF_BIRTH", "CRYPTO",
+    )
+)  # fmt: skip
+# Names that Presidio gives to what we call otherwise; a policy may use either.
+_ALIASES = {
+    "US_PASSPORT": "PASSPORT", "UK_PASSPORT": "PASSPORT", "US_BANK_NUMBER": "BANK_ACCOUNT", "US_ITIN": "TAX_ID",
+    "IT_FISCAL_CODE": "TAX_ID", "ES_NIF": "TAX_ID", "ES_NIE": "TAX_ID", "URL": "DOMAIN_NAME",
+    "UK_DRIVING_LICENCE": "US_DRIVER_LICENSE",
+}  # fmt: skip
+ENTITIES = PSEUDONYMISED | {"LOCATION", "ORGANIZATION", "DATE_TIME", "DOMAIN_NAME"}
+_THRESHOLD = 0.4
+# A date, a web site or a street in an answer comes from a document and says nothing about who asked.
+_PUBLIC = frozenset(("DATE_TIME", "DOMAIN_NAME", "ADDRESS"))
+_NAMES = frozenset(("PERSON", "ORGANIZATION", "LOCATION"))
+
+
+class PiiError(ModerationError):
+    """The redactor cannot be loaded, or is asked for an entity that nothing finds."""
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """`text` with tags for `spans` (offsets in the original); `counts` by entity."""
+
+    text: str
+    spans: tuple[PiiSpan, ...]
+    counts: dict[str, int]
+
+
+def known_entities(names: Iterable[str]) -> frozenset[str]:
+    """The entities that `names` mean, Presidio's names included. Raises PiiError for a name that nothing finds."""
+    meant = frozenset(_ALIASES.get(name, name) for name in names)
+    unknown = sorted(meant - ENTITIES)
+    if unknown:
+        raise PiiError(
+            f"entity {unknown[0]!r} is unknown, nothing would be redacted for it; known are {', '.join(sorted(ENTITIES))}"
+        )
+    return meant
+
+
+class Redactor:
+    """Finds and replaces personal data. Immutable after `load`; callers on many threads share one."""
+
+    def __init__(self, engine: AnalyzerEngine, patterned: tuple[SpanRecogniser, ...], allow: Iterable[str]) -> None:
+        self._engine = engine
+        self._patterned = patterned
+        terms = sorted({t.strip() for t in allow if t.strip()}, key=len, reverse=True)
+        body = "|".join(r"\s+".join(map(re.escape, t.split())) for t in terms)
+        self._allow = re.compile(rf"(?<!\w)(?:{body})(?!\w)", re.I) if terms else None
+
+    @classmethod
+    def load(cls, ner_path: Path, *, allow: Iterable[str] = ()) -> Redactor:
+        """`ner_path` is the folder that spaCy loads; `allow` names the firm and its products, never redacted as names.
+
+        Raises PiiError where there is no model."""
+        if not (Path(ner_path) / "meta.json").is_file():
+            raise PiiError(
+                f"{ner_path}: no spaCy model here (meta.json is missing); run `countersign models pull en-core-web-md`"
+            )
+        patterned = patterned_recognisers()
+        nlp = FolderNlpEngine(Path(ner_path))
+        nlp.load()
+        registry = RecognizerRegistry(
+            recognizers=[
+                *patterned,
+                NameRecogniser(nlp.lexicon),
+                CompanyRecogniser(),
+                NerRecogniser(nlp.lexicon),
+            ],
+            supported_languages=["en"],
+        )
+        engine = AnalyzerEngine(
+            registry=registry,
+            nlp_engine=nlp,
+            context_aware_enhancer=_NoEnhancer(),
+            default_score_threshold=_THRESHOLD,
+        )
+        suffixes()("example.org")
+        common()
+        return cls(engine, patterned, allow)
+
+    def find(self, text: str) -> list[PiiSpan]:
+        """Every personal datum in `text`: sorted, not overlapping."""
+        if not text or text.isspace():
+            return []
+        results = self._engine.analyze(text, "en")
+        found = [PiiSpan(r.start, r.end, r.entity_type, r.score) for r in results]
+        return self._allowed(text, coordinate(text, resolve(text, found)))
+
+    def find_hard(self, text: str) -> list[PiiSpan]:
+        """Only identifiers that a pattern or a checksum shows: no model, well under a millisecond for a sentence."""
+        if not any(c.isdigit() or c == "@" for c in text):
+            return []
+        spans = [s for r in self._patterned if not _PUBLIC.issuperset(r.finds) for s in r.spans(text)]
+        return [s for s in resolve(text, spans) if s.entity not in _PUBLIC]
+
+    def redact(self, text: str, pseudonyms: Pseudonyms, entities: frozenset[str] = PSEUDONYMISED) -> Redaction:
+        """Replaces what `entities` names, and whatever in the text already looks like a tag.
+
+        Raises PiiError for an entity that nothing finds."""
+        entities = known_entities(entities)
+        tags = (m for m in TAG.finditer(text) if read_tag(m)[0] in ENTITIES | {LITERAL})
+        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in tags]
+        found = self.find(text)
+        known = [s for s in self._allowed(text, pseudonyms.known(text)) if s.entity in entities]
+        spans = resolve(text, [*literal, *_merge(found, known)])
+        chosen = [_name_alone(text, s) for s in spans if s.entity in entities or s.entity == LITERAL]
+        # The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next.
+        replaced = {
+            s: pseudonyms.tag(s.entity, text[s.start : s.end])
+            for s in sorted(chosen, key=lambda s: (s.start - s.end, s.start))
+        }
+        out: list[str] = []
+        at = 0
+        for span in chosen:
+            out += [text[at : span.start], replaced[span]]
+            at = span.end
+        out.append(text[at:])
+        counts = Counter(s.entity for s in chosen if s.entity != LITERAL)
+        return Redaction("".join(out), tuple(chosen), dict(counts))
+
+    def _allowed(self, text: str, spans: list[PiiSpan]) -> list[PiiSpan]:
+        """Without names that are part of an allowed term; of a name that reaches beyond one, the rest stays found."""
+        if self._allow is None or not spans:
+            return spans
+        terms = [PiiSpan(m.start(), m.end(), "LITERAL", 1.0) for m in self._allow.finditer(text)]
+        if not terms:
+            return spans
+        touched = [s for s in spans if s.entity in _NAMES and any(t.start < s.end and s.start < t.end for t in terms)]
+        kept = set(terms)
+        rest = [s for s in resolve(text, [*terms, *touched]) if s not in kept and not ordinary(text[s.start : s.end])]
+        return sorted([*(s for s in spans if s not in touched), *rest], key=lambda s: s.start)
+
+
+class _NoEnhancer(ContextAwareEnhancer):  # type: ignore[misc, unused-ignore]
+    """Our recognisers read their own context; Presidio's lemma search would cost more than all of them."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 0.0, 0, 0)
+
+    def enhance_using_context(self, text: str, raw_results: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        return raw_results
+
+
+def patterned_recognisers() -> tuple[SpanRecogniser, ...]:
+    """The recognisers that need no model, strongest first."""
+    return (
+        MailRecogniser(),
+        WebRecogniser(),
+        InternetRecogniser(),
+        CardRecogniser(),
+        IbanRecogniser(),
+        SocialSecurityRecogniser(),
+        UnitedKingdomRecogniser(),
+        DocumentRecogniser(),
+        AccountRecogniser(),
+        DateRecogniser(),
+        PhoneRecogniser(),
+        AddressRecogniser(),
+        StockRecogniser(),
+    )
+
+
+def _merge(found: list[PiiSpan], known: list[PiiSpan]) -> list[PiiSpan]:
+    """Known originals replace what they contain or are contained in by less than a name."""
+    return [
+        *found,
+        *(k for k in known if not any(f.start <= k.start and k.end <= f.end and f.entity in PSEUDONYMISED for f in found)),
+    ]
+
+
+def _name_alone(text: str, span: PiiSpan) -> PiiSpan:
+    if span.entity != "PERSON":
+        return span
+    start, end = bare_name(text[span.start : span.end])
+    return PiiSpan(span.start + start, span.start + end, span.entity, span.score)

@@ -1,0 +1,78 @@
+"""The words of moderation: what a rail found, and what shall happen because of it.
+
+Invariant: a `Verdict` is exactly one of Allow, Redact, Steer, Block, and carries the finding behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ModerationError(Exception):
+    """Base of the room's errors; the message names the thing, the reason and the next step."""
+
+
+class Direction(StrEnum):
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True)
+class PiiSpan:
+    """Personal data at text[start:end] (characters)."""
+
+    start: int
+    end: int
+    entity: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rail saw: the probability of its worst category against that category's threshold."""
+
+    rail: str
+    category: str
+    probability: float
+    threshold: float
+    reason: str
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Allow:
+    finding: Finding
+    name: ClassVar[str] = "allow"
+
+
+@dataclass(frozen=True)
+class Redact:
+    """Release `text` in place of the segment."""
+
+    finding: Finding
+    text: str
+    name: ClassVar[str] = "redact"
+
+
+@dataclass(frozen=True)
+class Steer:
+    """Generate once more, with `instruction` added to the prompt."""
+
+    finding: Finding
+    instruction: str
+    name: ClassVar[str] = "steer"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Nothing more leaves; the caller reads `message` and what they can do instead."""
+
+    finding: Finding
+    message: str
+    alternatives: tuple[str, ...]
+    name: ClassVar[str] = "block"
+
+
+Verdict = Allow | Redact | Steer | Block

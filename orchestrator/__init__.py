@@ -1,0 +1,5 @@
+"""One query's journey: conversation memory, the bot selector, the bots and the pipeline that joins them."""
+
+from orchestrator.types import Answer, Citation, Query, Route, Turn
+
+__all__ = ["Answer", "Citation", "Query", "Route", "Turn"]

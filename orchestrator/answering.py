@@ -1,0 +1,270 @@
+"""One bot's attempt at an answer: its pieces through the gate, each segment judged while the next is written.
+
+Invariant: `Said` is yielded only for what the gate released, so never before the input verdict is in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from moderation.gate import Halt, Release, Segment, StreamGate
+from moderation.types import Allow, Block, Direction, Redact, Steer, Verdict
+from orchestrator import names
+from orchestrator.bots.base import Bot
+from orchestrator.errors import BotUnavailable
+from orchestrator.judging import Judged, worst
+from orchestrator.parts import Parts
+from orchestrator.ports import Record
+from orchestrator.producing import Ended, Production
+from orchestrator.tracing import Trace
+from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made, Piece, Text
+
+KEEP_ALIVE_S = 2.0
+AHEAD = 32
+"""Segments that may wait for their verdicts before the bot has to wait."""
+BATCH = 256
+"""Pieces taken before verdicts and deadlines are looked at again."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A segment that the gate released; pseudonymised."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The bot has said all it wanted to say, or that it cannot answer (`abstained`)."""
+
+    abstained: bool = False
+    finish_reason: str = "stop"
+
+
+@dataclass(frozen=True)
+class Blocked:
+    verdict: Block
+
+
+@dataclass(frozen=True)
+class Steered:
+    """Generate again with this instruction."""
+
+    instruction: str
+    rail: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The bot could not answer; `reason` holds no words of the caller."""
+
+    reason: str
+
+
+Ending = Finished | Blocked | Steered | Failed
+Step = Said | KeepAlive | Ending
+
+
+class Answering:
+    """Runs once, on the journey's thread; the bot has its own thread, each segment's rails theirs."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        bot: Bot,
+        ask: Ask,
+        instruction: str,
+        trace: Trace,
+        record: Record,
+        wake: threading.Event,
+    ) -> None:
+        self.bot = bot
+        self.made: Made | None = None
+        self.judged: list[Judged] = []
+        self.citations: dict[int, Citation] = {}
+        self._parts, self._trace, self._record, self._wake = parts, trace, record, wake
+        self._cancel = threading.Event()
+        self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
+        self._gate: StreamGate = parts.new_gate()
+        self._pending: dict[int, Future[list[Judged]]] = {}
+        self._quotes: dict[int, tuple[Citation, Future[list[Judged]]]] = {}
+        self._abstained = False
+        self._released = False
+
+    def run(
+        self,
+        rails: Future[list[Judged]],
+        settle: Callable[[Future[list[Judged]]], Verdict],
+        *,
+        may_steer: bool,
+    ) -> Generator[Step, None, None]:
+        """Releases in order, keep-alives while there is nothing to say, and one Ending last."""
+        production = Production(self.bot, self._ask, self._trace, self._wake).start()
+        try:
+            yield from self._run(production, rails, settle, may_steer)
+        finally:
+            production.cancel()
+
+    def _run(
+        self,
+        production: Production,
+        rails: Future[list[Judged]],
+        settle: Callable[[Future[list[Judged]]], Verdict],
+        may_steer: bool,
+    ) -> Iterator[Step]:
+        begun = spoke = time.perf_counter()
+        input_in, ended, heard = False, False, False
+        while True:
+            self._wake.wait(0.1)
+            self._wake.clear()
+            if not input_in and rails.done():
+                input_in = True
+                verdict = settle(rails)
+                if isinstance(verdict, Block):
+                    yield Blocked(verdict)
+                    return
+                if isinstance(verdict, Redact):  # the bot has already read what should have been replaced
+                    yield Blocked(self._parts.as_block(verdict.finding.rail))
+                    return
+                if isinstance(verdict, Steer) and may_steer:
+                    yield Steered(verdict.instruction, verdict.finding.rail)
+                    return
+                yield from self._said(self._gate.input_verdict(True))
+            for piece in self._take(production):
+                heard = True
+                if isinstance(piece, Ended):
+                    ended = True
+                    if piece.error is not None:  # half an answer is never passed off as a whole one
+                        yield Failed(_reason(piece.error))
+                        return
+                    self._judge(self._gate.close())
+                else:
+                    self._hear(piece)
+            for result in self._verdicts():
+                if not isinstance(result, Said):
+                    if isinstance(result, Steered) and (self._released or not may_steer):
+                        result = Blocked(self._parts.as_block(result.rail))
+                    yield result
+                    return
+                yield result
+                spoke = time.perf_counter()
+            if ended and input_in and not self._pending:
+                reason = str(self.made.details.get("finish_reason", "stop")) if self.made else "stop"
+                yield Finished(self._abstained, reason)
+                return
+            if production.waiting and len(self._pending) < AHEAD:
+                self._wake.set()
+            now = time.perf_counter()
+            if late := self._late(now - begun, heard):
+                if self._released:
+                    yield Finished(False, "length")
+                else:
+                    yield Failed(late)
+                return
+            if now - spoke > KEEP_ALIVE_S:
+                spoke = now
+                yield KeepAlive()
+
+    def _take(self, production: Production) -> Iterator[Piece | Ended]:
+        """What the bot has said meanwhile, but not more than the rails keep up with: then the queue fills and
+        the bot waits."""
+        for _ in range(BATCH):
+            if len(self._pending) >= AHEAD or (piece := production.take()) is None:
+                return
+            yield piece
+
+    def _hear(self, piece: Piece) -> None:
+        match piece:
+            case Text(text):
+                self._judge(self._gate.feed(text))
+            case Abstained(text):
+                self._abstained = True
+                self._judge(self._gate.feed(text))
+            case Cited(citation):
+                self._quotes[citation.number] = (citation, self._submit(citation.quote, "", None))
+            case Made():
+                self.made = piece
+                body = {"bot": self.bot.name, "model": piece.model, **dict(piece.details)}
+                self._record.append("generated", body, labels={"bot": self.bot.name}, model=piece.digest)
+
+    def _judge(self, segments: list[Segment]) -> None:
+        for segment in segments:
+            self._pending[segment.id] = self._submit(segment.text, segment.context, segment.id)
+
+    def _submit(self, text: str, context: str, segment: int | None) -> Future[list[Judged]]:
+        def vector() -> np.ndarray:
+            found: np.ndarray = self._parts.embed([text])[0]
+            return found
+
+        future = self._parts.pool.submit(
+            self._parts.judges.judge,
+            Direction.OUTPUT,
+            text,
+            vector,
+            context,
+            segment,
+            self._trace,
+            self._record,
+        )
+        future.add_done_callback(lambda _: self._wake.set())
+        return future
+
+    def _verdicts(self) -> Iterator[Said | Ending]:
+        """Judgements that have come in, in the order of their segments."""
+        for number in [n for n, future in self._pending.items() if future.done()]:
+            judged = self._pending.pop(number).result()
+            self.judged.extend(judged)
+            verdict = worst(judged)
+            with self._trace.step(names.GATE) as span:
+                span.set_attribute(names.SEGMENT, number)
+                span.set_attribute(names.VERDICT, verdict.name)
+                outcome = self._gate.verdict(number, verdict)
+            if isinstance(outcome, Halt):
+                if isinstance(verdict, Steer):
+                    yield Steered(verdict.instruction, verdict.finding.rail)
+                elif isinstance(verdict, Block):
+                    yield Blocked(verdict)
+                else:
+                    yield Failed("the gate halted")
+                return
+            yield from self._said(outcome)
+
+    def _said(self, releases: list[Release] | Halt) -> Iterator[Said]:
+        if isinstance(releases, Halt):
+            return
+        for release in releases:
+            self._take_quotes(release.text)
+            self._released = True
+            yield Said(release.id, release.text)
+
+    def _take_quotes(self, text: str) -> None:
+        """Citations whose marks stand in the text; a quote that did not pass the rails is left out."""
+        for mark in re.findall(r"\[(\d+)\]", text):
+            number = int(mark)
+            if number in self._quotes:
+                citation, future = self._quotes.pop(number)
+                passed = isinstance(worst(future.result()), Allow)
+                self.citations[number] = citation if passed else dataclasses.replace(citation, quote="")
+                self._record.append("cited", dataclasses.asdict(self.citations[number]))
+
+    def _late(self, seconds: float, heard: bool) -> str | None:
+        limits = self._parts.selector.routes.bots[self.bot.name]
+        if not heard and seconds > limits.first_piece_s:
+            return f"nothing within {limits.first_piece_s:g} s"
+        if seconds > limits.deadline_s:
+            return f"no answer within {limits.deadline_s:g} s"
+        return None
+
+
+def _reason(error: Exception) -> str:
+    """Why a bot failed; only messages that were written for the record are repeated."""
+    return str(error) if isinstance(error, BotUnavailable) else type(error).__name__

@@ -1,0 +1,35 @@
+"""The onprem bot: an open-weight model on the firm's own machines answers; nothing leaves the building."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
+
+from orchestrator import prompts
+from orchestrator.ports import Generate
+from orchestrator.types import Ask, Made, Piece, Text
+
+
+class OnPremBot:
+    name = "onprem"
+    leaves_boundary = False
+
+    def __init__(self, model: Generate) -> None:
+        self._model = model
+
+    def answer(self, ask: Ask) -> Iterator[Piece]:
+        messages = prompts.general(ask.question, ask.history, ask.instruction)
+        usage = yield from said(self._model.stream(messages, ask.sampling, ask.cancel))
+        yield Made(self._model.name, self._model.digest, {"prompt": prompts.digest(messages), **usage})
+
+
+def said(stream: Generator[str, None, Mapping[str, Any]]) -> Generator[Text, None, Mapping[str, Any]]:
+    """A model's text as pieces; returns its usage. Closing it closes the model's stream."""
+    try:
+        while True:
+            try:
+                yield Text(next(stream))
+            except StopIteration as end:
+                return end.value or {}
+    finally:
+        stream.close()

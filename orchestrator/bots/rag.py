@@ -1,0 +1,143 @@
+"""The rag bot: answers from the firm's documents, and from nothing else.
+
+Every sentence that leaves this bot is supported by one of the passages and carries its number; a sentence that
+no passage supports is dropped. When the model's own words have no support, the passages' sentences answer.
+When the passages do not answer either, the bot abstains.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator import prompts
+from orchestrator.bots.onprem import said
+from orchestrator.ports import Generate, Support
+from orchestrator.types import Abstained, Ask, Citation, Cited, Made, Passage, Piece, Text
+
+PASSAGES = 4
+"""Passages that the model is shown: more cost prefill time and dilute a small model's attention."""
+QUOTE = 320
+SENTENCES = 3
+Weigh = Callable[[str], tuple[int, float]]
+_MARK = re.compile(r"\s*\[(\d+)(?:\s*,\s*\d+)*\]")
+_SENTENCE_END = re.compile(r"(?<=[.!?])(?:\s*\[[\d, ]+\])*\s+(?=[^\s\[])|\n+")
+_UNKNOWN = re.compile(r"\bI (?:do not|don't|don’t) know\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How sure the documents must be: `answer` to answer at all, `sentence` to let a sentence stand (both 0..1)."""
+
+    answer: float = 0.3
+    sentence: float = 0.5
+
+
+class RagBot:
+    """Retrieval-augmented answers. `model` is None where no generator is to be used: then it quotes."""
+
+    name = "rag"
+    leaves_boundary = False
+
+    def __init__(self, support: Support, model: Generate | None, bar: Bar | None = None) -> None:
+        self._support, self._model, self._bar = support, model, bar or Bar()
+
+    def answer(self, ask: Ask) -> Iterator[Piece]:
+        likely = self._support.answerable(ask.embedding, ask.passages, ask.question)
+        if not ask.passages or likely < self._bar.answer:
+            yield Abstained(_nothing_found(ask.passages))
+            return
+        passages = list(ask.passages[:PASSAGES])
+        cited = _Cited(passages)
+        spoken = 0
+        if self._model is not None:
+            spoken = yield from self._generated(self._model, ask, passages, cited)
+        if not spoken and not ask.cancel.is_set():
+            spoken = yield from self._quoted(ask, cited)
+        if not spoken:
+            yield Abstained(_nothing_found(ask.passages))
+
+    def _generated(
+        self, model: Generate, ask: Ask, passages: Sequence[Passage], cited: _Cited
+    ) -> Generator[Piece, None, int]:
+        """The model's sentences that a passage supports; returns how many there were."""
+        weigh = self._support.weigh(passages)
+        messages = prompts.from_passages(ask.question, passages, ask.instruction)
+        stream = said(model.stream(messages, ask.sampling, ask.cancel))
+        spoken, dropped, rest = 0, 0, ""
+        usage = {}
+        try:
+            while True:
+                try:
+                    rest += next(stream).text
+                except StopIteration as end:
+                    usage = end.value
+                    break
+                *whole, rest = _SENTENCE_END.split(rest)
+                for sentence in whole:
+                    pieces = self._checked(sentence, weigh, cited)
+                    spoken, dropped = spoken + bool(pieces), dropped + (not pieces)
+                    yield from pieces
+        finally:
+            stream.close()
+        pieces = self._checked(rest, weigh, cited)
+        yield from pieces
+        spoken, dropped = spoken + bool(pieces), dropped + (not pieces and bool(rest.strip()))
+        yield Made(
+            model.name,
+            model.digest,
+            {"prompt": prompts.digest(messages), "kept": spoken, "dropped": dropped, **usage},
+        )
+        return spoken
+
+    def _checked(self, sentence: str, weigh: Weigh, cited: _Cited) -> list[Piece]:
+        """A sentence with the number of the passage that supports it; nothing if none does."""
+        bare = _MARK.sub("", sentence).strip(" -*•\t\n")
+        if len(bare) < 8 or _UNKNOWN.search(bare):
+            return []
+        index, score = weigh(bare)
+        if score < self._bar.sentence:
+            return []
+        return cited.say(bare, index)
+
+    def _quoted(self, ask: Ask, cited: _Cited) -> Generator[Piece, None, int]:
+        """The passages' own best sentences; returns how many there were."""
+        sentences = self._support.extract(ask.embedding, ask.passages[:PASSAGES], SENTENCES)
+        for sentence, index in sentences:
+            yield from cited.say(sentence.strip(), index)
+        if sentences:
+            yield Made("extractive", "", {"kept": len(sentences)})
+        return len(sentences)
+
+
+@dataclass
+class _Cited:
+    """Numbers the sources of one answer in the order in which they are first used."""
+
+    passages: Sequence[Passage]
+    numbers: dict[int, int] = field(default_factory=dict)
+
+    def say(self, sentence: str, index: int) -> list[Piece]:
+        pieces: list[Piece] = []
+        if index not in self.numbers:
+            self.numbers[index] = len(self.numbers) + 1
+            passage = self.passages[index]
+            quote = passage.text if len(passage.text) <= QUOTE else passage.text[:QUOTE].rsplit(" ", 1)[0] + " …"
+            pieces.append(Cited(Citation(self.numbers[index], passage.document, passage.page, passage.section, quote)))
+        return [*pieces, Text(_with_mark(sentence, self.numbers[index]))]
+
+
+def _with_mark(sentence: str, number: int) -> str:
+    """The mark stands before the full stop, so that it is released together with its sentence."""
+    if sentence[-1] in ".!?":
+        return f"{sentence[:-1]} [{number}]{sentence[-1]} "
+    return f"{sentence} [{number}]. "
+
+
+def _nothing_found(passages: Sequence[Passage]) -> str:
+    where = ""
+    if passages:
+        nearest = passages[0].title or passages[0].document
+        where = f" The nearest document is “{nearest}”, but it does not settle the question."
+    return f"I could not find an answer to that in the documents you may read.{where}"

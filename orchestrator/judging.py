@@ -1,0 +1,167 @@
+"""Runs all rails on one text at once, each in its own span, each on its own clock.
+
+A rail that errs or is late counts as the policy's fail mode for that rail: block, unless the policy says otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from opentelemetry.trace import Span
+
+from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Verdict
+from orchestrator import names
+from orchestrator.ports import Meter, Record
+from orchestrator.tracing import Trace, micro
+
+
+class JudgeRails(Protocol):
+    """`moderation.rails.Rails`, as far as a journey needs it."""
+
+    def names(self, direction: Direction) -> tuple[str, ...]: ...
+
+    def judge(self, rail: str, direction: Direction, text: str, embedding: np.ndarray, context: str = "") -> Verdict: ...
+
+    def fail(self, rail: str, direction: Direction, why: str) -> Verdict: ...
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One rail's verdict on one text. segment: None for the question."""
+
+    direction: Direction
+    segment: int | None
+    verdict: Verdict
+    ms: float
+
+    def view(self) -> dict[str, Any]:
+        """For the client and the review page; scores as floats."""
+        finding = self.verdict.finding
+        return {
+            "direction": self.direction.value,
+            "segment": self.segment,
+            "rail": finding.rail,
+            "category": finding.category,
+            "verdict": self.verdict.name,
+            "probability": round(finding.probability, 6),
+            "threshold": round(finding.threshold, 6),
+            "reason": finding.reason,
+            "ms": round(self.ms, 3),
+        }
+
+    def body(self) -> dict[str, Any]:
+        """For the record; scores in millionths, times in microseconds."""
+        view = self.view()
+        view["probability"] = micro(self.verdict.finding.probability)
+        view["threshold"] = micro(self.verdict.finding.threshold)
+        view["us"] = round(self.ms * 1000)
+        del view["ms"]
+        return view
+
+
+class Judges:
+    """The rails of one deployment on one pool of threads. Stateless between texts."""
+
+    def __init__(self, rails: JudgeRails, pool: Executor, meter: Meter, timeout_s: float = 2.0, digest: str = "") -> None:
+        """digest: of the trained heads, for the record."""
+        self._rails, self._pool, self._meter, self._timeout, self._digest = (
+            rails,
+            pool,
+            meter,
+            timeout_s,
+            digest,
+        )
+
+    def judge(
+        self,
+        direction: Direction,
+        text: str,
+        embedding: Callable[[], np.ndarray],
+        context: str,
+        segment: int | None,
+        trace: Trace,
+        record: Record,
+    ) -> list[Judged]:
+        """Every rail's verdict on a text, in the policy's order; one `judged` event each. Never raises for a
+        rail's failure."""
+        rails = self._rails.names(direction)
+        try:
+            vector = embedding()
+        except Exception as error:
+            why = f"the sentence encoder failed ({type(error).__name__})"
+            judged = [Judged(direction, segment, self._rails.fail(rail, direction, why), 0.0) for rail in rails]
+        else:
+            begun = time.perf_counter()
+            futures = {
+                rail: self._pool.submit(self._one, rail, direction, text, vector, context, segment, trace) for rail in rails
+            }
+            judged = [self._result(rail, direction, segment, future, begun) for rail, future in futures.items()]
+        for one in judged:
+            record.append("judged", one.body(), labels=_labels(one), model=self._digest)
+            self._meter.verdict(direction.value, one.verdict.finding.rail, one.verdict.name, one.ms / 1000)
+        return judged
+
+    def _one(
+        self,
+        rail: str,
+        direction: Direction,
+        text: str,
+        vector: np.ndarray,
+        context: str,
+        segment: int | None,
+        trace: Trace,
+    ) -> tuple[Verdict, float]:
+        begun = time.perf_counter()
+        with trace.step(names.RAIL, **{names.RAIL_NAME: rail, names.DIRECTION: direction.value}) as span:
+            verdict = self._rails.judge(rail, direction, text, vector, context)
+            _describe(span, verdict, segment)
+        return verdict, (time.perf_counter() - begun) * 1000
+
+    def _result(
+        self,
+        rail: str,
+        direction: Direction,
+        segment: int | None,
+        future: Future[tuple[Verdict, float]],
+        begun: float,
+    ) -> Judged:
+        left = max(0.0, self._timeout - (time.perf_counter() - begun))
+        try:
+            verdict, ms = future.result(left)
+        except FutureTimeout:
+            future.cancel()
+            verdict = self._rails.fail(rail, direction, f"no verdict within {self._timeout:g} s")
+            ms = self._timeout * 1000
+        except Exception as error:
+            verdict = self._rails.fail(rail, direction, f"the rail failed ({type(error).__name__})")
+            ms = (time.perf_counter() - begun) * 1000
+        return Judged(direction, segment, verdict, ms)
+
+
+def worst(judged: Sequence[Judged]) -> Verdict:
+    """The verdict that decides: block before steer before redact before allow. Redactions of several rails
+    never meet on one text, because one rail alone redacts."""
+    order = (Block, Steer, Redact, Allow)
+    verdicts = [one.verdict for one in judged]
+    if not verdicts:
+        return Allow(Finding("none", "", 0.0, 1.0, "no rail is switched on in this direction"))
+    return min(verdicts, key=lambda v: order.index(type(v)))
+
+
+def _labels(one: Judged) -> Mapping[str, str]:
+    return {"verdict": one.verdict.name, "rail": one.verdict.finding.rail}
+
+
+def _describe(span: Span, verdict: Verdict, segment: int | None) -> None:
+    span.set_attribute(names.VERDICT, verdict.name)
+    span.set_attribute(names.RAIL_CATEGORY, verdict.finding.category)
+    span.set_attribute(names.PROBABILITY, micro(verdict.finding.probability))
+    span.set_attribute(names.THRESHOLD, micro(verdict.finding.threshold))
+    if segment is not None:
+        span.set_attribute(names.SEGMENT, segment)

@@ -1,0 +1,1 @@
+"""Conversation memory: turns and pseudonyms, sealed with the subject's key."""

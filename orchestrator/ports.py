@@ -1,0 +1,117 @@
+"""What the pipeline needs from other rooms, in the orchestrator's own words.
+
+The composition root hands over implementations; nothing here names a database, a model or a web framework.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from orchestrator.types import Passage, Turn
+
+
+class Embed(Protocol):
+    """Sentences to unit vectors, float32[n, d]."""
+
+    def __call__(self, texts: Sequence[str], /) -> np.ndarray: ...
+
+
+class Search(Protocol):
+    """Passages of the corpus that this caller may read, best first."""
+
+    def __call__(self, question: str, k: int, groups: frozenset[str], embedding: np.ndarray, /) -> Sequence[Passage]: ...
+
+
+class Support(Protocol):
+    """What retrieval knows about evidence."""
+
+    def answerable(self, embedding: np.ndarray, passages: Sequence[Passage], question: str) -> float:
+        """How likely the passages answer the question, in 0..1."""
+
+    def weigh(self, passages: Sequence[Passage]) -> Callable[[str], tuple[int, float]]:
+        """A judge of sentences: index of the passage that supports one best, and how well (0..1; its figures
+        and names must stand there)."""
+
+    def extract(self, embedding: np.ndarray, passages: Sequence[Passage], limit: int) -> Sequence[tuple[str, int]]:
+        """The passages' own sentences that answer best, each with its passage's index."""
+
+
+class Generate(Protocol):
+    """A chat model: yields text, returns usage."""
+
+    name: str
+    digest: str
+
+    def stream(
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event
+    ) -> Generator[str, None, Mapping[str, Any]]: ...
+
+
+class Pseudonymise(Protocol):
+    """One conversation's pseudonyms: kept sealed between turns."""
+
+    def redact(self, text: str) -> tuple[str, Mapping[str, int]]:
+        """The text with tags, and how many of each entity were found."""
+
+    def restore(self, text: str) -> str: ...
+
+    def dump(self) -> bytes: ...
+
+
+class Redact(Protocol):
+    def open(self, dumped: bytes | None) -> Pseudonymise:
+        """The pseudonyms of a conversation; None for a new one."""
+
+
+class Ticket(Protocol):
+    def wait(self) -> Mapping[str, Any]:
+        """The receipt, once the event is durable. Raises RecordUnavailable."""
+
+
+class Record(Protocol):
+    """The audit log of one query: each call appends one event and returns at once."""
+
+    def append(
+        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+    ) -> Ticket: ...
+
+
+class OpenRecord(Protocol):
+    def __call__(
+        self,
+        *,
+        tenant: str,
+        query: str,
+        conversation: str,
+        actor: str,
+        subject: str,
+        trace_id: str,
+        span_id: str,
+    ) -> Record: ...
+
+
+class Remember(Protocol):
+    """Conversation memory; every text in it is pseudonymised and sealed with the subject's key."""
+
+    def load(self, tenant: str, subject: str, conversation: str) -> tuple[bytes | None, Sequence[Turn]]:
+        """The sealed pseudonyms, opened, and the turns a model may see. Raises ConversationUnknown."""
+
+    def save_pseudonyms(self, tenant: str, subject: str, conversation: str, dumped: bytes) -> None: ...
+
+    def save_turn(self, tenant: str, subject: str, conversation: str, query: str, turn: Turn, outcome: str) -> None: ...
+
+
+class Meter(Protocol):
+    """Counters and durations, never with a person's or a tenant's name."""
+
+    def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None: ...
+    def step(self, step: str, seconds: float) -> None: ...
+    def route(self, bot: str) -> None: ...
+    def entities(self, counts: Mapping[str, int]) -> None: ...
+    def finished(self, bot: str, outcome: str, seconds: float) -> None: ...
+    def tokens(self, kind: str, count: int) -> None: ...
+    def refused_unrecorded(self) -> None: ...

@@ -1,0 +1,31 @@
+"""Retrieval: the firm's documents, and the passages that an answer may cite.
+
+`retrieval.library.Library` ingests and searches; `retrieval.support` decides what a passage supports.
+Importing this package loads neither FAISS nor bm25s: only the light types are named here.
+"""
+
+from retrieval.types import (
+    DocumentInfo,
+    Embed,
+    EmbeddingMismatch,
+    IngestReport,
+    LibraryBusy,
+    LibraryDamaged,
+    Passage,
+    Problem,
+    RetrievalError,
+    UnreadableDocument,
+)
+
+__all__ = [
+    "DocumentInfo",
+    "Embed",
+    "EmbeddingMismatch",
+    "IngestReport",
+    "LibraryBusy",
+    "LibraryDamaged",
+    "Passage",
+    "Problem",
+    "RetrievalError",
+    "UnreadableDocument",
+]

@@ -1,0 +1,1 @@
+"""A small live-data service: quotes, net asset values and exchange rates that change while it runs."""
