@@ -31,3 +31,11 @@ class KeyMissing(AuditError):
 
 class SealBroken(AuditError):
     """A sealed body was altered, or belongs to another subject or event."""
+
+
+class ProofRefused(AuditError):
+    """A Merkle proof does not lead to the root: something was altered, left out or forked."""
+
+
+class NoteRefused(AuditError):
+    """A signed note, a checkpoint or a key is malformed, or a signature does not fit."""
