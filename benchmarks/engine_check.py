@@ -4,7 +4,7 @@
 
 Needs the `oracle` extra (xllamacpp; for the encoder torch and transformers) and the models in the store.
 
-Chat models, against llama.cpp on the same GGUF file: the rendered, tokenised prompt must be the same; then, on ten prompts
+Chat models, against llama.cpp on the same GGUF file: the rendered, tokenised prompt must be the same; then, on eleven prompts
 and along the first tokens of each answer, the next token's ranking is compared. A prompt passes where the most likely
 token is the same, or where llama.cpp itself puts the two within MARGIN of each other in log-probability (it rounds
 activations to 8 bits, so that near ties may fall either way), and at least four of its five likeliest tokens are among
@@ -49,6 +49,7 @@ PROMPTS: list[list[tuple[str, str]]] = [
     [("user", "Translate 'risk' into 日本語 and add an emoji 🙂.")],
     [("system", "Answer in one word."), ("user", "Is 17 a prime number?")],
     [("user", "The fund's NAV rose from 101.25 to 103.40. By how many percent? It's simple; don't hurry.")],
+    [("user", "What is a dividend?")],
 ]
 TEXTS = [
     "hello",
