@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.wiring import demo_key_path
 
 Event = tuple[str, dict[str, Any]]
+_STYLES = {"block": "red", "steer": "yellow", "redact": "yellow"}
 
 
 @click.command()
@@ -160,23 +161,28 @@ def _explain(out: Console, document: dict[str, Any]) -> None:
             score = "removed" if candidate["removed"] else f"{candidate['score']:.2f}"
             table.add_row(candidate["bot"], score, candidate["reason"])
         out.print(table)
-    table = Table("on", "rail", "verdict", "probability", "threshold", "reason", title="Verdicts", title_justify="left")
-    for v in document.get("verdicts", ()):
-        on = v["direction"] if v["segment"] is None else f"{v['direction']} {v['segment']}"
-        style = {"block": "red", "steer": "yellow", "redact": "yellow"}.get(v["verdict"])
-        table.add_row(
-            on,
-            v["rail"],
-            v["verdict"],
-            f"{v['probability']:.3f}",
-            f"{v['threshold']:.3f}",
-            v["reason"],
-            style=style,
-        )
-    out.print(table)
+    _verdicts(out, document.get("verdicts", ()))
     receipt = document.get("receipt", {})
     out.print(f"outcome       {document.get('outcome')}    ({document.get('timings_ms', {}).get('total', 0):.0f} ms)")
     out.print(f"conversation  {document.get('conversation_id')}")
     out.print(f"query         {document.get('query_id')}")
     out.print(f"trace         {document.get('trace_id')}")
-    out.print(f"receipt       {receipt.get('log')} #{receipt.get('seq')}  leaf {receipt.get('leaf')}")
+    out.print(f"receipt       {receipt.get('log')} #{receipt.get('seq')}, leaf {receipt.get('leaf')}", soft_wrap=True)
+
+
+def _verdicts(out: Console, verdicts: Sequence[dict[str, Any]]) -> None:
+    """A row for the question and for each segment, a column for each rail; then why, for all that was not allowed."""
+    rails = list(dict.fromkeys(v["rail"] for v in verdicts))
+    table = Table("", *rails, title="Verdicts: probability / threshold", title_justify="left")
+    rows: dict[tuple[bool, int], dict[str, str]] = {}
+    for v in verdicts:
+        style = _STYLES.get(v["verdict"])
+        figures = f"{v['probability']:.2f} / {v['threshold']:.2f}"
+        cell = f"[{style}]{v['verdict']}[/] {figures}" if style else figures
+        rows.setdefault((v["direction"] == "output", v["segment"] or 0), {})[v["rail"]] = cell
+    for (is_output, segment), cells in sorted(rows.items()):
+        table.add_row(f"segment {segment}" if is_output else "question", *(cells.get(rail, "") for rail in rails))
+    out.print(table)
+    for v in verdicts:
+        if v["verdict"] != "allow":
+            out.print(f"{v['rail']}: {v['verdict']}, {v['reason']}", markup=False)

@@ -166,13 +166,15 @@ def _say(found: Settings, market_port: int, key: str, admin: str, out: Console) 
         f"live data      http://127.0.0.1:{market_port}/v1/instruments",
         f"demo key       {key}",
         f"admin's key    {admin}",
-        "",
+    )
+    curl = (
         f'curl {found.public_url}/v1/chat -H "Authorization: Bearer {key}" \\',
         "  -H 'Content-Type: application/json' -d '{\"message\": \"What is the dealing cut-off time?\"}'",
         "",
         "Ctrl-C stops everything.",
     )
     out.print(Panel("\n".join(lines), title="Countersign is ready", expand=False), soft_wrap=True)
+    out.print("\n".join(curl), markup=False, highlight=False, soft_wrap=True)
 
 
 def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
