@@ -357,7 +357,7 @@ def test_a_service_that_goes_down_keeps_its_last_catalogue(service: Service) -> 
 @pytest.mark.parametrize("sent", [{}, {"items": {}}, {"items": [1]}, []])
 def test_a_catalogue_that_is_malformed_is_refused(service: Service, live: LiveData, sent: object) -> None:
     service.answers["/things"] = document(sent)
-    with pytest.raises(BotUnavailable, match="catalogue|no 'items'"):
+    with pytest.raises(BotUnavailable, match=r"catalogue|no 'items'"):
         live.things()
 
 
