@@ -89,12 +89,12 @@ class Rails:
         cls,
         policy: Policy,
         heads: Heads,
-        redactor: FindsHardIdentifiers | None = None,
-        embed: Embed | None = None,
+        redactor: FindsHardIdentifiers | None,
+        embed: Embed,
     ) -> Rails:
-        """`embed` turns the policy's in-scope examples into vectors once; without it the topic head judges alone."""
+        """`embed` turns the policy's in-scope examples into vectors, once."""
         examples = policy.topic.in_scope
-        return cls(policy, heads, redactor, embed(examples) if embed is not None and examples else None)
+        return cls(policy, heads, redactor, embed(examples) if examples else None)
 
     def names(self, direction: Direction) -> tuple[str, ...]:
         """The rails that must judge in this direction."""
