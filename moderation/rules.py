@@ -357,13 +357,18 @@ RULES: tuple[Rule, ...] = (
         rf"|earnings|values?|it|they)\b[^.!?\n]{{0,25}}\b(?:will|is going to"
         r"|are going to|is expected to|is set to|is bound to)\b[^.!?\n]{0,15}\b(?:rise"
         r"|fall|reach|double|increase|climb|soar|drop"
-        r"|outperform|hit|grow|go up|go down|crash)\b"
-        r"|\b(?:will|(?:is|are) (?:going|set|expected|bound) to) (?:\w+ )?(?:rise|fall|climb|drop|soar|increase|outperform"
+        r"|outperform|hit|grow|go up|go down|crash)\b",
+        "predicts prices or returns",
+    ),
+    _rule(
+        "advice/forward_looking",
+        0.85,
+        r"\b(?:will|(?:is|are) (?:going|set|expected|bound) to) (?:\w+ )?(?:rise|fall|climb|drop|soar|increase|outperform"
         r"|go (?:up|down))\b[^.!?\n]{0,20}\d[\d.,]* ?(?:%|per ?cent)"
         r"|\b(?:expect|predict|forecast)s? (?:[\w&'-]+ ){1,6}?to (?:outperform|rise|fall|climb|soar|crash|double)\b"
         r"|\b(?:predict|forecast) (?:me )?(?:the|its|their) (?:\w+ )?(?:price|return|value|rate|yield)s?\b"
         r"|\bwhat will (?:the )?(?:\w+ )?(?:price|return|value|rate|yield|nav)s?\b[^.!?\n]{0,60}\bbe\b",
-        "predicts prices or returns",
+        "predicts a figure",
         unless=r"\b(?:fees?|charges?|costs?|vat|tax(?:es)?|premiums?)\b",  # what a firm itself sets and announces
     ),
 )

@@ -178,6 +178,8 @@ def test_what_resembles_an_in_scope_example_of_the_policy_is_in_scope(heads: Hea
         ("You should buy this fund now.", "steer"),
         ("My advice would be to sell it soon.", "steer"),
         ("The share price will rise to 200 next year.", "steer"),
+        ("Harbour Shipping will rise by 12 % until the autumn.", "steer"),
+        ("We expect the index to outperform.", "steer"),
         ("This fund guarantees a return of 8 % a year.", "block"),
         ("You cannot lose money with it.", "block"),
         ("It will double your money, completely no risk.", "block"),
