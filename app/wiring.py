@@ -160,7 +160,7 @@ class House:
             redact=Pseudonymiser(redactor, known_entities(policy.pii.pseudonymise)),
             embed=embed,
             judges=Judges(
-                Rails.load(policy, heads, redactor),
+                Rails.load(policy, heads, redactor, embed),
                 rails_pool,
                 self.metrics,
                 settings.rail_timeout_s,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from moderation.views import plain, unmasked
 
-VERSION = 1
+VERSION = 2
 BUCKETS = 1 << 14
 LEXICON_PATH = Path(__file__).parent / "data" / "lexicon.yaml"
 

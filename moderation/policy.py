@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ RAILS: Mapping[str, tuple[str, ...]] = {
     "pii": ("hard_identifier",),
 }
 DEFAULT_PATH = Path(__file__).parent / "policies" / "default.yaml"
+
+_QUOTED = re.compile(r"'(\w+)'")
 
 Action = Literal["block", "steer", "redact", "allow"]
 
@@ -160,11 +163,11 @@ def load_policy(path: Path | None = None) -> Policy:
     _check_names(path, tree, lines)
     policy = _validated(path, tree, lines)
     for tenant, overrides in policy.tenants.items():
+        _check_names(path, dict(overrides), lines, ("tenants", tenant))
         try:
             policy.for_tenant(tenant)
         except ValidationError as error:
             raise _located(path, error, lines, ("tenants", tenant)) from error
-        _check_names(path, dict(overrides), lines, ("tenants", tenant))
     return policy
 
 
@@ -210,6 +213,8 @@ def _located(
     first = error.errors()[0]
     where = (*under, *(str(part) for part in first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
+    if (named := _QUOTED.search(message)) and (*where, named[1]) in lines:
+        where = (*where, named[1])
     name = ".".join(where) or "policy"
     return PolicyError(f"{path}:{_line(lines, where)}: {name}: {message}")
 

@@ -35,7 +35,9 @@ Embedding = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Embedding]
 
 _SEVERITY = {"allow": 0, "steer": 1, "redact": 2, "block": 3}
-_HELP_FIRST = 1.15  # a person who speaks of harming themselves shall read words of help, not of refusal
+# Where categories are close: a person who speaks of harming themselves shall read words of help, not of refusal,
+# and what sexualises a child shall not be filed as merely sexual.
+_FIRST = {"self_harm": 1.15, "minors": 1.15}
 _REMEMBERED = 128  # texts whose views and features are kept, so that rails judging one text share the work
 
 
@@ -89,12 +91,12 @@ class Rails:
         cls,
         policy: Policy,
         heads: Heads,
-        redactor: FindsHardIdentifiers | None = None,
-        embed: Embed | None = None,
+        redactor: FindsHardIdentifiers | None,
+        embed: Embed,
     ) -> Rails:
-        """`embed` turns the policy's in-scope examples into vectors once; without it the topic head judges alone."""
+        """`embed` turns the policy's in-scope examples into vectors, once."""
         examples = policy.topic.in_scope
-        return cls(policy, heads, redactor, embed(examples) if embed is not None and examples else None)
+        return cls(policy, heads, redactor, embed(examples) if examples else None)
 
     def names(self, direction: Direction) -> tuple[str, ...]:
         """The rails that must judge in this direction."""
@@ -210,11 +212,11 @@ def _view_texts(text: str) -> tuple[str, ...]:
 
 
 def _verdict(rail: str, rules: RailPolicy, direction: Direction, scores: Sequence[_Score]) -> Verdict:
-    """The severest action among the categories over their thresholds; where it is close, help comes first."""
+    """The severest action among the categories over their thresholds; where it is close, by `_FIRST`."""
 
     def weight(score: _Score) -> tuple[bool, int, float]:
         severity = _SEVERITY[rules.action_for(score.category, direction)] if score.over else 0
-        return score.over, severity, score.excess * (_HELP_FIRST if score.category == "self_harm" else 1.0)
+        return score.over, severity, score.excess * _FIRST.get(score.category, 1.0)
 
     worst = max(scores, key=weight)
     finding = Finding(rail, worst.category, worst.probability, worst.threshold, worst.reason)

@@ -19,12 +19,20 @@ _ORDERS = (
 _FREE_OF = r"(?:restrictions?|filters?|limits?|limitations?|guidelines|censorship|rules|ethics|morals|boundaries)"
 _VIOLENT = (
     r"(?:kill|murder|stab|shoot|strangle|hurt|harm|beat|attack|slaughter|rape|torture|burn|behead|hunt(?: \w+)? down"
-    r"|smash|destroy|choke|poison|bomb|cut)"
+    r"|smash|destroy|choke|poison|bomb|cut(?! (?:you|him|her|them|my \w+) (?:off|out|loose|in|some)\b))"
+)
+# What a customer may want to kill, cut, beat or smash without harming anybody.
+_THINGS = (
+    r"(?:(?:standing |pay ?ment |direct )?(?:orders?|debits?|mandates?)|payments?|transfers?|transactions?|subscriptions?"
+    r"|accounts?|cards?|overdraft|limits?|fees?|charges|costs?|bills?|expenses|spending|debts?|loans?|mortgage"
+    r"|rates?|prices?|offers?|quotes?|budget|savings?|goals?|targets?|records?|positions?|portfolio|losses|exposure"
+    r"|plans?|contract|policy|pension|sessions?|apps?|connections?|log-?in|password|tokens?|time|weekend)"
 )
 _WHOM = (
-    r"(?:you|u|ur|your|yourselves|him|her|his|them|their|everyone|everybody|all of you|people|somebody|someone"
+    r"(?:you|u|yourselves|him|them|everyone|everybody|all of you|people|somebody|someone"
+    rf"|(?:ur|your|her|his|their|my(?= \w))(?! (?:\w+ ){{0,2}}?{_THINGS}\b)"
     r"|the (?:manager|staff|clerk|teller|adviser|advisor|agent"
-    r"|guy|woman|man|employee|people|family|kids|children)|my \w+)"
+    r"|guy|woman|man|employee|people|family|kids|children))"
 )
 _WILL = r"(?:will|'ll|'m going to|am going to|are going to|'re going to|gonna|shall|swear to|want to|would love to)"
 _ASSET = (
@@ -114,6 +122,11 @@ RULES: tuple[Rule, ...] = (
         r" (?:prompts?|instructions?|messages?|directives?|configuration)|your (?:exact |full |entire )?prompts?"
         r"|instructions you (?:were|have been|got)|instructions (?:so far|given)|operating instructions)\b",
         "asks for the system prompt",
+        # A customer's own instructions are payments, and a system message is what an app shows.
+        unless=r"\b(?:instructions?|configuration) (?:(?:for|on|about|of|in|regarding) (?:my|our|a|an)"
+        r"|(?:that )?(?:i|we) (?:sent|gave|made|submitted|signed|placed))\b"
+        r"|\bmessages? (?:(?:that |which )?(?:(?:i|we) (?:see|saw|get|got|receive|received)|appears?|pops? up|shows)"
+        r"|on (?:my|the) (?:screen|app|phone|statement|atm)|about my)\b",
     ),
     _rule(
         "injection",
@@ -130,7 +143,13 @@ RULES: tuple[Rule, ...] = (
         r"\bwhat (?:was|is) written above\b|\bstart(?:ing)? (?:with|your answer with) [\"']you are\b",
         "asks for the hidden prompt",
     ),
-    _rule("injection", 0.85, r"\brepeat (?:your|the) (?:prompt|instructions)\b", "asks for its instructions"),
+    _rule(
+        "injection",
+        0.85,
+        r"\brepeat (?:your|the) (?:prompt|instructions)\b(?! (?:for (?!me|us)|on|about|to (?!me|us)|how|in the"
+        r"|(?:that )?(?:you gave|you sent|i gave|i sent|we sent)))",
+        "asks for its instructions",
+    ),
     # injection: a persona without rules
     _rule(
         "injection",
@@ -181,8 +200,11 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "injection",
         0.9,
-        r"\b(?:your|the) (?:new|updated) (?:instructions?|directives?"
-        r"|rules|orders)\b|\bnew (?:instructions?|directives?)\s?:"
+        r"\b(?:here (?:are|is)|these are|this is|follow|obey|apply|adopt|accept|execute|given)(?: now)? (?:your|the|these)"
+        r" (?:new|updated) (?:instructions?|directives?|rules|orders)\b(?! (?:for|on|about|in|of)\b)"
+        r"|\b(?:your|the) (?:new|updated) (?:instructions?|directives?|rules|orders)"
+        r"(?: (?:are|is|will be) (?:now |as follows|that you|to |simple)| ?:| from now on\b)"
+        r"|\bnew (?:instructions?|directives?)\s?:"
         r"|\byour (?:rules|instructions|guidelines) have changed\b"
         r"|\bsupersedes? (?:all|any) (?:prior|previous|earlier)\b"
         r"|\b(?:safety|security) (?:protocols?|rules|filters?"
@@ -196,7 +218,8 @@ RULES: tuple[Rule, ...] = (
         0.9,
         r"\b(?:send|email|forward|post|upload|leak|exfiltrate"
         r"|transmit)\b[^.!?\n]{0,40}\b(?:customer (?:list|emails|data|records)"
-        r"|api keys?|environment variables|order data|user data|all (?:the )?(?:data|emails|passwords|credentials))\b"
+        r"|api keys?|environment variables|order data|user data|all (?:the )?(?:passwords|credentials)"
+        r"|all (?:the )?(?:data|emails)(?! to (?:me|us|my|our)\b))\b"
         r"[^\n]{0,40}(?:@|https?:|\bexternal|\battacker|\bto \w+)|\bleak the api keys?\b",
         "asks to send data out",
     ),
@@ -287,9 +310,9 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "advice/personal_advice",
         0.9,
-        rf"\bshould (?:i|we) (?:\w+ ){{0,2}}?(?:buy|sell|invest|short"
-        rf"|hold on to|put|move|switch|pull|cash)\b[^.!?\n]{{0,50}}"
-        rf"(?:\b{_ASSET}\b|\?|$)|\b(?:which|what) {_ASSET} (?:should (?:i"
+        rf"\bshould (?:i|we) (?:\w+ ){{0,2}}?(?:(?:buy|sell|invest|short|hold on to)\b[^.!?\n]{{0,50}}"
+        rf"(?:\b{_ASSET}\b|\?|$)|(?:put|move|switch|pull|cash)\b[^.!?\n]{{0,50}}\b{_ASSET}\b)"
+        rf"|\b(?:which|what) {_ASSET} (?:should (?:i"
         rf"|we)|would you|do you|is (?:best|right|good) for me)\b"
         rf"|\b(?:do|would|can|could) you (?:recommend|suggest|advise)\b[^.!?\n]{{0,40}}\b{_ASSET}\b"
         rf"|\b(?:is (?:it|now)|would it be) a good (?:time|idea|moment) to (?:buy|sell|invest)\b"
@@ -336,6 +359,17 @@ RULES: tuple[Rule, ...] = (
         r"|fall|reach|double|increase|climb|soar|drop"
         r"|outperform|hit|grow|go up|go down|crash)\b",
         "predicts prices or returns",
+    ),
+    _rule(
+        "advice/forward_looking",
+        0.85,
+        r"\b(?:will|(?:is|are) (?:going|set|expected|bound) to) (?:\w+ )?(?:rise|fall|climb|drop|soar|increase|outperform"
+        r"|go (?:up|down))\b[^.!?\n]{0,20}\d[\d.,]* ?(?:%|per ?cent)"
+        r"|\b(?:expect|predict|forecast)s? (?:[\w&'-]+ ){1,6}?to (?:outperform|rise|fall|climb|soar|crash|double)\b"
+        r"|\b(?:predict|forecast) (?:me )?(?:the|its|their) (?:\w+ )?(?:price|return|value|rate|yield)s?\b"
+        r"|\bwhat will (?:the )?(?:\w+ )?(?:price|return|value|rate|yield|nav)s?\b[^.!?\n]{0,60}\bbe\b",
+        "predicts a figure",
+        unless=r"\b(?:fees?|charges?|costs?|vat|tax(?:es)?|premiums?)\b",  # what a firm itself sets and announces
     ),
 )
 

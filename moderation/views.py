@@ -21,10 +21,13 @@ _WORD = re.compile(r"\w+")
 _LATIN = re.compile(r"[a-z]")
 _FOREIGN = re.compile(r"[\u0370-\u052f]")
 _RUN = re.compile(r"\S+")
+_BLANKS = re.compile(r"[ \t]{2,}")
+_WRAP = re.compile(r"(?<=[^\W\d_]|,)[ \t]*\n[ \t]*(?=[^\W\d_])")
 _LEET = str.maketrans("013457@$!+|", "oieastasitl")
 _LEET_DIGIT = re.compile(r"[013457@$!|]")
 _ALL_LEET = re.compile(r"[a-z013457@$!|]{2,}[.,!?]*")
 LONGEST_WORD = 40
+_DOTTED = re.compile(r"(?<![^\W\d_])(?:[^\W\d_][.\-_*]){2,}[^\W\d_](?![^\W\d_])")
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .\-_*]{1,2}){3,}[^\W_](?![^\W_])")
 _SPACED_WORDS = re.compile(r"(?<![^\W_])(?:[^\W_] ){2,}[^\W_](?![^\W_])")
 
@@ -41,7 +44,7 @@ _COMMON = re.compile(
 
 @dataclass(frozen=True)
 class View:
-    """`kind` is plain, or says how the text was obtained: joined, base64, base32, hex, binary, …"""
+    """`kind` is plain, or says how the text was obtained: flat, unmasked, base64, base32, hex, binary, …"""
 
     kind: str
     text: str
@@ -54,23 +57,27 @@ def plain(text: str) -> str:
     if text.isascii():
         return text.lower()
     text = text.lower().replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
-    if _FOREIGN.search(text) and _LATIN.search(text):
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    if _FOREIGN.search(text) and _LATIN.search(text):  # bare letters only: an accent must not hide a look-alike
         text = _WORD.sub(lambda word: _skeleton(word.group()), text)
-    bare = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in bare if not unicodedata.combining(c))
+    return text
 
 
 def unmasked(text: str) -> str:
     """Plain text with l33t and s p a c e d or d.o.t.t.e.d letters undone."""
+    text = _DOTTED.sub(lambda word: re.sub(r"[.\-_*]", "", word.group()), text)
     text = _SPACED_WORDS.sub(lambda run: run.group().replace(" ", ""), text)
     text = _SPACED.sub(lambda run: re.sub(r"[ .\-_*]", "", run.group()), text)
-    return _RUN.sub(lambda run: _unleet(run.group()), text)
+    return _BLANKS.sub(" ", _RUN.sub(lambda run: _unleet(run.group()), text))
 
 
 def views(text: str) -> list[View]:
     """Every view worth judging, the plain one first."""
     shown = plain(text)
     found = [View("plain", shown)]
+    flat = _BLANKS.sub(" ", _WRAP.sub(" ", shown))
+    if flat != shown:  # words that only blanks or a line end hold apart
+        found.append(View("flat", flat))
     joined = unmasked(shown)
     if joined != shown:
         found.append(View("unmasked", joined))

@@ -23,6 +23,8 @@ from orchestrator.connectors import Connector, FieldSpec, Operation
 from orchestrator.errors import BotUnavailable
 
 MAX_RESPONSE = 1_000_000
+MAX_SKEW_S = 60.0
+"""How far another machine's clock may run ahead of ours before its figure's time is not believed."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ class LiveData:
             age = (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
         except (ValueError, TypeError) as error:
             raise BotUnavailable(f"{live.connector.name}: '{stamp[:40]}' is not a time with a zone") from error
+        if age < -MAX_SKEW_S:
+            raise BotUnavailable(f"{live.connector.name}: the figure's time lies {-age:.0f} s in the future")
         if age > limit:
             raise BotUnavailable(f"{live.connector.name}: the figure is {age:.0f} s old, over the {limit:.0f} s allowed")
 
@@ -224,6 +228,8 @@ def _things(connector: Connector, body: Any) -> Iterable[Thing]:
         for key in catalogue.names:
             value = item.get(key)
             names.extend(str(v) for v in (value if isinstance(value, list) else [value]) if v)
+        if item.get(catalogue.id) in (".", ".."):  # would climb out of its place in a URL (RFC 3986, 5.2.4)
+            raise BotUnavailable(f"{connector.name}: the catalogue holds the id '{item[catalogue.id]}', which is no name")
         if names and catalogue.id in item:
             kind = str(item.get(catalogue.kind, "")) if catalogue.kind else ""
             yield Thing(connector.name, str(item[catalogue.id]), names[0], tuple(names), kind)

@@ -40,7 +40,7 @@ def moderate(text: str | None, jsonl: bool, direction: str, policy_file: Path | 
     store = ModelStore(found.models_dir)
     encoder = open_encoder(found, store)
     redactor = open_redactor(found, store)
-    rails = Rails.load(load_policy(policy_file or found.policy_file), Heads.load(), redactor)
+    rails = Rails.load(load_policy(policy_file or found.policy_file), Heads.load(), redactor, encoder.embed)
 
     def judged(texts: list[str]) -> None:
         for one, vector in zip(texts, encoder.embed(texts), strict=True):

@@ -1,0 +1,69 @@
+"""The rails as a deployment has them: shipped policy, shipped heads, the real sentence encoder, loaded once.
+
+rails     the shipped policy's rails, without a redactor
+judge     judge(text, rail, direction, context) -> that rail's verdict
+over      over(text, direction) -> the names of the rails that block or steer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from inference.errors import InferenceError
+from inference.store import ModelStore
+from moderation.head import Heads
+from moderation.policy import load_policy
+from moderation.rails import Embed, Rails
+from moderation.types import Allow, Direction, Verdict
+
+Judge = Callable[..., Verdict]
+
+
+@pytest.fixture(scope="session")
+def embed() -> Embed:
+    from inference.encoder import SentenceEncoder
+
+    store = ModelStore()
+    try:
+        path = store.path("all-minilm-l6-v2")
+    except InferenceError as missing:
+        pytest.skip(f"the sentence encoder is not in the store: {missing}")
+    encoder: Any = SentenceEncoder.load(path, cache_dir=store.root.parent / "engine")
+    found: Embed = encoder.embed
+    return found
+
+
+@pytest.fixture(scope="session")
+def heads() -> Heads:
+    return Heads.load()
+
+
+@pytest.fixture(scope="session")
+def rails(heads: Heads, embed: Embed) -> Rails:
+    return Rails.load(load_policy(), heads, None, embed)
+
+
+@pytest.fixture(scope="session")
+def judge(rails: Rails, embed: Embed) -> Judge:
+    def judge(text: str, rail: str, direction: Direction = Direction.INPUT, context: str = "") -> Verdict:
+        return rails.judge(rail, direction, text, embed([text])[0], context)
+
+    return judge
+
+
+@pytest.fixture(scope="session")
+def over(rails: Rails, embed: Embed) -> Callable[..., dict[str, str]]:
+    def over(text: str, direction: Direction = Direction.INPUT) -> dict[str, str]:
+        """Rail to what it did and why, for each rail that did not simply allow."""
+        vector = embed([text])[0]
+        verdicts = [rails.judge(rail, direction, text, vector) for rail in rails.names(direction)]
+        return {
+            v.finding.rail: f"{v.name}: {v.finding.category}, {v.finding.reason}"
+            for v in verdicts
+            if not isinstance(v, Allow)
+        }
+
+    return over
