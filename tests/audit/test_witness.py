@@ -369,7 +369,7 @@ def test_a_witness_that_lost_its_memory_does_not_start(tmp_path: Path, loss: str
         path.write_bytes(raw.replace(b"\n5\n", b"\n:\n"))
     else:
         path.write_bytes(b"" if loss == "empty" else random.Random(0).randbytes(9000))
-    with pytest.raises(WitnessStopped, match="new folder|new key"):
+    with pytest.raises(WitnessStopped, match=r"new folder|new key"):
         Witness(tmp_path / "w", TRUST)
 
 
@@ -553,16 +553,20 @@ def test_a_client_that_stops_half_way_is_let_go_of(witness: Witness, sent: bytes
         raw(server, sent, end=False)  # returns when the witness closes; the socket's own time-out would raise
 
 
+def drip(connection: socket.socket) -> None:
+    connection.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 60000\r\n\r\n")
+    for _ in range(MAX_OFFER - 100):
+        connection.sendall(b"o")
+        time.sleep(0.02)
+
+
 def test_a_client_that_drips_is_let_go_of_too(witness: Witness) -> None:
     with (
         serving(witness, request_s=0.3) as server,
         socket.create_connection(server.server_address[:2], timeout=10) as connection,
-        pytest.raises(OSError),
+        pytest.raises(OSError, match=r"Broken pipe|reset"),
     ):
-        connection.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 60000\r\n\r\n")
-        while True:
-            connection.sendall(b"o")
-            time.sleep(0.02)
+        drip(connection)
 
 
 def test_one_connection_serves_many_requests(server: WitnessServer) -> None:
@@ -843,8 +847,6 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
             while True:
                 asking.offer(TRUE.note(answered + 1))
                 answered += 1
-        except WitnessAhead as ahead:  # recorded before the kill, answered to nobody
-            assert ahead.held == answered + 1
         except WitnessFailed:
             pass
         killer.join()
