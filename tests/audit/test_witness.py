@@ -45,10 +45,10 @@ class History:
 
     def __init__(self, word: str = "event", origin: str = ORIGIN, same: int = 0, key: SecretKey = LOG) -> None:
         """same: so many first events are those of every other history."""
-        self.origin, self.key, self._word, self._same = origin, key, word, same
+        self.origin, self.key, self.word, self._same = origin, key, word, same
 
     def leaf(self, n: int) -> bytes:
-        return leaf_hash(f"{'event' if n < self._same else self._word} {n}".encode())
+        return leaf_hash(f"{'event' if n < self._same else self.word} {n}".encode())
 
     def node(self, level: int, index: int) -> bytes:
         if level == 0:
@@ -419,6 +419,32 @@ def test_a_full_disk_gets_no_cosignature_and_changes_nothing(tmp_path: Path) -> 
         witness._file.execute("PRAGMA max_page_count = 100000")
         assert ask(server, "POST", "/add-checkpoint", log.offer(0, 3))[0] == 200
     witness.close()
+
+
+def test_of_two_histories_offered_at_the_same_moment_one_is_cosigned(witness: Witness) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(12):
+            logs = [History(one, f"bank.example/{number}") for one in ("event", "forged")] * 3
+            requests = [log.offer(0, 1) for log in logs]
+            start, cosigned = threading.Barrier(len(logs)), set()
+
+            def race(request: bytes, word: str, start: threading.Barrier = start, won: set[str] = cosigned) -> None:
+                start.wait()
+                if isinstance(witness.add_checkpoint(request), Signature):
+                    won.add(word)
+
+            threads = [
+                threading.Thread(target=race, args=(request, log.word)) for request, log in zip(requests, logs, strict=True)
+            ]
+            for one in threads:
+                one.start()
+            for one in threads:
+                one.join()
+            assert len(cosigned) == 1
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_many_requests_at_once_cosign_one_history(server: WitnessServer) -> None:
