@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -227,3 +228,14 @@ class Witnesses:
                 standing.rests_until = time.monotonic() + min(2.0**standing.failures, LONGEST_REST_S)
         level = logging.INFO if overtaken else logging.ERROR if standing.contradicted else logging.WARNING
         _log.log(level, "no cosignature by %s: %s", standing.name, standing.problem)
+
+
+def witnesses_from(lines: Sequence[str], prove: Prove, **options: Any) -> Witnesses:
+    """Of settings: each line a URL, a space, and the key that `countersign witness key` printed. Raises NoteRefused."""
+    clients = []
+    for line in lines:
+        url, _, key = line.strip().partition(" ")
+        if not url.startswith(("http://", "https://")) or not key:
+            raise NoteRefused(f"witness {line.strip()[:80]!r} is not a URL, a space, and the witness' public key")
+        clients.append(WitnessClient(url, VerifierKey.parse(key), prove))
+    return Witnesses(clients, **options)

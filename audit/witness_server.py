@@ -119,8 +119,6 @@ class _Exchange(BaseHTTPRequestHandler):
 
     server: WitnessServer
     protocol_version = "HTTP/1.1"
-    server_version = "countersign-witness"
-    sys_version = ""
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -232,6 +230,10 @@ class _Exchange(BaseHTTPRequestHandler):
         """What the standard library refuses by itself: in its own words it would repeat the client's."""
         self.request_version = "HTTP/1.1"  # else there would be no status line: a request without a version is HTTP 0.9
         self._refuse(HTTPStatus(code), HTTPStatus(code).phrase)
+
+    def version_string(self) -> str:
+        """Without the versions of what runs here."""
+        return "countersign-witness"
 
     def log_message(self, format: str, *args: Any) -> None:
         _log.debug("%s %s", self.client_address[0], ascii(format % args))

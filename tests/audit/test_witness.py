@@ -31,6 +31,7 @@ from audit.witness_client import (
     Witnesses,
     WitnessFailed,
     WitnessRefused,
+    witnesses_from,
 )
 from audit.witness_server import WitnessServer
 from audit.witness_state import MAX_EVIDENCE, Witness, WitnessStopped, witness_key
@@ -824,6 +825,15 @@ def test_a_contradiction_stays_in_the_standing(server: WitnessServer) -> None:
     both.close()
 
 
+def test_witnesses_are_named_by_url_and_key(server: WitnessServer) -> None:
+    both = witnesses_from([f"{server.url} {server.witness.key.key}"], TRUE.prove)
+    assert len(both.offer(TRUE.note(5)).signatures) == 2
+    both.close()
+    for line in ("", server.url, f"{server.witness.key.key}", f"file:///x {server.witness.key.key}", f"{server.url} junk"):
+        with pytest.raises(NoteRefused, match=r"public key|verifier key"):
+            witnesses_from([line], TRUE.prove)
+
+
 # --- As a process
 
 COMMAND = "from app.cli import main; main()"
@@ -895,6 +905,8 @@ def test_the_command_prints_its_key_serves_and_stops_when_told(tmp_path: Path) -
     )
     process = Process(tmp_path / "w")
     assert str(process.key) == printed.stdout.strip()
+    again = subprocess.run([*run, "--state", str(tmp_path / "w"), "key"], capture_output=True, text=True, timeout=60)
+    assert again.stdout == printed.stdout
     asking = WitnessClient(process.url, process.key, TRUE.prove)
     asking.offer(TRUE.note(4))
     asking.close()
