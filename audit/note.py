@@ -26,6 +26,7 @@ ED25519 = 0x01
 COSIGNATURE = 0x04
 MAX_NOTE = 1 << 20
 MAX_SIGNATURES = 100
+MAX_SIZE = 1 << 63  # what a database's integer holds
 _KEY_HASH = 4
 _DASH = "— "
 _PRIVATE = "PRIVATE+KEY+"
@@ -53,7 +54,8 @@ class Checkpoint:
         except (IndexError, ValueError, binascii.Error):
             raise NoteRefused("not a checkpoint: three lines, origin, size and root, are expected") from None
         found = cls(origin, size, root, tuple(lines[3:-1]))
-        if not origin or size < 0 or len(root) != HASH_SIZE or not all(found.extensions) or found.text() != text:
+        sound = origin and 0 <= size < MAX_SIZE and len(root) == HASH_SIZE and all(found.extensions)
+        if not sound or found.text() != text:
             raise NoteRefused("not a checkpoint: origin, size or root is not in its one form")
         return found
 
@@ -95,15 +97,15 @@ class Note:
         if len(data) > MAX_NOTE:
             raise NoteRefused(f"a note of more than {MAX_NOTE} bytes is not read")
         try:
-            whole = data.decode("utf-8") if isinstance(data, bytes) else data
-        except UnicodeDecodeError:
+            whole = data.decode() if isinstance(data, bytes) else data.encode().decode()
+        except UnicodeError:
             raise NoteRefused("not a note: it is not UTF-8") from None
         if any(c < " " and c != "\n" for c in whole):
             raise NoteRefused("not a note: it holds control characters")
         text, separator, rest = whole.rpartition("\n\n")
         if not separator or not rest.endswith("\n"):
             raise NoteRefused("not a note: the empty line before the signatures, or the last newline, is missing")
-        lines = rest.splitlines()
+        lines = rest[:-1].split("\n")
         if len(lines) > MAX_SIGNATURES:
             raise NoteRefused(f"a note with more than {MAX_SIGNATURES} signatures is not read")
         return cls(text + "\n", tuple(_signature(line) for line in lines))
@@ -147,8 +149,8 @@ class VerifierKey:
         """Raises NoteRefused where the signature is not this key's over `text`."""
         blob, message = signature.blob, text.encode()
         if self.algorithm == COSIGNATURE:
-            if len(blob) != 72:
-                raise NoteRefused(f"the cosignature of {self.name} has {len(blob)} bytes, not 72")
+            if len(blob) != 72 or signature.time >= MAX_SIZE:
+                raise NoteRefused(f"the cosignature of {self.name} is not 8 bytes of time and 64 of signature")
             message, blob = cosigned(text, signature.time), blob[8:]
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(blob, message)
@@ -249,4 +251,7 @@ def _signature(line: str) -> Signature:
         raw = b""
     if not line.startswith(_DASH) or not space or len(raw) <= _KEY_HASH:
         raise NoteRefused(f"not a signature line: {line[:60]!r}")
-    return Signature(checked_name(name), raw[:_KEY_HASH], raw[_KEY_HASH:])
+    made = Signature(checked_name(name), raw[:_KEY_HASH], raw[_KEY_HASH:])
+    if made.line() != line + "\n":  # base64 has unused bits: with them changed the line would still be "good"
+        raise NoteRefused(f"not a signature line in its one form: {line[:60]!r}")
+    return made

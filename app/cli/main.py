@@ -22,6 +22,7 @@ _COMMANDS = {
     "search": ("app.cli.library", "Passages of the library for a question."),
     "serve": ("app.cli.serve", "The service alone."),
     "up": ("app.cli.up", "The whole demo: models, samples, live data, service."),
+    "witness": ("app.cli.witness", "Vouches, on another machine, that a log was never rewritten."),
 }
 
 
