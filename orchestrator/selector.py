@@ -49,7 +49,8 @@ class Selector:
         """The route of a question. embedding: float32[d], unit length.
 
         A live figure is asked of the api bot alone: if that bot is down the caller is told so, because a
-        model would invent the figure. When every bot is removed the safest one stands alone, unless policy
+        model would invent the figure; nor is a question that the documents answer handed to a model that has not
+        read them. When every bot is removed the safest one stands alone, unless policy
         forbids it: then the chain is empty of bots and nobody is asked.
         """
         removed = {name: reason for name in self.routes.bots if (reason := self._rule(name, evidence))}
@@ -67,7 +68,7 @@ class Selector:
         if not ranked:
             safest = "" if self.routes.safest in evidence.forbidden else self.routes.safest
             return Route(safest, (), candidates)
-        return Route(ranked[0], tuple(n for n in ranked[1:] if n != "api"), candidates)
+        return Route(ranked[0], () if ranked[0] == "rag" else tuple(n for n in ranked[1:] if n != "api"), candidates)
 
     def _rule(self, bot: str, evidence: Evidence) -> str | None:
         """Why a hard rule removes a bot, or None."""

@@ -7,7 +7,10 @@ When the passages do not answer either, the bot abstains.
 
 from __future__ import annotations
 
+import math
 import re
+import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -28,10 +31,14 @@ _UNKNOWN = re.compile(r"\bI (?:do not|don't|don’t) know\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Bar:
-    """How sure the documents must be: `answer` to answer at all, `sentence` to let a sentence stand (both 0..1)."""
+    """How sure the documents must be: `answer` to answer at all, `sentence` to let a sentence stand (both 0..1).
+
+    patience_s: time the model has for its first supported sentence; after it the passages are quoted.
+    """
 
     answer: float = 0.3
     sentence: float = 0.5
+    patience_s: float = 45.0
 
 
 class RagBot:
@@ -64,7 +71,8 @@ class RagBot:
         """The model's sentences that a passage supports; returns how many there were."""
         weigh = self._support.weigh(passages)
         messages = prompts.from_passages(ask.question, passages, ask.instruction)
-        stream = said(model.stream(messages, ask.sampling, ask.cancel))
+        patience = _Patience(self._bar.patience_s, ask.cancel)
+        stream = said(model.stream(messages, ask.sampling, patience))
         spoken, dropped, rest = 0, 0, ""
         usage = {}
         try:
@@ -78,9 +86,13 @@ class RagBot:
                 for sentence in whole:
                     pieces = self._checked(sentence, weigh, cited)
                     spoken, dropped = spoken + bool(pieces), dropped + (not pieces)
+                    if pieces:
+                        patience.satisfied()
                     yield from pieces
         finally:
             stream.close()
+        if patience.is_set():
+            rest = ""  # it was cut off in mid-sentence
         pieces = self._checked(rest, weigh, cited)
         yield from pieces
         spoken, dropped = spoken + bool(pieces), dropped + (not pieces and bool(rest.strip()))
@@ -109,6 +121,25 @@ class RagBot:
         if sentences:
             yield Made("extractive", "", {"kept": len(sentences)})
         return len(sentences)
+
+
+class _Patience(threading.Event):
+    """What the model's stream looks at to know whether to go on: set with the journey's cancel event, or when the time
+    for the first supported sentence is up. Asked by one thread."""
+
+    def __init__(self, seconds: float, cancel: threading.Event) -> None:
+        super().__init__()
+        self._cancel, self._ends = cancel, time.monotonic() + seconds
+
+    @property
+    def ran_out(self) -> bool:
+        return time.monotonic() > self._ends
+
+    def satisfied(self) -> None:
+        self._ends = math.inf
+
+    def is_set(self) -> bool:
+        return self._cancel.is_set() or self.ran_out
 
 
 @dataclass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,6 +123,26 @@ def test_a_cancelled_question_is_not_answered_from_the_passages_either() -> None
     asked = ask(passage(FEES))
     asked.cancel.set()
     assert text_of(list(rag([FEES]).answer(asked))) == ""
+
+
+class Dithering:
+    """Says what nothing supports, for as long as it may."""
+
+    name = digest = "dithering"
+
+    def stream(
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event
+    ) -> Generator[str, None, Mapping[str, Any]]:
+        while not cancel.is_set():
+            yield "Well, that depends. "
+        return {"finish_reason": "cancelled"}
+
+
+def test_a_model_that_finds_no_supported_sentence_in_time_is_stopped_and_the_passages_are_quoted() -> None:
+    bot = RagBot(Verbatim(), Dithering(), Bar(patience_s=0.05))
+    pieces = list(bot.answer(ask(passage(FEES))))
+    assert text_of(pieces) == f"{FEES[:-1]} [1]. "
+    assert [piece.model for piece in pieces if isinstance(piece, Made)] == ["dithering", "extractive"]
 
 
 def test_closing_the_bot_closes_the_models_stream() -> None:

@@ -69,9 +69,11 @@ def test_the_api_bot_never_stands_for_a_question_that_names_no_figure(choose: Ch
     assert reason(route, "api") == "no connector serves a figure that the question names"
 
 
-def test_a_question_that_the_documents_support_goes_to_them_with_the_model_behind(choose: Choose) -> None:
+def test_a_question_that_the_documents_support_goes_to_them_and_to_no_model_that_has_not_read_them(
+    choose: Choose,
+) -> None:
     route = choose("What does the policy say about complaints?", support=0.95)
-    assert route.chain == ("rag", "onprem")
+    assert route.chain == ("rag",)
     assert "document support 0.95" in reason(route, "rag")
 
 
