@@ -8,7 +8,7 @@ DATA   ?= ../shared/data
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types contracts format lock models train clean
+.PHONY: help run test check lint types contracts format lock models train tutorial clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ models: $(VENV)/.runtime  ## fetch the models and check their digests
 
 train: $(VENV)/.dev  ## train the moderation heads from DATA anew, and write their card
 	$(BIN)/python benchmarks/train_heads.py --data $(DATA)
+
+tutorial: $(VENV)/.dev  ## record docs/tutorial.md again, while `make run` runs (FILINGS=folder of filings)
+	FILINGS=$(or $(FILINGS),$(DATA)/finance_rag) $(BIN)/python docs/record.py docs/tutorial.md
 
 lock: $(VENV)/.dev  ## pin every dependency with its hashes
 	$(BIN)/pip install -q uv

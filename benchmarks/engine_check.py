@@ -4,9 +4,9 @@
 
 Needs the `oracle` extra (xllamacpp; for the encoder torch and transformers) and the models in the store.
 
-Chat models, against llama.cpp on the same GGUF file: the rendered, tokenised prompt must be the same; then, on eleven prompts
-and along the first tokens of each answer, the next token's ranking is compared. A prompt passes where the most likely
-token is the same, or where llama.cpp itself puts the two within MARGIN of each other in log-probability (it rounds
+Chat models, against llama.cpp on the same GGUF file: the rendered, tokenised prompt must be the same; then, on eleven
+prompts and along the first tokens of each answer, the next token's ranking is compared. A prompt passes where the most
+likely token is the same, or where llama.cpp itself puts the two within MARGIN of each other in log-probability (it rounds
 activations to 8 bits, so that near ties may fall either way), and at least four of its five likeliest tokens are among
 ours. The encoder, against transformers: cosine within 1e-3.
 

@@ -7,6 +7,7 @@ rarities and average lengths, hence the order, of permitted ones. A search costs
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -121,6 +122,8 @@ def _selector(rows: npt.NDArray[np.int64], total: int) -> Any:
 
 def _bm25(contents: Contents, rows: npt.NDArray[np.int64]) -> Any:
     import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import sets DEBUG
 
     used, compact = np.unique(np.concatenate([contents.tokens[row] for row in rows]), return_inverse=True)
     lengths = [len(contents.tokens[row]) for row in rows]

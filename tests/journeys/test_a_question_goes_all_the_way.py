@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -42,6 +43,22 @@ def test_a_question_about_a_document_is_answered_with_a_right_citation(deploymen
     assert numbers
     assert {int(n) for n in re.findall(r"\[(\d+)\]", answer["answer"])} <= numbers
     assert any(c["document"] == "fees-and-charges" for c in answer["citations"])
+
+
+def test_a_question_about_a_filing_is_answered_with_its_document_and_page(deployment: Deployment) -> None:
+    filings = Path(os.environ.get("COUNTERSIGN_DATA", "")) / "finance_rag"
+    if not filings.is_dir():
+        pytest.skip("no filings: COUNTERSIGN_DATA names no folder with finance_rag in it")
+    rows = [json.loads(line) for line in (filings / "questions.jsonl").read_text("utf-8").splitlines()]
+    asked = [row for row in rows if row["doc"] == "ULTABEAUTY_2023Q4_EARNINGS" and row["question"].startswith("What drove")]
+    assert len(asked) == 2
+    done = deployment.run("ingest", *map(str, sorted(filings.glob("*_EARNINGS.pdf"))))
+    assert done.returncode == 0, done.stderr
+    for row in asked:
+        answer = deployment.chat(row["question"])
+        assert answer["route"]["bot"] == "rag"
+        pages = {(c["document"], c["page"]) for c in answer["citations"]}
+        assert pages & {(row["doc"], page + 1) for page in row["evidence_pages"]}, (answer["answer"], pages)
 
 
 def test_a_live_figure_comes_from_the_live_service_and_equals_it(deployment: Deployment) -> None:
