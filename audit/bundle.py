@@ -6,15 +6,15 @@ line that is dropped, moved or changed shows. Memory is that of one line. Nothin
 
 import base64
 import hmac
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from audit.errors import BundleRefused, EventRefused
 from audit.events import canonical, parse
+from audit.merkle import HASH_SIZE
 from audit.note import Note, Signer
 
 FORMAT = "countersign-bundle/v1"
@@ -52,16 +52,18 @@ class Selection:
             raise BundleRefused("the selection holds something that is no text")
         if not all(_whole_number(told.get(name, 0)) for name in ("from", "to")):
             raise BundleRefused("the selection's times are not whole microseconds")
-        return cls(*(told.get(name) for name in SELECTED), told.get("from"), told.get("to"))
+        query, conversation, subject = (told.get(name) for name in SELECTED)
+        return cls(query, conversation, subject, told.get("from"), told.get("to"))
 
     def takes(self, envelope: Mapping[str, Any]) -> bool:
-        ts = envelope.get("ts")
         if any(getattr(self, name) is not None and envelope.get(name) != getattr(self, name) for name in SELECTED):
             return False
         if self.since is None and self.until is None:
             return True
-        after = self.since is None or (_whole_number(ts) and self.since <= ts)
-        return after and (self.until is None or (_whole_number(ts) and ts < self.until))
+        ts = envelope.get("ts")
+        if not _whole_number(ts):
+            return False
+        return (self.since is None or self.since <= ts) and (self.until is None or ts < self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,8 @@ def manifest_text(origin: str, events: int, digest: str) -> str:
 
 def raw_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Number (from 1) and bytes of each line, its newline included. One that is too long is cut into several."""
-    buffered = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(stream)  # type: ignore[type-var]
     number = 0
-    while raw := buffered.readline(MAX_LINE + 1):
+    while raw := stream.readline(MAX_LINE):
         number += 1
         yield number, raw
 
@@ -186,7 +187,7 @@ def read_line(raw: bytes) -> Line:
                 seq,
                 envelope,
                 proof=_hashes(told["proof"]) if "proof" in told else None,
-                leaf=_bytes(told["leaf"]) if "leaf" in told else None,
+                leaf=_hash(told["leaf"]) if "leaf" in told else None,
                 sealed=_bytes(told["sealed"]) if "sealed" in told else None,
                 opened=(_bytes(opened["salt"]), opened["body"]) if "opened" in told else None,
                 erased=erased,
@@ -223,7 +224,7 @@ def _header(told: Mapping[str, Any]) -> Header:
     return Header(told["log"], told["origin"], told["checkpoint"], selection, told["made"], consistency)
 
 
-def _whole_number(value: Any) -> bool:
+def _whole_number(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -252,4 +253,11 @@ def _bytes(text: Any) -> bytes:
 def _hashes(value: Any) -> tuple[bytes, ...]:
     if not isinstance(value, list):
         raise BundleRefused("a proof is no list")
-    return tuple(_bytes(one) for one in value)
+    return tuple(_hash(one) for one in value)
+
+
+def _hash(text: Any) -> bytes:
+    value = _bytes(text)
+    if len(value) != HASH_SIZE:
+        raise BundleRefused(f"a hash has {len(value)} bytes, not {HASH_SIZE}")
+    return value
