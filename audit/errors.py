@@ -43,3 +43,7 @@ class NoteRefused(AuditError):
 
 class BundleRefused(AuditError):
     """A bundle or a receipt is not of its format; what it says cannot be checked."""
+
+
+class ExportRefused(AuditError):
+    """What was asked for cannot be exported."""
