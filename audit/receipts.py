@@ -58,6 +58,30 @@ class LogProof:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of a query, as stored."""
+
+    seq: int
+    kind: str
+    subject: str
+    envelope: bytes
+
+
+def steps_of(engine: "Engine", log: str, query: str) -> list[Step]:
+    """The query's own events, in order; those of people who looked at it are not its own."""
+    from sqlalchemy import select
+
+    from audit.tables import record
+
+    wanted = select(record.c.seq, record.c.kind, record.c.subject, record.c.envelope).where(
+        record.c.log == log, record.c.query == query, record.c.kind.not_like("access.%")
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(wanted.order_by(record.c.seq)).all()
+    return [Step(row.seq, row.kind, row.subject, bytes(row.envelope)) for row in rows]
+
+
 def prove(engine: "Engine", log: str, seq: int, envelope: bytes, checkpoint: Note, size: int) -> LogProof:
     """The receipt of event `seq` in the tree of `size`, which is the checkpoint's and must cover it."""
     from audit.tiles import prove_inclusion
