@@ -104,6 +104,8 @@ class _Check:
         try:
             match read_line(raw):
                 case EventLine() as event:
+                    if (event.leaf if self._whole else event.proof) is None:
+                        raise BundleRefused(f"event {event.seq} comes without its {'leaf' if self._whole else 'proof'}")
                     self._event(number, event)
                     self.events += 1
                 case PolicyLine(digest, text):
@@ -149,6 +151,8 @@ class _Check:
         envelope = _contents(
             event.envelope.encode(), seq, self._header.log, self._header.selection, self._trust, findings, number
         )
+        if envelope is None:
+            return
         told = envelope.get("body")
         for name, true in zip(("ct", "pt"), event.commitments(), strict=True):
             if true is not None and (not isinstance(told, dict) or told.get(name) != true):
@@ -158,23 +162,17 @@ class _Check:
     def _vouched(self, number: int, event: EventLine, leaf: bytes, in_order: bool) -> bool:
         """Whether tree or listed leaf vouch for the envelope."""
         seq, findings = event.seq, self._findings
-        if self._whole:
-            listed = leaf if event.leaf is None else event.leaf
+        if event.leaf is not None and self._whole:
             if in_order and not self._gaps.open:
-                self._computed.append(listed)
+                self._computed.append(event.leaf)
                 self._note_root()
             else:
                 self._in_order = False
-            if event.leaf is None:
-                findings.add("missing", f"event {seq} comes without its leaf", number, seq)
-            if leaf != listed:
+            if leaf != event.leaf:
                 findings.add("altered", f"the envelope of event {seq} is not the one of its leaf", number, seq)
-            return leaf == listed
-        if event.proof is None:
-            findings.add("missing", f"event {seq} comes without its proof", number, seq)
-            return False
+            return leaf == event.leaf
         try:
-            check_inclusion(leaf, seq, self._tree.size, event.proof, self._tree.root)
+            check_inclusion(leaf, seq, self._tree.size, event.proof or (), self._tree.root)
         except ProofRefused as error:
             findings.add("altered", str(error), number, seq)
             return False
@@ -192,7 +190,7 @@ class _Check:
         elif self._whole:
             if (root := self._roots.get(old.size)) is not None and self._in_order and root != old.root:
                 self._findings.add("forked", f"{detail} has another root than these events: one history was rewritten")
-        elif (proof := self._header.consistency.get(old.size)) is None:
+        elif (proof := self._header.consistency.get(old.size, () if old.size == 0 else None)) is None:
             self._findings.add("missing", f"{detail} is not shown to come before: export with --since for that checkpoint")
         else:
             try:
@@ -213,15 +211,15 @@ class _Check:
 
 def _contents(
     raw: bytes, seq: int, log: str | None, selection: Selection, trust: Trust, findings: Findings, line: int | None
-) -> Mapping[str, Any]:
-    """What an envelope that was vouched for says; empty where it cannot be read."""
+) -> Mapping[str, Any] | None:
+    """What an envelope that was vouched for says; None where it cannot be read."""
     try:
         envelope = parse(raw)
         if not isinstance(envelope, dict):
             raise EventRefused("no object")
     except (EventRefused, UnicodeDecodeError) as error:
         findings.add("malformed", f"the envelope of event {seq}: {error}", line, seq)
-        return {}
+        return None
     if (envelope.get("log"), envelope.get("seq")) != (log, seq) or isinstance(envelope.get("seq"), bool):
         detail = f"the envelope is that of event {envelope.get('seq')!r} of log {envelope.get('log')!r}"
         findings.add("misplaced", detail, line, seq)

@@ -85,7 +85,7 @@ def written(
     writer = BundleWriter(stream, Header(log, origin, note, selection, START, consistency), policies)
     events: list[EventLine] = []
     for seq, envelope in enumerate(history.envelopes):
-        if not selection.takes(json.loads(envelope)):
+        if not selection.whole and not selection.takes(json.loads(envelope)):
             continue
         proof = None if selection.whole else tuple(inclusion_proof(seq, size, history.node))
         events.append(

@@ -43,10 +43,8 @@ def found(bundle: bytes, *, keys: Any = (KEY,), witnesses: Any = (), held: Any =
     )
     assert first.ok == (not first.findings)
     mine = {(one.what, one.seq) for one in first.findings}
-    second = second_verifier.Verifier(
-        [str(one.key) for one in keys], [str(one.key) for one in witnesses], held=held, **trust
-    )
-    assert mine == second.verify(bundle), first.findings
+    names = [[str(one.key) for one in some] for some in (keys, witnesses)]
+    assert mine == second_verifier.Verifier(bundle, *names, held=held, **trust).found, first.findings
     return mine
 
 
@@ -204,9 +202,9 @@ def edit(at: int, **changes: Any) -> Callable[[list[EventLine]], None]:
         (edit(1, opened=(b"salt", '{"text":"another"}')), "altered", "altered"),
         (edit(1, opened=(HISTORY.bodies[9][0], HISTORY.bodies[1][1] + " ")), "altered", "altered"),
         (edit(1, leaf=bytes(32)), "altered", None),
-        (edit(1, leaf=None), "missing", None),
+        (edit(1, leaf=None), "malformed", None),
         (edit(1, proof=(bytes(32),)), None, "altered"),
-        (edit(1, proof=None), None, "missing"),
+        (edit(1, proof=None), None, "malformed"),
         (edit(1, seq=2**40), "misplaced", "misplaced"),
     ],
 )
@@ -318,6 +316,13 @@ def test_a_line_in_any_but_its_one_form_is_malformed(change: Callable[[bytes], b
     bundle = rewritten(written(HISTORY), lambda lines: lines.__setitem__(5, change(lines[5])))
     assert bundle != written(HISTORY) or pytest.fail("nothing was changed")
     assert found(bundle) == {("malformed", None), ("missing", 4), ("altered", None)}
+
+
+def test_an_envelope_that_is_in_the_tree_but_not_canonical_is_malformed() -> None:
+    history = History(6)
+    history.envelopes[3] = history.envelopes[3].replace(b":", b": ", 1)
+    history.envelopes[4] = b"[]"
+    assert found(written(history)) == {("malformed", 3), ("malformed", 4)}
 
 
 def test_members_that_the_format_does_not_name_are_passed_over() -> None:

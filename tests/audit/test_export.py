@@ -47,7 +47,7 @@ def bundle(engine: Engine, selection: Selection, size: int = COUNT, *, since: An
 def verdict(data: bytes, **trust: Any) -> Verdict:
     """Both verifiers' word."""
     found = verify_bundle(io.BytesIO(data), Trust((KEY.key,), **trust))
-    second = Verifier([str(KEY.key)], held=trust.get("held", ())).verify(data)
+    second = Verifier(data, [str(KEY.key)], held=trust.get("held", ())).found
     assert {(one.what, one.seq) for one in found.findings} == second
     return found
 
