@@ -291,6 +291,16 @@ def test_a_checkpoint_held_is_itself_checked() -> None:
 # --- forms ---
 
 
+def test_stray_bits_at_the_end_of_a_signature_are_found() -> None:
+    """Base64 of 68 bytes leaves two bits over: whoever flips them changes the file and not the signature."""
+    bundle = written(HISTORY)
+    assert bundle.endswith(b'=\\n"}\n')
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    last = bundle[-7:-6]
+    stray = letters[letters.index(last) + 1 :][:1]
+    assert found(bundle[:-7] + stray + bundle[-6:]) == {("malformed", None)}
+
+
 def test_policy_texts_travel_with_their_digest() -> None:
     bundle = written(HISTORY, policies=["version: 1\n", "version: 2\n"])
     assert [line["text"] for line in lines_of(bundle) if line["line"] == "policy"] == ["version: 1\n", "version: 2\n"]
