@@ -63,10 +63,14 @@ class CheckpointFile:
         with open(os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # released with the file
             torn = self._catch_up(file.fileno())
-            added = [one for one in kept if one.place > self._last.get(one.log, (0, 0))]
-            if not added:
+            last, text = dict(self._last), b""
+            for one in kept:
+                if one.place > last.get(one.log, (0, 0)):
+                    last[one.log] = one.place
+                    text += one.dump()
+            if not text:
                 return
-            text = (_TORN if torn else b"") + b"".join(one.dump() for one in added)
+            text = _TORN + text if torn else text
             while text:
                 text = text[file.write(text) :]
             os.fsync(file.fileno())

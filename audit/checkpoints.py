@@ -6,6 +6,7 @@ first wins, so several processes share one log. Neither a witness nor a full dis
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -193,7 +194,7 @@ class Checkpointer:
         """What is known of a log, after a look at what other processes stored."""
         known, stored = self._known.get(log), stored_checkpoint(connection, log, epoch)
         if stored is None:
-            return Issued(log, epoch, 0, b"", Note("", ()), seen=0.0)
+            return Issued(log, epoch, 0, b"", Note("", ()), seen=-math.inf)
         if known is not None and known == stored:
             return known
         self._known[log] = stored
