@@ -191,7 +191,7 @@ class _Check:
             if (root := self._roots.get(old.size)) is not None and self._in_order and root != old.root:
                 self._findings.add("forked", f"{detail} has another root than these events: one history was rewritten")
         elif (proof := self._header.consistency.get(old.size, () if old.size == 0 else None)) is None:
-            self._findings.add("missing", f"{detail} is not shown to come before: export with --since for that checkpoint")
+            self._findings.add("missing", f"{detail} is not shown to come before: export with --since-checkpoint")
         else:
             try:
                 check_consistency(old.size, self._tree.size, old.root, self._tree.root, proof)
