@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in home")
     key_file: Path | None = Field(None, description="key-encryption key; empty: home/keys/kek, made at first start")
     kek: SecretStr | None = Field(None, description="key-encryption key in base64, instead of key_file")
+    audit_origin: str = Field("countersign.invalid", description="the name under which this installation's logs are signed")
+    audit_key_file: Path | None = Field(None, description="the log's signing keys; empty: home/keys/audit")
     models_dir: Path | None = Field(None, description="model store; empty: the user's cache folder")
     chat_model: str = Field("qwen2.5-coder-1.5b-instruct", description="the onprem bot's model, by manifest name")
     light: bool = Field(False, description="use the small chat model, smollm2-135m-instruct")
@@ -97,6 +99,13 @@ class Settings(BaseSettings):
     @property
     def kek_path(self) -> Path:
         return self.key_file or self.home / "keys" / "kek"
+
+    @property
+    def audit_key_path(self) -> Path:
+        return self.audit_key_file or self.home / "keys" / "audit"
+
+    def origin_of(self, log: str, epoch: int) -> str:
+        return f"{self.audit_origin}/audit/{log}/e{epoch}"
 
     @property
     def library_dir(self) -> Path:

@@ -24,10 +24,13 @@ from app.keys import KeyRing
 from app.metrics import Metrics
 from app.settings import Settings
 from app.telemetry import tracer_provider
+from audit.checkpoints import Checkpointer
 from audit.engine import create_engine_for
 from audit.keys import SubjectKeys, load_kek
 from audit.log import AuditStore
 from audit.reader import AuditReader
+from audit.signing import KeyRing as SigningKeys
+from audit.signing import load_keys
 from inference.manifest import load_manifest
 from inference.store import ModelStore
 from migrations.run import upgrade
@@ -70,6 +73,8 @@ class House:
     subjects: SubjectKeys
     keys: KeyRing
     audit: AuditStore
+    signing: SigningKeys
+    checkpoints: Checkpointer
     reader: AuditReader
     metrics: Metrics
     tracing: TracerProvider
@@ -90,6 +95,14 @@ class House:
         kek = key_encryption_key(settings)
         subjects = SubjectKeys(settings.keys_url, kek)
         audit = AuditStore(engine, subjects)
+        signing = load_keys(settings.audit_key_path, settings.audit_origin)
+        checkpoints = Checkpointer(
+            engine,
+            signing.signers,
+            settings.origin_of,
+            file=settings.home / "checkpoints.jsonl",
+            record=audit.append,
+        )
         tracing = tracer_provider(settings, exporter)
         house = cls(
             settings=settings,
@@ -97,13 +110,15 @@ class House:
             subjects=subjects,
             keys=KeyRing(engine, _pepper(kek)),
             audit=audit,
+            signing=signing,
+            checkpoints=checkpoints,
             reader=AuditReader(engine, subjects),
             metrics=Metrics(),
             tracing=tracing,
             models=ModelStore(settings.models_dir),
             policy=load_policy(settings.policy_file),
         )
-        house._closers += [tracing.shutdown, audit.close, engine.dispose]
+        house._closers += [tracing.shutdown, audit.close, checkpoints.close, engine.dispose]
         return house
 
     @property

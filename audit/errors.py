@@ -39,3 +39,11 @@ class ProofRefused(AuditError):
 
 class NoteRefused(AuditError):
     """A signed note, a checkpoint or a key is malformed, or a signature does not fit."""
+
+
+class BundleRefused(AuditError):
+    """A bundle or a receipt is not of its format; what it says cannot be checked."""
+
+
+class ExportRefused(AuditError):
+    """What was asked for cannot be exported."""

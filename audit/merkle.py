@@ -2,7 +2,7 @@
 
 What must stay true: `CompactRange.root()` equals the tree hash of all leaves appended so far. A compact range of n leaves
 is the roots of the perfect subtrees in n's binary form, largest first, so an append costs one hash on average and the
-whole state is at most 64 hashes. Stored tiles for proofs come with the proofs; they can be rebuilt from the leaves.
+whole state is at most 64 hashes. What proofs need beside it is stored by audit.tiles.
 """
 
 from collections.abc import Iterable
@@ -45,6 +45,18 @@ class CompactRange:
             rest >>= 1
         peaks.append(leaf)
         self.size += 1
+
+    def append_ending(self, leaf: bytes) -> list[bytes]:
+        """Appends; returns the roots of all perfect subtrees that end with this leaf, from the leaf itself upwards."""
+        peaks, rest = self.peaks, self.size
+        ended = [leaf]
+        while rest & 1:
+            leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
+            ended.append(leaf)
+            rest >>= 1
+        peaks.append(leaf)
+        self.size += 1
+        return ended
 
     def extend(self, leaves: Iterable[bytes]) -> None:
         for leaf in leaves:

@@ -249,7 +249,7 @@ def _signature(line: str) -> Signature:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raw = b""
-    if not line.startswith(_DASH) or not space or len(raw) <= _KEY_HASH:
+    if not line.startswith(_DASH) or not space or len(raw) <= _KEY_HASH or base64.b64encode(raw).decode() != encoded:
         raise NoteRefused(f"not a signature line: {line[:60]!r}")
     made = Signature(checked_name(name), raw[:_KEY_HASH], raw[_KEY_HASH:])
     if made.line() != line + "\n":  # base64 has unused bits: with them changed the line would still be "good"

@@ -2,7 +2,8 @@
 
 What must stay true: sequence numbers are gapless and their order is the order of the chain, whoever else writes. The head
 row is locked before the batch is drawn (SQLite: the write lock; PostgreSQL: SELECT … FOR UPDATE), and moves in the same
-transaction as the records. Nothing is built on a head that contradicts itself or its last record.
+transaction as the records, with the tiles that they complete. Nothing is built on a head that contradicts itself or its
+last record.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from audit import merkle, tables
+from audit import merkle, tables, tiles
 from audit.engine import IMMEDIATE, checkpoint_here
 from audit.errors import LogDamaged
 from audit.events import Draft, Receipt
@@ -105,6 +106,7 @@ class Sequencer:
                 raise LogDamaged(f"head of log {row.log}: {error}") from None
             if self._known.get(row.log) != head.mark():
                 _check_head(connection, head, row.root)
+                tiles.fill(connection, head.log, head.tree.size)
             heads[row.log] = head
         if missing := set(logs) - heads.keys():
             self._known.clear()
@@ -127,6 +129,7 @@ class Sequencer:
         before = {log: head.tree.size for log, head in heads.items()}
         records: list[dict[str, Any]] = []
         payloads: list[dict[str, Any]] = []
+        completed: list[dict[str, Any]] = []
         made: dict[str, Receipt] = {}
         for one in batch:
             head = heads[one.log]
@@ -134,13 +137,19 @@ class Sequencer:
             envelope = one.envelope(seq)
             leaf = merkle.leaf_hash(envelope)
             head.chain = merkle.chain_hash(head.chain, leaf)
-            head.tree.append(leaf)
+            if (seq + 1) % tiles.LEAVES:
+                head.tree.append(leaf)
+            else:
+                hashes = tiles.tile_hashes(head.tree.append_ending(leaf))
+                completed.append({"log": one.log, "idx": seq // tiles.LEAVES, "hashes": hashes})
             records.append(_row(one, seq, envelope, leaf, head.chain))
             payloads.append({"log": one.log, "seq": seq, "sealed": one.sealed})
             made[one.event_id] = Receipt(one.log, seq, leaf.hex(), one.event_id)
         grown = [head for log, head in heads.items() if head.tree.size > before[log]]
         connection.execute(insert(tables.record), records)
         connection.execute(insert(tables.payload), payloads)
+        if completed:
+            connection.execute(insert(tables.tile), completed)
         roots = [
             {"log": head.log, "first": before[head.log], "size": head.tree.size, "root": head.tree.root()} for head in grown
         ]

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from audit.guards import (
     TABLES,
-    postgres_functions_v1,
+    postgres_functions,
     postgres_trigger_type,
-    postgres_triggers_v1,
-    sqlite_guards_v1,
+    postgres_triggers,
+    sqlite_guards,
 )
 
 PAGE = 1000
@@ -32,6 +32,7 @@ _PAYLOADS = text(
     "SELECT seq, sealed FROM audit_payload WHERE log = :log AND seq > :after AND seq <= :last ORDER BY seq LIMIT :count"
 )
 _BATCHES = text("SELECT size, first, root FROM audit_batch WHERE log = :log AND size > :after ORDER BY size LIMIT :count")
+_TILES = text("SELECT idx, hashes FROM audit_tile WHERE log = :log AND idx > :after ORDER BY idx LIMIT :count")
 _HEAD = text("SELECT size, chain, root, peaks FROM audit_log_head WHERE log = :log")
 _BEFORE_ALL, _AFTER_ALL = -(2**63), 2**63 - 1
 # SQLite's driver decodes some messages about a damaged file, and text in it, strictly.
@@ -86,6 +87,13 @@ class Snapshot:
         """size, first, root, by size."""
         after = _BEFORE_ALL
         while rows := self._read(_BATCHES, log=log, after=after, count=PAGE):
+            yield from rows
+            after = rows[-1][0]
+
+    def tiles(self, log: str) -> Iterator[Columns]:
+        """idx, hashes, by idx."""
+        after = _BEFORE_ALL
+        while rows := self._read(_TILES, log=log, after=after, count=PAGE):
             yield from rows
             after = rows[-1][0]
 
@@ -185,26 +193,28 @@ class Snapshot:
     def _sqlite_guards(self) -> tuple[dict[str, Any], dict[str, Any]]:
         query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN :tables")
         rows = self._read(query.bindparams(bindparam("tables", expanding=True)), tables=list(TABLES))
-        return dict(sqlite_guards_v1()), dict(rows)
+        return dict(sqlite_guards()), dict(rows)
 
     def _postgres_guards(self) -> tuple[dict[str, Any], dict[str, Any]]:
         schema = self._read(
             text("SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                  " WHERE c.oid = to_regclass('audit_record')")
         )  # fmt: skip
-        functions = postgres_functions_v1(schema[0][0] if schema else "public")
+        functions = postgres_functions(schema[0][0] if schema else "public")
         wanted = {
             name: (table, "A", postgres_trigger_type(when), functions[function], True)
-            for name, (table, when, function) in postgres_triggers_v1().items()
+            for name, (table, when, function) in postgres_triggers().items()
         }
         query = text(
             "SELECT t.tgname, c.relname, t.tgenabled::text, t.tgtype::int, p.prosrc, t.tgqual IS NULL"
             " FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid"
             " WHERE NOT t.tgisinternal AND t.tgrelid IN"
-            " (to_regclass('audit_log_head'), to_regclass('audit_record'), to_regclass('audit_payload'),"
-            " to_regclass('audit_batch'))"
+            " (SELECT to_regclass(name) FROM unnest(CAST(:tables AS text[])) AS name)"
         )
-        found = {name: (table, on, kind, body, always) for name, table, on, kind, body, always in self._read(query)}
+        found = {
+            name: (table, on, kind, body, always)
+            for name, table, on, kind, body, always in self._read(query, tables=list(TABLES))
+        }
         return wanted, found
 
     def _read(self, query: Any, **values: Any) -> list[Columns]:

@@ -4,7 +4,7 @@ What must stay true: every column is either inside the hashed envelope too, or r
 any changed byte. Rows are only ever added; the head is the one row that moves, and only forward (audit.guards).
 
 Sequence numbers start at 0 and are the leaves' indexes. There are no foreign keys: the verifier checks both directions, and
-a key check per row would cost more than the hash. Checkpoints, witnesses, tiles, holds and epochs get tables of their own.
+a key check per row would cost more than the hash.
 """
 
 from sqlalchemy import (
@@ -76,5 +76,46 @@ batch = Table(
     Column("size", _Number, primary_key=True, autoincrement=False),  # of the tree after this batch
     Column("first", _Number, nullable=False),  # = size of the batch before: a missing batch shows
     Column("root", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+tile = Table(
+    "audit_tile",
+    metadata,
+    Column("log", Text, primary_key=True),
+    Column("idx", _Number, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),  # audit.tiles
+    sqlite_strict=True,
+)
+
+checkpoint = Table(
+    "audit_checkpoint",
+    metadata,
+    Column("log", Text, primary_key=True),
+    Column("epoch", _Number, primary_key=True, autoincrement=False),
+    Column("size", _Number, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),  # with the signatures of the log's own keys
+    sqlite_strict=True,
+)
+
+cosignature = Table(
+    "audit_cosignature",
+    metadata,
+    Column("log", Text, primary_key=True),
+    Column("epoch", _Number, primary_key=True, autoincrement=False),
+    Column("size", _Number, primary_key=True, autoincrement=False),
+    Column("witness", Text, primary_key=True),  # name+hash of its key
+    Column("line", Text, nullable=False),  # holds the time too
+    sqlite_strict=True,
+)
+
+epoch = Table(
+    "audit_epoch",
+    metadata,
+    Column("log", Text, primary_key=True),
+    Column("epoch", _Number, primary_key=True, autoincrement=False),  # from 2: the first needs no row
+    Column("first", _Number, nullable=False),  # sequence number of its epoch.started event
+    Column("note", Text, nullable=False),  # the last checkpoint of the history that was lost
     sqlite_strict=True,
 )

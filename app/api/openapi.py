@@ -70,6 +70,10 @@ def document() -> dict[str, Any]:
         "/v1/audit/queries/{query_id}": get(
             "One query's whole journey, for auditors; looking is recorded", parameters=("query_id",)
         ),
+        "/v1/receipts/{query_id}": get(
+            "Proofs that an answer is in the log, for whoever asked and for auditors; with format=tlog-proof as C2SP's text",
+            parameters=("query_id",),
+        ),
         "/healthz": get("Liveness"),
         "/readyz": get("Readiness"),
         "/metrics": get("Prometheus metrics", "text/plain"),

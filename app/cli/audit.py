@@ -1,4 +1,8 @@
-"""`countersign audit`: whether the log is as it was written."""
+"""`countersign audit`: whether the log is as it was written, or what somebody took out of it.
+
+What must stay true: checking a bundle or a receipt imports neither database nor models nor Flask, so nothing but the
+standard library, click and the room's pure core is imported at the top here; a test holds this.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +12,81 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
-from app.cli.shared import console, progress, put, settings
+from app.cli.lazy import Lazy
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+_COMMANDS = {
+    "export": ("app.cli.audit_export", "Takes events out: a bundle that proves itself, or a table."),
+    "keys": ("app.cli.audit_export", "The log's public keys, for whoever verifies."),
+}
 
-@click.group()
+
+@click.group(cls=Lazy, lazy=_COMMANDS)
 def audit() -> None:
     """The audit log.
 
     \b
     countersign audit verify
-    countersign audit verify --tenant halden --json
+    countersign audit verify --bundle FILE --key PUB
+    countersign audit export --query q_… --output evidence.jsonl
     """
 
 
 @audit.command()
 @click.option("--tenant", default=None, help="One tenant's log; default: all.")
+@click.option(
+    "--bundle", type=click.Path(dir_okay=False, allow_dash=True), help="Verify this bundle; no database is needed."
+)
+@click.option("--receipt", type=click.Path(dir_okay=False, allow_dash=True), help="Verify this receipt (.tlog-proof).")
+@click.option("--key", "keys", multiple=True, metavar="PUB", help="Log key to trust, or a file of keys. Repeatable.")
+@click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="Witness that must have cosigned. Repeatable.")
+@click.option("--needed", type=click.IntRange(0), default=None, help="How many witnesses suffice; default: all.")
+@click.option(
+    "--policy", "policies", multiple=True, metavar="DIGEST", help="Policy that is allowed. Repeatable; default: any."
+)
+@click.option("--checkpoint", "held", multiple=True, metavar="FILE", help="Checkpoint kept from earlier. Repeatable.")
+@click.option("--origin", default=None, help="The origin that it must be of, like HOST/audit/TENANT/e1.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def verify(tenant: str | None, as_json: bool) -> None:
-    """Recomputes every event, the chain and the tree. Exit code 1 and the event's name where something was changed."""
+def verify(
+    tenant: str | None,
+    bundle: str | None,
+    receipt: str | None,
+    keys: tuple[str, ...],
+    witnesses: tuple[str, ...],
+    needed: int | None,
+    policies: tuple[str, ...],
+    held: tuple[str, ...],
+    origin: str | None,
+    as_json: bool,
+) -> None:
+    """Recomputes every event, the chain and the tree. Exit code 1, and what and where, if anything was changed.
+
+    \b
+    countersign audit verify
+    countersign audit verify --bundle evidence.jsonl --key countersign.invalid+0a1b2c3d+AZ…
+    countersign audit verify --receipt answer.tlog-proof --key keys.txt
+    """
+    if bundle or receipt:
+        from app.cli.audit_offline import check
+
+        if tenant is not None:
+            raise click.UsageError("--tenant is for the database; a bundle says itself whose it is, check it with --origin")
+        ok = check(bundle, receipt, keys, witnesses, needed, policies, held, origin, as_json=as_json)
+    elif keys or witnesses or needed is not None or policies or held or origin:
+        raise click.UsageError("keys, witnesses, policies and checkpoints go with --bundle FILE or --receipt FILE")
+    else:
+        ok = _verify_store(tenant, as_json=as_json)
+    if not ok:
+        raise click.exceptions.Exit(1)
+
+
+def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
+    from rich.table import Table
+
+    from app.cli.shared import console, progress, put
     from audit.verify import verify_store
 
     engine = _open()
@@ -50,8 +106,7 @@ def verify(tenant: str | None, as_json: bool) -> None:
         for problem in report.problems:
             table.add_row(problem.log, "" if problem.seq is None else str(problem.seq), problem.what, problem.detail)
         console().print(table)
-    if not report.ok:
-        raise click.exceptions.Exit(1)
+    return report.ok
 
 
 @audit.command("list")
@@ -69,11 +124,14 @@ def list_queries(
     \b
     countersign audit list --outcome refused
     """
+    from rich.table import Table
+
+    from app.cli.shared import console, put, settings
     from app.wiring import House
     from audit.events import Entry
 
     found = settings()
-    _require(found.url)
+    require(found.url)
     house = House.open(found)
     try:
         log = tenant or found.tenant
@@ -97,14 +155,16 @@ def list_queries(
 
 def _open() -> Engine:
     """The database, which must be there already: a verifier that makes an empty log would find it sound."""
+    from app.cli.shared import settings
     from audit.engine import create_engine_for
 
     url = settings().url
-    _require(url)
+    require(url)
     return create_engine_for(url)
 
 
-def _require(url: str) -> None:
+def require(url: str) -> None:
+    """Raises ClickException where there is no log yet."""
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not path.is_file():
         raise click.ClickException(f"there is no log at {path}; set COUNTERSIGN_HOME or COUNTERSIGN_DATABASE_URL")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
 from app import __version__
+from app.cli.lazy import Lazy
 
 _COMMANDS = {
     "ask": ("app.cli.ask", "One question, its answer, and everything that was decided on the way."),
@@ -26,24 +26,7 @@ _COMMANDS = {
 }
 
 
-class Lazy(click.Group):
-    """Imports a command's module when the command is used, so that `countersign --help` is quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        command: click.Command = getattr(importlib.import_module(_COMMANDS[name][0]), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in sorted(_COMMANDS.items())])
-
-
-@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(cls=Lazy, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="countersign")
 def cli() -> None:
     """A chatbot for firms that must answer for every answer.

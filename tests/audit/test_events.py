@@ -69,6 +69,12 @@ def test_what_has_no_single_byte_form_is_refused_with_the_reason(value: Any, rea
         b"[" * 100_000,
         b"\xff",
         b'"\\u0041"',
+        b'"\\ud800"',
+        b'{"\\u00e9":1}',
+        b"-0",
+        b"Infinity",
+        b"9007199254740992",
+        b"1" * 5000,
     ],
 )
 def test_bytes_that_are_not_canonical_are_refused(data: bytes) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from audit.engine import create_engine_for
-from audit.guards import TABLES, sqlite_guards_v1
+from audit.guards import TABLES, sqlite_guards
 from audit.log import AuditStore
 from audit.merkle import CompactRange, chain_hash, leaf_hash
 from audit.verify import Problem, Report, verify_store
@@ -31,7 +31,7 @@ class Vandal:
         with self.engine.begin() as connection:
             for table in TABLES if self.postgres else ():
                 connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
-            for name in () if self.postgres else sqlite_guards_v1():
+            for name in () if self.postgres else sqlite_guards():
                 connection.execute(text(f"DROP TRIGGER {name}"))
             for statement in statements:
                 connection.execute(text(statement), values)
@@ -40,7 +40,7 @@ class Vandal:
                     text("SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(:t)"), {"t": table}
                 ).all():
                     connection.execute(text(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"))
-            for statement in () if self.postgres else sqlite_guards_v1().values():
+            for statement in () if self.postgres else sqlite_guards().values():
                 connection.exec_driver_sql(statement)
 
     def value(self, query: str, **values: Any) -> Any:
