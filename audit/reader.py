@@ -17,7 +17,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.sql import FromClause
 
 from audit import merkle, tables
-from audit.errors import EventRefused, KeyMissing, SealBroken
+from audit.errors import EventRefused, KeyDestroyed, KeyMissing, SealBroken
 from audit.events import parse
 from audit.keys import SubjectKeys
 from audit.log import SALT_SIZE, body_context
@@ -46,7 +46,8 @@ class QuerySummary:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One event. body is None where it cannot be opened: state says "erased" (no key) or "damaged", else "open".
+    """One event. body is None where it cannot be opened: state says "erased" (key destroyed), "lost" (the key store has
+    never had a key for the subject) or "damaged", else "open".
 
     after_us: microseconds since the query's event before this one, by the process's own monotonic clock where both events
     are of one process. intact: leaf, chain link and body digest were recomputed just now and fit.
@@ -182,8 +183,10 @@ class AuditReader:
             if hmac.digest(salt, body, "sha256").hex() != envelope.get("body", {}).get("pt"):
                 return None, "damaged"
             return parse(body), "open"
-        except KeyMissing:
+        except KeyDestroyed:
             return None, "erased"
+        except KeyMissing:
+            return None, "lost"
         except (SealBroken, EventRefused):
             return None, "damaged"
 
