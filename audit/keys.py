@@ -76,7 +76,7 @@ _key = Table(
 class Destroyed:
     """keys: SHA-256 of the ids of the keys destroyed now, in hex.
 
-    scrubbed: their bytes were overwritten in the store's files. On PostgreSQL they may stay, wrapped, in its write-ahead log.
+    scrubbed: their bytes were overwritten in the store's files. On PostgreSQL its write-ahead log may keep them, wrapped.
     """
 
     keys: tuple[str, ...]
@@ -101,9 +101,7 @@ class SubjectKeys:
             raise KeyRefused(f"the key-encryption key has {len(kek)} bytes, not {KEY_SIZE}")
         self._kek = AESGCM(kek)
         self._engine = create_engine_for(url, secure_delete=True)
-        self._open_keys: OrderedDict[tuple[str, bytes], _Key] = (
-            OrderedDict()
-        )  # under its id, and the subject's own under b""
+        self._open_keys: OrderedDict[tuple[str, bytes], _Key] = OrderedDict()  # by subject and id; b"": the one that seals
         self._lock = threading.Lock()
         self._watch: PoolProxiedConnection | None = None
         self._version = self._destructions = 0
@@ -178,9 +176,7 @@ class SubjectKeys:
             with self._engine.connect() as connection:
                 rows = connection.execute(select(_key.c.id, _key.c.wrapped).where(_key.c.subject == subject)).all()
             if not rows:
-                raise KeyMissing(
-                    f"subject {subject} has no key in this key store: was the store lost, or another one opened?"
-                )
+                raise KeyMissing(f"subject {subject} has no key in this key store: was it lost, or replaced?")
             named = [row for row in rows if row.id == key_id]
             if not named:
                 raise SealBroken(f"sealed body of subject {subject} names a key that the subject never had: it was altered")
@@ -223,8 +219,7 @@ class SubjectKeys:
                 self._watch = self._engine.raw_connection()  # not the pool's again until close
             with closing(self._watch.cursor()) as cursor:
                 cursor.execute(f"PRAGMA {pragma}")
-                answer: tuple[int, ...] = cursor.fetchone()
-                return answer
+                return tuple(cursor.fetchone() or ())
         except sqlite3.Error as error:
             raise KeyRefused(f"the key store {self._engine.url.database} cannot be read: {error}") from error
 
@@ -255,10 +250,9 @@ class SubjectKeys:
                     return theirs.id, theirs.wrapped
                 connection.execute(insert(_key).values(subject=subject, generation=last + 1, id=key_id, wrapped=wrapped))
         except IntegrityError:  # another process was first: its key is the subject's key
-            theirs = self._stored(subject)
-            if theirs is None:
+            if (found := self._stored(subject)) is None:
                 raise
-            return theirs
+            return found
         return key_id, wrapped
 
     def _unwrap(self, subject: str, key_id: bytes, wrapped: bytes) -> bytes:
