@@ -33,6 +33,10 @@ class KeyDestroyed(KeyMissing):
     """The subject's key was destroyed on purpose: what was sealed with it can no longer be read by anyone."""
 
 
+class KeepingRefused(AuditError):
+    """A hold, a retention rule or an erasure cannot be recorded as asked."""
+
+
 class SealBroken(AuditError):
     """A sealed body was altered, or belongs to another subject or event."""
 

@@ -153,6 +153,10 @@ class SubjectKeys:
             self._open_keys.clear()
             return Destroyed(tuple(sha256(row.id).hexdigest() for row in found), self._scrub())
 
+    def has_key(self, subject: str) -> bool:
+        """Whether anything sealed for the subject can still be opened."""
+        return self._stored(subject) is not None
+
     def close(self) -> None:
         with self._lock:
             self._open_keys.clear()

@@ -128,6 +128,13 @@ class AuditReader:
 
     def query(self, tenant: str, query_id: str) -> list[EventView]:
         """Every event of the query in order, `access.*` events about it included; empty where it is unknown."""
+        return self._views(tenant, tables.record.c.query == query_id)
+
+    def of_kinds(self, tenant: str, kinds: Sequence[str]) -> list[EventView]:
+        """Every event of these kinds in order. after_us counts from the one before it in this list."""
+        return self._views(tenant, tables.record.c.kind.in_(kinds))
+
+    def _views(self, tenant: str, wanted: ColumnElement[bool]) -> list[EventView]:
         record, payload = tables.record, tables.payload
         earlier = tables.record.alias("earlier")
         joined = record.outerjoin(payload, and_(payload.c.log == record.c.log, payload.c.seq == record.c.seq)).outerjoin(
@@ -137,7 +144,7 @@ class AuditReader:
             rows = connection.execute(
                 select(record, payload.c.sealed, earlier.c.chain.label("previous"))
                 .select_from(joined)
-                .where(record.c.log == tenant, record.c.query == query_id)
+                .where(record.c.log == tenant, wanted)
                 .order_by(record.c.seq)
             ).all()
         views: list[EventView] = []
