@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -39,6 +39,13 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in home")
     key_file: Path | None = Field(None, description="key-encryption key; empty: home/keys/kek, made at first start")
     kek: SecretStr | None = Field(None, description="key-encryption key in base64, instead of key_file")
+    keys_database_url: str = Field(
+        "", description="SQLAlchemy URL of the subjects' keys, apart from the log's database; empty: SQLite in home/keys"
+    )
+    erasure_persons: int = Field(
+        1, ge=1, le=5, description="administrators who must agree to an erasure, to lifting a hold, to a shorter retention"
+    )
+    reveal_persons: int = Field(1, ge=1, le=2, description="administrators who must agree before personal data is revealed")
     models_dir: Path | None = Field(None, description="model store; empty: the user's cache folder")
     chat_model: str = Field("qwen2.5-coder-1.5b-instruct", description="the onprem bot's model, by manifest name")
     light: bool = Field(False, description="use the small chat model, smollm2-135m-instruct")
@@ -71,6 +78,12 @@ class Settings(BaseSettings):
     log_file: Path | None = Field(None, description="where logs go; empty: standard error")
     spans_file: Path | None = Field(None, description="write finished spans there as JSON lines; empty: nowhere")
 
+    @model_validator(mode="after")
+    def _keys_apart(self) -> Settings:
+        if self.keys_url == self.url:
+            raise ValueError("keys_database_url is the log's database: a restored log would bring erased content back")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -92,7 +105,7 @@ class Settings(BaseSettings):
 
     @property
     def keys_url(self) -> str:
-        return f"sqlite:///{self.home / 'keys' / 'subjects.sqlite'}"
+        return self.keys_database_url or f"sqlite:///{self.home / 'keys' / 'subjects.sqlite'}"
 
     @property
     def kek_path(self) -> Path:

@@ -24,6 +24,7 @@ from app.keys import KeyRing
 from app.metrics import Metrics
 from app.settings import Settings
 from app.telemetry import tracer_provider
+from audit.desk import KeepingDesk
 from audit.engine import create_engine_for
 from audit.keys import SubjectKeys, load_kek
 from audit.log import AuditStore
@@ -107,12 +108,23 @@ class House:
         return house
 
     @property
+    def keeping(self) -> KeepingDesk:
+        """Holds, retention and erasures."""
+        return KeepingDesk(self.engine, self.audit, self.subjects)
+
+    @property
+    def memory(self) -> ConversationStore:
+        return ConversationStore(self.engine, self.subjects)
+
+    @property
     def ready(self) -> bool:
         return self._warmed.is_set()
 
     def warm(self, *, chat: bool = True) -> Pipeline:
         """Loads the models, compiles them and joins the pipeline. chat: wait for the chat model too."""
         settings = self.settings
+        for erased in self.keeping.resume_all("service"):
+            log.warning("erasure.finished", request=erased.id, state=erased.state)
         self.state["encoder"] = "loading"
         encoder = open_encoder(settings, self.models)
         embed = encoder.embed
@@ -156,7 +168,7 @@ class House:
             live.close,
         ]
         parts = Parts(
-            memory=ConversationStore(self.engine, self.subjects),
+            memory=self.memory,
             redact=Pseudonymiser(redactor, known_entities(policy.pii.pseudonymise)),
             embed=embed,
             judges=Judges(
