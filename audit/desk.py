@@ -124,6 +124,12 @@ class KeepingDesk:
         decided = [one for one in self.state(tenant).erasures.values() if one.state == "decided"]
         return [self._conclude(tenant, actor, one.id, one.decided or 0) for one in decided]
 
+    def resume_all(self, actor: str) -> list[Erasure]:
+        """The same for every tenant that was ever asked for an erasure: to be called when a service starts."""
+        with self._engine.connect() as connection:
+            logs = connection.scalars(select(record.c.log).where(record.c.kind == REQUESTED).distinct()).all()
+        return [one for log in logs for one in self.resume(log, actor)]
+
     def due(self, tenant: str, now: datetime | None = None) -> Iterator[Due]:
         """Subjects whose rules have all run out, who are not held and whose content can still be read."""
         keeping, now = self.state(tenant), now or datetime.now(UTC)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
+from app.cli import keeping
 from app.cli.shared import console, progress, put, settings
 
 if TYPE_CHECKING:
@@ -108,3 +109,7 @@ def _require(url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not path.is_file():
         raise click.ClickException(f"there is no log at {path}; set COUNTERSIGN_HOME or COUNTERSIGN_DATABASE_URL")
+
+
+for _command in (keeping.erase, keeping.erasures, keeping.hold, keeping.retention):
+    audit.add_command(_command)
