@@ -134,7 +134,7 @@ class Keeping:
         kept = self.keep_until(newest)
         if kept is not None and kept[0] > now:
             until, rule, kind = kept
-            return Ground("retention", f"{rule.kind} are kept for {rule.days} days, and the last {kind!r} still is", until)
+            return Ground("retention", f"{rule.kind} are kept for {rule.days} days after the last one ({kind})", until)
         return None
 
 
