@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from app.cli import keeping
+from app.cli.roles import roles
 from app.cli.shared import console, progress, put, settings
 
 if TYPE_CHECKING:
@@ -111,5 +112,5 @@ def _require(url: str) -> None:
         raise click.ClickException(f"there is no log at {path}; set COUNTERSIGN_HOME or COUNTERSIGN_DATABASE_URL")
 
 
-for _command in (keeping.erase, keeping.erasures, keeping.hold, keeping.retention):
+for _command in (keeping.erase, keeping.erasures, keeping.hold, keeping.retention, roles):
     audit.add_command(_command)
