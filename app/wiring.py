@@ -29,6 +29,7 @@ from audit.engine import create_engine_for
 from audit.keys import SubjectKeys, load_kek
 from audit.log import AuditStore
 from audit.reader import AuditReader
+from audit.roles import problems as role_problems
 from inference.manifest import load_manifest
 from inference.store import ModelStore
 from migrations.run import upgrade
@@ -125,6 +126,8 @@ class House:
         settings = self.settings
         for erased in self.keeping.resume_all("service"):
             log.warning("erasure.finished", request=erased.id, state=erased.state)
+        for problem in role_problems(self.engine):
+            log.warning("database.role", problem=problem)
         self.state["encoder"] = "loading"
         encoder = open_encoder(settings, self.models)
         embed = encoder.embed
