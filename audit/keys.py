@@ -1,7 +1,7 @@
 """One key per data subject, in a store of its own, so that a subject's events can be made unreadable one day.
 
 What must stay true: a key is on disk before the first byte sealed with it leaves this file, and no key is ever on disk
-unwrapped. A destroyed key opens nothing any more, in any process: every use first asks whether a key was destroyed since.
+unwrapped. A destroyed key opens nothing any more, in any process, within a second: each gives up the keys that it keeps open.
 The key store is never the log's database, nor in its backups: restoring the log must not undo an erasure.
 
 A sealed body names its key. A destroyed key leaves a tombstone, so that "erased" is told apart from "altered" and from
@@ -17,8 +17,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -49,8 +48,8 @@ KEY_SIZE = 32
 NONCE_SIZE = 12
 ID_SIZE = 8
 KEPT_OPEN = 4096
-LOOK_EVERY_S = 0.25
-"""How often a key store on PostgreSQL is asked whether keys were destroyed; one on SQLite is asked at every use."""
+LOOK_EVERY_S = {"sqlite": 0.005, "postgresql": 0.25}
+"""A use after this long asks the store whether a key was destroyed: microseconds on SQLite, a round trip on PostgreSQL."""
 FIRM = "firm:"
 """Subjects that stand for a tenant itself. What is sealed for them (holds, retention, erasures) cannot be erased."""
 _SEALED_V2 = b"\x02"
@@ -101,9 +100,12 @@ class SubjectKeys:
             raise KeyRefused(f"the key-encryption key has {len(kek)} bytes, not {KEY_SIZE}")
         self._kek = AESGCM(kek)
         self._engine = create_engine_for(url, secure_delete=True)
+        self._sqlite = self._engine.dialect.name == "sqlite"
+        self._look_every = LOOK_EVERY_S[self._engine.dialect.name]
         self._open_keys: OrderedDict[tuple[str, bytes], _Key] = OrderedDict()  # by subject and id; b"": the one that seals
         self._lock = threading.Lock()
         self._watch: PoolProxiedConnection | None = None
+        self._ask: Callable[[str], sqlite3.Cursor]
         self._version = self._destructions = 0
         self._looked = float("-inf")
         with writing(self._engine) as connection:  # of two processes that start at once one makes the table
@@ -202,15 +204,16 @@ class SubjectKeys:
         return key
 
     def _was_one_destroyed(self) -> bool:
-        """Whether a process has destroyed a key since the last look. SQLite tells in a microsecond that nobody wrote."""
-        if self._engine.dialect.name == "sqlite":
+        """Whether a process has destroyed a key since the last look."""
+        now = time.monotonic()
+        if now - self._looked < self._look_every:
+            return False
+        self._looked = now
+        if self._sqlite:
             version = self._asked("data_version")[0]
             if version == self._version:
-                return False
+                return False  # nobody has written anything
             self._version = version
-        elif time.monotonic() - self._looked < LOOK_EVERY_S:
-            return False
-        self._looked = time.monotonic()
         with self._engine.connect() as connection:
             count = connection.scalar(select(func.max(_key.c.destroyed))) or 0
         grown, self._destructions = count != self._destructions, count
@@ -221,15 +224,14 @@ class SubjectKeys:
         try:
             if self._watch is None:
                 self._watch = self._engine.raw_connection()  # not the pool's again until close
-            with closing(self._watch.cursor()) as cursor:
-                cursor.execute(f"PRAGMA {pragma}")
-                return tuple(cursor.fetchone() or ())
+                self._ask = self._watch.driver_connection.execute  # type: ignore[union-attr]
+            return tuple(self._ask(f"PRAGMA {pragma}").fetchone() or ())
         except sqlite3.Error as error:
             raise KeyRefused(f"the key store {self._engine.url.database} cannot be read: {error}") from error
 
     def _scrub(self) -> bool:
         """Overwrites what was deleted: SQLite has zeroed the row (secure_delete); its write-ahead log is emptied here."""
-        if self._engine.dialect.name == "sqlite":
+        if self._sqlite:
             busy = self._asked("wal_checkpoint(TRUNCATE)")[0]
             return not busy
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
