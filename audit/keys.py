@@ -1,7 +1,7 @@
 """One key per data subject, in a store of its own, so that a subject's events can be made unreadable one day.
 
 What must stay true: a key is on disk before the first byte sealed with it leaves this file, and no key is ever on disk
-unwrapped. A destroyed key opens nothing any more, in any process, within a second: each gives up the keys that it keeps open.
+unwrapped. A destroyed key opens nothing any more, in any process, within a second: each gives up the keys that it kept.
 The key store is never the log's database, nor in its backups: restoring the log must not undo an erasure.
 
 A sealed body names its key. A destroyed key leaves a tombstone, so that "erased" is told apart from "altered" and from
