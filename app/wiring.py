@@ -26,6 +26,7 @@ from app.settings import Settings
 from app.telemetry import tracer_provider
 from audit.desk import KeepingDesk
 from audit.engine import create_engine_for
+from audit.errors import LogDamaged
 from audit.keys import SubjectKeys, load_kek
 from audit.log import AuditStore
 from audit.reader import AuditReader
@@ -105,7 +106,7 @@ class House:
             models=ModelStore(settings.models_dir),
             policy=load_policy(settings.policy_file),
         )
-        house._closers += [tracing.shutdown, audit.close, engine.dispose]
+        house._closers += [tracing.shutdown, audit.close, subjects.close, engine.dispose]
         return house
 
     @property
@@ -124,8 +125,11 @@ class House:
     def warm(self, *, chat: bool = True) -> Pipeline:
         """Loads the models, compiles them and joins the pipeline. chat: wait for the chat model too."""
         settings = self.settings
-        for erased in self.keeping.resume_all("service"):
-            log.warning("erasure.finished", request=erased.id, state=erased.state)
+        try:
+            for erased in self.keeping.resume_all("service"):
+                log.warning("erasure.finished", request=erased.id, state=erased.state)
+        except LogDamaged as error:  # nothing is erased on its word, but questions may still be answered and recorded
+            log.error("erasure.not_resumed", reason=str(error))
         for problem in role_problems(self.engine):
             log.warning("database.role", problem=problem)
         self.state["encoder"] = "loading"
