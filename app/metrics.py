@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from audit.checkpoints import CheckpointStats
+from audit.log import Stats
+from audit.witness_client import Standing
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -49,6 +53,27 @@ class Metrics:
         )
         self.chats = Gauge("countersign_chats_in_flight", "Journeys under way", registry=r)
         self.turned_away = Counter("countersign_turned_away_total", "Requests answered 429", registry=r)
+
+    def watch_log(
+        self,
+        log: Callable[[], Stats],
+        checkpoints: Callable[[], CheckpointStats],
+        witnesses: Callable[[], Sequence[Standing]],
+    ) -> None:
+        """Reads the audit room's own counters whenever somebody looks. Called once."""
+        shown: tuple[tuple[str, str, Callable[[], float]], ...] = (
+            ("audit_queue_depth", "Events that wait to become durable", lambda: log().pooled),
+            ("audit_events", "Events made durable since the start", lambda: log().events),
+            ("audit_batches", "Commits of the log's writer since the start", lambda: log().batches),
+            ("audit_events_refused", "Events that could not be recorded", lambda: log().refused),
+            ("audit_checkpoints", "Checkpoints signed since the start", lambda: checkpoints().issued),
+            ("audit_checkpoint_failures", "Looks that ended in a problem", lambda: checkpoints().failed),
+            ("audit_unwitnessed_logs", "Logs whose newest checkpoint lacks cosignatures", lambda: checkpoints().unwitnessed),
+            ("audit_witness_contradictions", "Witnesses that contradict the log: somebody must look",
+             lambda: sum(one.contradicted for one in witnesses())),
+        )  # fmt: skip
+        for name, text, read in shown:
+            Gauge(f"countersign_{name}", text, registry=self.registry).set_function(read)
 
     def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None:
         self._verdicts.labels(direction, rail, verdict).inc()

@@ -21,6 +21,7 @@ _TITLES = {
     404: "There is nothing there",
     405: "Not with this method",
     409: "Not in this state",
+    410: "It was erased",
     413: "The request is too large",
     415: "Send JSON",
     422: "The request does not fit",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -41,6 +41,18 @@ class Settings(BaseSettings):
     kek: SecretStr | None = Field(None, description="key-encryption key in base64, instead of key_file")
     audit_origin: str = Field("countersign.invalid", description="the name under which this installation's logs are signed")
     audit_key_file: Path | None = Field(None, description="the log's signing keys; empty: home/keys/audit")
+    witnesses: tuple[str, ...] = Field(
+        (), description="who cosigns checkpoints: each a URL, a space, and the key that `countersign witness key` prints"
+    )
+    checkpoint_file: Path | None = Field(None, description="checkpoints outside the database; empty: home/checkpoints.jsonl")
+    checkpoint_every_s: float = Field(1.0, gt=0, le=60, description="a grown log is signed at least this often, in seconds")
+    keys_database_url: str = Field(
+        "", description="SQLAlchemy URL of the subjects' keys, apart from the log's database; empty: SQLite in home/keys"
+    )
+    erasure_persons: int = Field(
+        1, ge=1, le=5, description="administrators who must agree to an erasure, to lifting a hold, to a shorter retention"
+    )
+    reveal_persons: int = Field(1, ge=1, le=2, description="administrators who must agree before personal data is revealed")
     models_dir: Path | None = Field(None, description="model store; empty: the user's cache folder")
     chat_model: str = Field("qwen2.5-coder-1.5b-instruct", description="the onprem bot's model, by manifest name")
     light: bool = Field(False, description="use the small chat model, smollm2-135m-instruct")
@@ -73,6 +85,12 @@ class Settings(BaseSettings):
     log_file: Path | None = Field(None, description="where logs go; empty: standard error")
     spans_file: Path | None = Field(None, description="write finished spans there as JSON lines; empty: nowhere")
 
+    @model_validator(mode="after")
+    def _keys_apart(self) -> Settings:
+        if self.keys_url == self.url:
+            raise ValueError("keys_database_url is the log's database: a restored log would bring erased content back")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -94,7 +112,7 @@ class Settings(BaseSettings):
 
     @property
     def keys_url(self) -> str:
-        return f"sqlite:///{self.home / 'keys' / 'subjects.sqlite'}"
+        return self.keys_database_url or f"sqlite:///{self.home / 'keys' / 'subjects.sqlite'}"
 
     @property
     def kek_path(self) -> Path:
@@ -103,6 +121,14 @@ class Settings(BaseSettings):
     @property
     def audit_key_path(self) -> Path:
         return self.audit_key_file or self.home / "keys" / "audit"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        return self.checkpoint_file or self.home / "checkpoints.jsonl"
+
+    def log_of(self, origin: str) -> str:
+        """The log of an origin that `origin_of` made."""
+        return origin.removeprefix(f"{self.audit_origin}/audit/").rpartition("/e")[0]
 
     def origin_of(self, log: str, epoch: int) -> str:
         return f"{self.audit_origin}/audit/{log}/e{epoch}"

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 
 from app import problems
 from app.api import audit as audit_api
-from app.api import chat, health, openai_compat, receipts
+from app.api import chat, health, openai_compat, receipts, reveal
 from app.api.access import Admission
 from app.demo import views as demo
 from app.review import views as review
@@ -40,6 +40,7 @@ def create_app(house: House) -> Flask:
         openai_compat.blueprint,
         audit_api.blueprint,
         receipts.blueprint,
+        reveal.blueprint,
         health.blueprint,
         demo.blueprint,
         review.blueprint,

@@ -25,12 +25,18 @@ from app.metrics import Metrics
 from app.settings import Settings
 from app.telemetry import tracer_provider
 from audit.checkpoints import Checkpointer
+from audit.desk import KeepingDesk
 from audit.engine import create_engine_for
+from audit.epochs import confirm
+from audit.errors import LogDamaged
 from audit.keys import SubjectKeys, load_kek
 from audit.log import AuditStore
 from audit.reader import AuditReader
+from audit.roles import problems as role_problems
 from audit.signing import KeyRing as SigningKeys
 from audit.signing import load_keys
+from audit.tiles import prove_consistency
+from audit.witness_client import Witnesses, witnesses_from
 from inference.manifest import load_manifest
 from inference.store import ModelStore
 from migrations.run import upgrade
@@ -93,17 +99,24 @@ class House:
         upgrade(settings.url)
         engine = create_engine_for(settings.url)
         kek = key_encryption_key(settings)
+        signing = load_keys(settings.audit_key_path, settings.audit_origin)
+        confirm(engine, settings.checkpoint_path, signing.public)
         subjects = SubjectKeys(settings.keys_url, kek)
         audit = AuditStore(engine, subjects)
-        signing = load_keys(settings.audit_key_path, settings.audit_origin)
+        witnesses = _witnesses(settings, engine)
         checkpoints = Checkpointer(
             engine,
             signing.signers,
             settings.origin_of,
-            file=settings.home / "checkpoints.jsonl",
+            file=settings.checkpoint_path,
+            every_s=settings.checkpoint_every_s,
+            offer=witnesses.offer if settings.witnesses else None,
+            witnesses=len(settings.witnesses),
             record=audit.append,
         )
         tracing = tracer_provider(settings, exporter)
+        metrics = Metrics()
+        metrics.watch_log(audit.stats, checkpoints.stats, witnesses.standings)
         house = cls(
             settings=settings,
             engine=engine,
@@ -113,13 +126,23 @@ class House:
             signing=signing,
             checkpoints=checkpoints,
             reader=AuditReader(engine, subjects),
-            metrics=Metrics(),
+            metrics=metrics,
             tracing=tracing,
             models=ModelStore(settings.models_dir),
             policy=load_policy(settings.policy_file),
         )
-        house._closers += [tracing.shutdown, audit.close, checkpoints.close, engine.dispose]
+        house._closers += [tracing.shutdown, audit.close, checkpoints.close, witnesses.close, subjects.close]
+        house._closers.append(engine.dispose)
         return house
+
+    @property
+    def keeping(self) -> KeepingDesk:
+        """Holds, retention and erasures."""
+        return KeepingDesk(self.engine, self.audit, self.subjects)
+
+    @property
+    def memory(self) -> ConversationStore:
+        return ConversationStore(self.engine, self.subjects)
 
     @property
     def ready(self) -> bool:
@@ -128,6 +151,13 @@ class House:
     def warm(self, *, chat: bool = True) -> Pipeline:
         """Loads the models, compiles them and joins the pipeline. chat: wait for the chat model too."""
         settings = self.settings
+        try:
+            for erased in self.keeping.resume_all("service"):
+                log.warning("erasure.finished", request=erased.id, state=erased.state)
+        except LogDamaged as error:  # nothing is erased on its word, but questions may still be answered and recorded
+            log.error("erasure.not_resumed", reason=str(error))
+        for problem in role_problems(self.engine):
+            log.warning("database.role", problem=problem)
         self.state["encoder"] = "loading"
         encoder = open_encoder(settings, self.models)
         embed = encoder.embed
@@ -171,7 +201,7 @@ class House:
             live.close,
         ]
         parts = Parts(
-            memory=ConversationStore(self.engine, self.subjects),
+            memory=self.memory,
             redact=Pseudonymiser(redactor, known_entities(policy.pii.pseudonymise)),
             embed=embed,
             judges=Judges(
@@ -194,6 +224,13 @@ class House:
             corpus_digest=lambda: library.digest,
         )
         return Pipeline(parts, self.tracing.get_tracer("countersign"), policy.digest)
+
+
+def _witnesses(settings: Settings, engine: Engine) -> Witnesses:
+    def prove(origin: str, old: int, new: int) -> list[bytes]:
+        return prove_consistency(engine, settings.log_of(origin), old, new)
+
+    return witnesses_from(settings.witnesses, prove)
 
 
 def key_encryption_key(settings: Settings) -> bytes:

@@ -26,7 +26,15 @@ class KeyRefused(AuditError):
 
 
 class KeyMissing(AuditError):
-    """The subject has no key (any more): what was sealed with it can no longer be read."""
+    """The key store has no key for the subject: what was sealed with it cannot be read."""
+
+
+class KeyDestroyed(KeyMissing):
+    """The subject's key was destroyed on purpose: what was sealed with it can no longer be read by anyone."""
+
+
+class KeepingRefused(AuditError):
+    """A hold, a retention rule or an erasure cannot be recorded as asked."""
 
 
 class SealBroken(AuditError):

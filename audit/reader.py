@@ -17,7 +17,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.sql import FromClause
 
 from audit import merkle, tables
-from audit.errors import EventRefused, KeyMissing, SealBroken
+from audit.errors import EventRefused, KeyDestroyed, KeyMissing, SealBroken
 from audit.events import parse
 from audit.keys import SubjectKeys
 from audit.log import SALT_SIZE, body_context
@@ -46,7 +46,8 @@ class QuerySummary:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One event. body is None where it cannot be opened: state says "erased" (no key) or "damaged", else "open".
+    """One event. body is None where it cannot be opened: state says "erased" (key destroyed), "lost" (the key store has
+    never had a key for the subject) or "damaged", else "open".
 
     after_us: microseconds since the query's event before this one, by the process's own monotonic clock where both events
     are of one process. intact: leaf, chain link and body digest were recomputed just now and fit.
@@ -127,6 +128,13 @@ class AuditReader:
 
     def query(self, tenant: str, query_id: str) -> list[EventView]:
         """Every event of the query in order, `access.*` events about it included; empty where it is unknown."""
+        return self._views(tenant, tables.record.c.query == query_id)
+
+    def of_kinds(self, tenant: str, kinds: Sequence[str]) -> list[EventView]:
+        """Every event of these kinds in order. after_us counts from the one before it in this list."""
+        return self._views(tenant, tables.record.c.kind.in_(kinds))
+
+    def _views(self, tenant: str, wanted: ColumnElement[bool]) -> list[EventView]:
         record, payload = tables.record, tables.payload
         earlier = tables.record.alias("earlier")
         joined = record.outerjoin(payload, and_(payload.c.log == record.c.log, payload.c.seq == record.c.seq)).outerjoin(
@@ -136,7 +144,7 @@ class AuditReader:
             rows = connection.execute(
                 select(record, payload.c.sealed, earlier.c.chain.label("previous"))
                 .select_from(joined)
-                .where(record.c.log == tenant, record.c.query == query_id)
+                .where(record.c.log == tenant, wanted)
                 .order_by(record.c.seq)
             ).all()
         views: list[EventView] = []
@@ -182,8 +190,10 @@ class AuditReader:
             if hmac.digest(salt, body, "sha256").hex() != envelope.get("body", {}).get("pt"):
                 return None, "damaged"
             return parse(body), "open"
-        except KeyMissing:
+        except KeyDestroyed:
             return None, "erased"
+        except KeyMissing:
+            return None, "lost"
         except (SealBroken, EventRefused):
             return None, "damaged"
 

@@ -1,4 +1,4 @@
-"""GET /v1/audit/queries/{id}: one query's whole journey, for auditors. Looking is recorded before anything is shown."""
+"""GET /v1/audit/queries/{id}?reason=…: one query's whole journey, for auditors. Looking is recorded before it is shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from app.api.access import caller, house
 from app.keys import Key
@@ -23,7 +23,8 @@ def query(query_id: str) -> dict[str, Any]:
     key = caller("auditor", "administrator")
     if not house().reader.query(key.tenant, query_id):
         raise Problem(404, "The log of your tenant has no such query.", code="query_unknown")
-    record_access(key, "access.viewed", query_id, {"channel": "api"})
+    reason = " ".join(request.args.get("reason", "").split())[:200]
+    record_access(key, "access.viewed", query_id, {"channel": "api", **({"reason": reason} if reason else {})})
     events = house().reader.query(key.tenant, query_id)
     return {"query_id": query_id, "tenant": key.tenant, "events": [event_view(e) for e in events]}
 

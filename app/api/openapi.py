@@ -12,6 +12,7 @@ from app import __version__
 def document() -> dict[str, Any]:
     from app.api.chat import ChatRequest
     from app.api.openai_compat import CompletionRequest
+    from app.api.reveal import RevealRequest
 
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     errors = {
@@ -58,6 +59,16 @@ def document() -> dict[str, Any]:
             ]
         return {"get": found}
 
+    def reveal(summary: str) -> dict[str, Any]:
+        found = post(summary, RevealRequest, {"type": "object"})
+        found["post"]["responses"] |= {
+            "202": {"description": "another administrator must agree: POST …/{request}/approve, then POST …/{request}"},
+            "410": {"description": "the content was erased", "content": problem},
+        }
+        del found["post"]["responses"]["200"]["content"]["text/event-stream"]
+        found["post"]["parameters"] = [{"name": "query_id", "in": "path", "required": True, "schema": {"type": "string"}}]
+        return found
+
     paths = {
         "/v1/chat": post(
             "Ask a question. With stream: events route, segment, citation, refusal, done, error.",
@@ -74,6 +85,7 @@ def document() -> dict[str, Any]:
             "Proofs that an answer is in the log, for whoever asked and for auditors; with format=tlog-proof as C2SP's text",
             parameters=("query_id",),
         ),
+        "/v1/audit/queries/{query_id}/reveal": reveal("Show what the pseudonyms stand for; asks first where two must agree"),
         "/healthz": get("Liveness"),
         "/readyz": get("Readiness"),
         "/metrics": get("Prometheus metrics", "text/plain"),

@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _COMMANDS = {
+    "epoch": ("app.cli.custody", "Goes on after a restored backup, by two people's word."),
+    "erase": ("app.cli.keeping", "Makes a person's content unreadable for everybody; every proof stays valid."),
+    "erasures": ("app.cli.keeping", "Erasures that were asked for, and what became of them."),
     "export": ("app.cli.audit_export", "Takes events out: a bundle that proves itself, or a table."),
+    "hold": ("app.cli.keeping", "Legal holds: place, lift, list."),
     "keys": ("app.cli.audit_export", "The log's public keys, for whoever verifies."),
+    "rotate-key": ("app.cli.custody", "A new signing key; the old ones go on signing beside it."),
+    "retention": ("app.cli.keeping", "How long which records must be kept."),
+    "retire-key": ("app.cli.custody", "Ends the overlap of a rotation: an old key no longer signs."),
+    "roles": ("app.cli.roles", "PostgreSQL roles that may write the log, and no more."),
 }
 
 

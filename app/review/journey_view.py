@@ -36,6 +36,7 @@ class JourneyView:
     timings: Sequence[Mapping[str, Any]]
     models: Sequence[Mapping[str, Any]]
     policy: Mapping[str, Any]
+    looks: Sequence[Mapping[str, Any]]
     events: Sequence[EventView]
 
 
@@ -67,8 +68,17 @@ def journey_view(tenant: str, events: Sequence[EventView], policy: Mapping[str, 
             if event.kind == "generated" and (b := event.body or {})
         ],
         policy={"version": policy.get(first.policy_digest, "earlier policy"), "digest": first.policy_digest},
+        looks=[_look(event) for event in events if event.kind.startswith("access.")],
         events=events,
     )
+
+
+def _look(event: EventView) -> Mapping[str, Any]:
+    """Who looked, when and why."""
+    body = event.body or {}
+    what = event.kind.removeprefix("access.").replace("_", " ")
+    via = f" ({body['channel']})" if "channel" in body else ""
+    return {"time": event.time, "actor": event.actor, "what": what + via, "why": body.get("reason")}
 
 
 def _bodies(events: Sequence[EventView], kind: str) -> list[Mapping[str, Any]]:

@@ -1,12 +1,10 @@
-"""The review pages: sign-in with an administrator's key, the list of queries, one query's journey.
+"""The review pages: sign-in with an administrator's key, the list of queries, one query's journey, holds and erasures.
 
 Looking is recorded before anything is shown; without a record nothing is shown.
 """
 
 from __future__ import annotations
 
-import hmac
-import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -28,11 +26,16 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import problems
+from app import reveal as reveals
 from app.api.access import house
 from app.api.audit import record_access
 from app.keys import Key
 from app.review.journey_view import journey_view
+from app.review.keeping_view import content_view
+from app.review.session import ROLES, acting, csrf, csrf_fits, looking, reader
 from app.visible import review_filters
+from audit.errors import LogDamaged
+from audit.keeping import Keeping
 from audit.reader import STRENGTH, QuerySummary
 from audit.verify import verify_store
 
@@ -40,7 +43,6 @@ blueprint = Blueprint("review", __name__, url_prefix="/review")
 PAGE = 50
 OUTCOMES = ("answered", "refused", "abstained", "failed", "cancelled")
 BOTS = ("api", "rag", "onprem")
-ROLES = ("administrator", "auditor")
 _CHECK_S = 30.0
 
 
@@ -89,20 +91,20 @@ def _failed(error: Exception) -> Response:
         title=body["title"],
         detail=problem.detail,
         status=problem.status,
-        csrf_token=_csrf(),
+        csrf_token=csrf(),
     )
     return make_response(page, problem.status)
 
 
 @blueprint.get("/sign-in")
 def sign_in() -> str:
-    return render_template("review/sign_in.html", csrf_token=_csrf(), error=None)
+    return render_template("review/sign_in.html", csrf_token=csrf(), error=None)
 
 
 @blueprint.post("/sign-in")
 def take_key() -> Response | BaseResponse:
     key = house().keys.find(request.form.get("key", "").strip())
-    if not _csrf_fits():
+    if not csrf_fits():
         return _again("This page had grown old; please try once more.", 400)
     if key is None or key.role not in ROLES:
         time.sleep(0.3)
@@ -110,20 +112,21 @@ def take_key() -> Response | BaseResponse:
     session.clear()
     session.permanent = True
     session["key"] = key.id
-    record_access(key, "access.signed_in", None, {"channel": "review"})
+    session["purpose"] = " ".join(request.form.get("purpose", "").split())[:200]
+    record_access(key, "access.signed_in", None, looking())
     return redirect(url_for("review.queries"), 303)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> BaseResponse:
-    if _csrf_fits():
+    if csrf_fits():
         session.clear()
     return redirect(url_for("review.sign_in"), 303)
 
 
 @blueprint.get("")
 def queries() -> str | BaseResponse:
-    key = _reader()
+    key = reader()
     if key is None:
         return redirect(url_for("review.sign_in"))
     filters = _filters(key)
@@ -132,7 +135,7 @@ def queries() -> str | BaseResponse:
         key,
         "access.searched",
         None,
-        {"filters": {k: str(v) for k, v in filters.items() if v}, "before": before},
+        {"filters": {k: str(v) for k, v in filters.items() if v}, "before": before, **looking()},
     )
     found = house().reader.queries(
         key.tenant,
@@ -148,42 +151,108 @@ def queries() -> str | BaseResponse:
     following = (
         f"{url_for('review.queries')}?{urlencode({**shown, 'before': found[-1].seq})}" if len(found) == PAGE else None
     )
+    keeping = _keeping(key.tenant)
     return render_template(
         "review/queries.html",
-        rows=[_row(key.tenant, summary) for summary in found],
+        rows=[_row(key.tenant, summary, keeping) for summary in found],
         filters=filters,
         options={"tenant": [key.tenant], "bot": BOTS, "verdict": STRENGTH, "outcome": OUTCOMES},
         next_href=following,
         integrity=_integrity(key.tenant),
-        csrf_token=_csrf(),
+        csrf_token=csrf(),
         user=key.label,
     )
 
 
 @blueprint.get("/queries/<query_id>")
 def query(query_id: str) -> str | BaseResponse:
-    key = _reader()
+    key = reader()
     if key is None:
         return redirect(url_for("review.sign_in"))
     if not house().reader.query(key.tenant, query_id):
         raise problems.Problem(404, "The log of your tenant has no such query.", code="query_unknown")
-    record_access(key, "access.viewed", query_id, {"channel": "review"})
+    record_access(key, "access.viewed", query_id, looking())
     events = house().reader.query(key.tenant, query_id)
     policy = house().policy
     return render_template(
         "review/query.html",
         view=journey_view(key.tenant, events, {policy.digest: str(policy.version)}),
+        content=(content := content_view(events, _keeping(key.tenant))),
+        may_reveal=key.role == "administrator" and content.state == "open",
+        requests=reveals.requests(events),
+        needs=house().settings.reveal_persons,
+        me=f"key:{key.id}",
         integrity=_integrity(key.tenant),
-        csrf_token=_csrf(),
+        csrf_token=csrf(),
         user=key.label,
     )
 
 
-def _reader() -> Key | None:
-    """The signed-in key, if it is still in use."""
-    known = session.get("key")
-    found = house().keys.by_id(known) if isinstance(known, str) else None
-    return found if found is not None and found.role in ROLES else None
+@blueprint.post("/queries/<query_id>/reveal")
+def ask_to_reveal(query_id: str) -> str | BaseResponse:
+    key = acting()
+    if key is None:
+        return redirect(url_for("review.sign_in"), 303)
+    asked = reveals.ask(house(), key, query_id, request.form.get("reason", ""))
+    if asked.state == "ready":
+        return _revealed(key, query_id, asked.number)
+    return redirect(url_for("review.query", query_id=query_id), 303)
+
+
+@blueprint.post("/queries/<query_id>/reveal/<int:number>/approve")
+def agree_to_reveal(query_id: str, number: int) -> BaseResponse:
+    key = acting()
+    if key is None:
+        return redirect(url_for("review.sign_in"), 303)
+    reveals.approve(house(), key, query_id, number)
+    return redirect(url_for("review.query", query_id=query_id), 303)
+
+
+@blueprint.post("/queries/<query_id>/reveal/<int:number>")
+def show_revealed(query_id: str, number: int) -> str | BaseResponse:
+    key = acting()
+    return redirect(url_for("review.sign_in"), 303) if key is None else _revealed(key, query_id, number)
+
+
+@blueprint.get("/keeping")
+def keeping() -> str | BaseResponse:
+    key = reader()
+    if key is None:
+        return redirect(url_for("review.sign_in"))
+    record_access(key, "access.searched", None, {"filters": {"list": "keeping"}, **looking()})
+    return render_template(
+        "review/keeping.html",
+        keeping=house().keeping.state(key.tenant),
+        integrity=_integrity(key.tenant),
+        csrf_token=csrf(),
+        user=key.label,
+    )
+
+
+@blueprint.after_request
+def _not_kept(response: Response) -> Response:
+    """What is shown here stays in no cache: going back after signing out shows nothing."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _revealed(key: Key, query_id: str, number: int) -> str:
+    return render_template(
+        "review/revealed.html",
+        revealed=reveals.reveal(house(), key, query_id, number),
+        query=query_id,
+        back=url_for("review.query", query_id=query_id),
+        now=datetime.now(UTC),
+        csrf_token=csrf(),
+        user=key.label,
+    )
+
+
+def _keeping(tenant: str) -> Keeping | None:
+    try:
+        return house().keeping.state(tenant)
+    except LogDamaged:
+        return None
 
 
 def _integrity(tenant: str) -> Integrity:
@@ -214,9 +283,10 @@ def _time(text: str | None) -> datetime | None:
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
-def _row(tenant: str, summary: QuerySummary) -> dict[str, Any]:
+def _row(tenant: str, summary: QuerySummary, keeping: Keeping | None) -> dict[str, Any]:
     took = (summary.finished - summary.started).total_seconds() * 1000 if summary.finished else None
-    question = next((e.body for e in house().reader.query(tenant, summary.query) if e.kind == "redacted"), None)
+    events = house().reader.query(tenant, summary.query)
+    question = next((e.body for e in events if e.kind == "redacted"), None)
     return {
         "query": summary.query,
         "started": summary.started,
@@ -228,20 +298,11 @@ def _row(tenant: str, summary: QuerySummary) -> dict[str, Any]:
         "first_seq": None,
         "last_seq": None,
         "duration_ms": took,
+        "content": content_view(events, keeping),
         "preview": (question or {}).get("question", "")[:160],
         "href": url_for("review.query", query_id=summary.query),
     }
 
 
-def _csrf() -> str:
-    if "csrf" not in session:
-        session["csrf"] = secrets.token_urlsafe(24)
-    return str(session["csrf"])
-
-
-def _csrf_fits() -> bool:
-    return hmac.compare_digest(str(session.get("csrf", "-")), request.form.get("csrf_token", ""))
-
-
 def _again(error: str, status: int) -> Response:
-    return make_response(render_template("review/sign_in.html", csrf_token=_csrf(), error=error), status)
+    return make_response(render_template("review/sign_in.html", csrf_token=csrf(), error=error), status)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.engine import writing
+from audit.errors import KeyDestroyed
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.memory.tables import conversation, turn
 from orchestrator.types import Turn
@@ -36,7 +37,7 @@ class ConversationStore:
     def load(self, tenant: str, subject: str, conversation_id: str) -> tuple[bytes | None, Sequence[Turn]]:
         """The dumped pseudonyms and the last answered turns, oldest first.
 
-        Raises ConversationUnknown when there is no such conversation or it is somebody else's,
+        Raises ConversationUnknown when there is no such conversation, it is somebody else's or its key was destroyed,
         RecordUnavailable when the database cannot be read.
         """
         try:
@@ -52,10 +53,15 @@ class ConversationStore:
                 ).all()
         except SQLAlchemyError as error:
             raise RecordUnavailable("the conversation store cannot be read; try again shortly") from error
-        dumped = None
-        if row.pseudonyms is not None:
-            dumped = self._keys.open(subject, row.pseudonyms, conversation_id.encode())
-        turns = [Turn(**json.loads(self._keys.open(subject, r.sealed, r.query.encode()))) for r in reversed(rows)]
+        try:
+            dumped = None
+            if row.pseudonyms is not None:
+                dumped = self._keys.open(subject, row.pseudonyms, conversation_id.encode())
+            turns = [Turn(**json.loads(self._keys.open(subject, r.sealed, r.query.encode()))) for r in reversed(rows)]
+        except KeyDestroyed as error:
+            raise ConversationUnknown(
+                f"conversation '{conversation_id}' has been erased; leave it out to start another"
+            ) from error
         return dumped, turns
 
     def save_pseudonyms(self, tenant: str, subject: str, conversation_id: str, dumped: bytes) -> None:

@@ -178,7 +178,7 @@ def test_a_key_store_that_cannot_be_used_makes_the_log_unavailable(
 ) -> None:
     store.append("acme", entry()).wait()
     client = sqlite3.connect(tmp_path / "keys.db")
-    client.execute("DROP TABLE subject_key")
+    client.execute("DROP TABLE sealing_key")
     client.close()
     with pytest.raises(AuditUnavailable, match="key store"):
         store.append("acme", entry(subject="subject:new"))

@@ -104,12 +104,18 @@ def test_a_journey_shows_every_step_in_order_with_its_body_and_hashes(reader: Au
     assert reader.query("acme", "unknown") == []
 
 
-def test_a_body_whose_key_is_gone_is_shown_as_erased_and_still_intact(
+def test_a_body_whose_key_was_destroyed_is_shown_as_erased_and_still_intact(reader: AuditReader, keys: SubjectKeys) -> None:
+    keys.destroy("subject:77aa")
+    step = reader.query("acme", "q1")[0]
+    assert (step.body, step.state, step.intact) == (None, "erased", True)
+
+
+def test_a_lost_key_store_is_not_taken_for_an_erasure(
     engine: Engine, reader: AuditReader, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     keyless = SubjectKeys(f"sqlite:///{tmp_path_factory.mktemp('keys')}/keys.db", KEK)
     step = AuditReader(engine, keyless).query("acme", "q1")[0]
-    assert (step.body, step.state, step.intact) == (None, "erased", True)
+    assert (step.body, step.state, step.intact) == (None, "lost", True)
     keyless.close()
 
 

@@ -42,10 +42,14 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+JUST_NOW = None
+"""A check of the moment in which the page is made, however long the tests before it took."""
+
+
 def integrity(**changes: Any) -> dict[str, Any]:
     return {
         "ok": True,
-        "checked_at": datetime.now(UTC),
+        "checked_at": JUST_NOW,
         "tree_size": 1234,
         "root": _digest(1),
         "problems": [],
@@ -225,6 +229,8 @@ def pages_app(endpoint: str) -> Flask:
     @flask.get("/<name>")
     def review(name: str) -> str:
         template, values = PAGES[name]
+        if "integrity" in values and values["integrity"]["checked_at"] is JUST_NOW:
+            values = {**values, "integrity": {**values["integrity"], "checked_at": datetime.now(UTC)}}
         return render_template(template, **values)
 
     @flask.after_request
