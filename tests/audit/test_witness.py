@@ -726,7 +726,12 @@ class Liar:
 
 
 def answering(body: bytes, status: int = 200, kind: str = "text/plain") -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (status, kind.encode(), len(body), body)
+    return b"HTTP/1.1 %d X\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (
+        status,
+        kind.encode(),
+        len(body),
+        body,
+    )
 
 
 WITNESS = SecretKey(NAME, bytes(range(9, 41)), COSIGNATURE)
