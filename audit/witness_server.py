@@ -4,6 +4,7 @@ What must stay true: whatever a client sends, it gets one line of text and never
 has a bounded size and a bounded time, whether its bytes come or not; and 200 is answered only for what is on disk.
 """
 
+import contextlib
 import io
 import json
 import logging
@@ -24,7 +25,10 @@ from audit.witness_state import Kept, Witness
 
 IDLE_S = 60.0
 REQUEST_S = 10.0
+LINGER_S = 1.0
 MAX_CONNECTIONS = 64
+MAX_LINGER = 1 << 20
+_PIECE = 1 << 16
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 _CHECKPOINT = re.compile(r"/([0-9a-f]{64})/checkpoint")
@@ -211,6 +215,16 @@ class _Exchange(BaseHTTPRequestHandler):
         """Ends the connection too: what else was sent on it was not read."""
         self.close_connection = True
         self._send(status, f"{reason}\n")
+        self._linger()
+
+    def _linger(self) -> None:
+        """Reads on for a moment: closed with bytes unread, the connection is reset and the answer may be lost with it."""
+        self._timed.deadline = time.monotonic() + LINGER_S
+        left = MAX_LINGER
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while left > 0 and (read := self.rfile.read1(_PIECE)):
+                left -= len(read)
 
     def _send(self, status: HTTPStatus, text: str, kind: str = _TEXT) -> None:
         body = text.encode()
