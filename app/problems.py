@@ -20,6 +20,7 @@ _TITLES = {
     403: "This key may not do that",
     404: "There is nothing there",
     405: "Not with this method",
+    408: "The request took too long to arrive",
     409: "Not in this state",
     413: "The request is too large",
     415: "Send JSON",
