@@ -128,6 +128,7 @@ def queries() -> str | BaseResponse:
         return redirect(url_for("review.sign_in"))
     filters = _filters(key)
     before = request.args.get("before", type=int)
+    before = before if before is not None and 0 <= before < 2**53 else None
     record_access(
         key,
         "access.searched",
@@ -240,7 +241,9 @@ def _csrf() -> str:
 
 
 def _csrf_fits() -> bool:
-    return hmac.compare_digest(str(session.get("csrf", "-")), request.form.get("csrf_token", ""))
+    """Whether the form is of a page that this session was given; without one, nothing fits."""
+    known, given = session.get("csrf"), request.form.get("csrf_token", "")
+    return bool(known) and hmac.compare_digest(str(known).encode(), given.encode("utf-8", "surrogatepass"))
 
 
 def _again(error: str, status: int) -> Response:
