@@ -30,7 +30,12 @@ def audit() -> None:
 @click.option("--tenant", default=None, help="One tenant's log; default: all.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def verify(tenant: str | None, as_json: bool) -> None:
-    """Recomputes every event, the chain and the tree. Exit code 1 and the event's name where something was changed."""
+    """Recomputes every event, the chain and the tree. Exit code 1 and the event's name where something was changed.
+
+    \b
+    countersign audit verify
+    countersign audit verify --tenant halden --json
+    """
     from audit.verify import verify_store
 
     engine = _open()
