@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import RequestRedirect
 
 from audit.errors import AuditUnavailable
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
@@ -20,6 +22,7 @@ _TITLES = {
     403: "This key may not do that",
     404: "There is nothing there",
     405: "Not with this method",
+    408: "The request took too long to arrive",
     409: "Not in this state",
     410: "It was erased",
     413: "The request is too large",
@@ -43,10 +46,11 @@ class Problem(Exception):
         param: str | None = None,
         retry_after: int | None = None,
         errors: list[dict[str, str]] | None = None,
+        allow: Iterable[str] = (),
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.code, self.param = status, detail, code, param
-        self.retry_after, self.errors = retry_after, errors
+        self.retry_after, self.errors, self.allow = retry_after, errors, tuple(allow)
 
     def body(self, *, openai: bool = False) -> dict[str, Any]:
         """The problem document; `openai` adds the member that clients of that API look for."""
@@ -84,6 +88,9 @@ def of(error: Exception) -> Problem:
                 code="audit_unavailable",
                 retry_after=5,
             )
+        case MethodNotAllowed():
+            allow = sorted(error.valid_methods or ())
+            return Problem(405, f"This address knows {', '.join(allow)} only.", code="method", allow=allow)
         case HTTPException():
             return Problem(error.code or 500, error.description or "")
         case _:
@@ -96,6 +103,8 @@ def respond(problem: Problem) -> Response:
     response = Response(json.dumps(body), problem.status, mimetype=MEDIA_TYPE)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
+    if problem.allow:
+        response.headers["Allow"] = ", ".join(problem.allow)
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="countersign"'
     return response
@@ -104,3 +113,4 @@ def respond(problem: Problem) -> Response:
 def register(app: Flask) -> None:
     """Every exception of every view ends here."""
     app.register_error_handler(Exception, lambda error: respond(of(error)))
+    app.register_error_handler(RequestRedirect, lambda error: error.get_response())

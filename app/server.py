@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from gunicorn.app.base import BaseApplication
 
+from app.reading import Worker
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
@@ -32,7 +33,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         options: dict[str, Any] = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": self._settings.threads,
             "worker_connections": self._settings.threads * 8,
             "timeout": 120,

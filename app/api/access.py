@@ -46,6 +46,9 @@ def body(model: type[Body]) -> Body:
     if request.mimetype != "application/json":
         raise Problem(415, "Send the request as application/json.", code="media_type")
     raw = request.get_data(cache=False)
+    if request.content_length is None and len(raw) >= house().settings.max_body:
+        # Of a chunked body Werkzeug gives the first bytes up to the limit, and does not say that there were more.
+        raise Problem(413, f"A body may have less than {house().settings.max_body} bytes.", code="too_large")
     try:
         return model.model_validate_json(raw, strict=True)
     except ValidationError as error:

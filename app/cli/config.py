@@ -13,13 +13,22 @@ from app.settings import show
 
 @click.group()
 def config() -> None:
-    """The settings in force."""
+    """The settings in force.
+
+    \b
+    countersign config show
+    """
 
 
 @config.command("show")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def show_config(as_json: bool) -> None:
-    """Every setting, its value and where it came from. Secrets are masked."""
+    """Every setting, its value and where it came from. Secrets are masked.
+
+    \b
+    countersign config show
+    countersign config show --json
+    """
     rows = show(settings())
     if as_json:
         put({row.name: {"value": row.value, "origin": row.origin} for row in rows})
@@ -32,13 +41,21 @@ def show_config(as_json: bool) -> None:
 
 @click.group()
 def policy() -> None:
-    """The moderation policy."""
+    """The moderation policy.
+
+    \b
+    countersign policy check
+    """
 
 
 @policy.command()
 @click.argument("path", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check(path: Path | None) -> None:
-    """Whether a policy file can be used; errors name the file and the line."""
+    """Whether a policy file can be used; errors name the file and the line.
+
+    \b
+    countersign policy check policies/eu.yaml
+    """
     from moderation.policy import load_policy
 
     found = load_policy(path or settings().policy_file)

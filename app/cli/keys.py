@@ -30,14 +30,22 @@ def keys() -> None:
 @click.option("--admin", is_flag=True, help="The same as --role administrator.")
 @click.option("--group", "groups", multiple=True, default=("public",), show_default=True, help="Documents it may read.")
 def create(label: str, tenant: str | None, role: Role, admin: bool, groups: tuple[str, ...]) -> None:
-    """Makes a key and prints it, once."""
+    """Makes a key and prints it, once.
+
+    \b
+    countersign keys create --label portal --group public --group research
+    """
     with key_ring() as ring:
         click.echo(ring.create(tenant or settings().tenant, "administrator" if admin else role, label, groups))
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """Every key's id, tenant, role and state; never the key."""
+    """Every key's id, tenant, role and state; never the key.
+
+    \b
+    countersign keys list
+    """
     table = Table("id", "label", "tenant", "role", "groups", "created", "state")
     with key_ring() as ring:
         for key in ring.list():
@@ -57,7 +65,11 @@ def list_keys() -> None:
 @keys.command()
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
-    """Ends a key; it stops working within a second."""
+    """Ends a key; it stops working within a second.
+
+    \b
+    countersign keys revoke 3f0c9a1b2d4e5f60
+    """
     with key_ring() as ring:
         if not ring.revoke(key_id):
             raise click.ClickException(f"no key '{key_id}' is in use; see: countersign keys list")

@@ -60,6 +60,8 @@ def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...]) -
     if jsonl == (question is not None):
         raise click.UsageError("give a question, or --jsonl and lines on standard input")
     found = settings()
+    if not found.library_dir.is_dir():
+        raise click.ClickException(f"there is no library at {found.library_dir}; read documents first: countersign ingest")
     encoder = open_encoder(found, ModelStore(found.models_dir))
     library = Library.open(found.library_dir, encoder.embed)
     allowed = frozenset(groups)

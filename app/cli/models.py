@@ -21,7 +21,11 @@ def models() -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """Every model of the manifest, and whether it is here."""
+    """Every model of the manifest, and whether it is here.
+
+    \b
+    countersign models list
+    """
     from inference.store import ModelStore
 
     store = ModelStore(settings().models_dir)
@@ -36,7 +40,12 @@ def list_models() -> None:
 @click.argument("names", nargs=-1)
 @click.option("--light", is_flag=True, help="What the small configuration needs.")
 def pull(names: tuple[str, ...], light: bool) -> None:
-    """Fetches models, checks every digest, and never fetches anything twice. Without names: what the settings need."""
+    """Fetches models, checks every digest, and never fetches anything twice. Without names: what the settings need.
+
+    \b
+    countersign models pull
+    countersign models pull --light
+    """
     from inference.store import ModelStore
 
     found = settings(light=True if light else None)
@@ -53,7 +62,12 @@ def pull(names: tuple[str, ...], light: bool) -> None:
 @models.command()
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
-    """Reads every byte of the models that are here and compares the digests."""
+    """Reads every byte of the models that are here and compares the digests.
+
+    \b
+    countersign models verify
+    countersign models verify smollm2-135m-instruct
+    """
     from inference.store import ModelStore
 
     store = ModelStore(settings().models_dir)

@@ -62,16 +62,24 @@ def progress(*, size: bool = False) -> Iterator[Callable[[str, int, int], None]]
 
 def json_lines(stream: TextIO, field: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Each line's object and its text under `field`. Raises InputError naming the line."""
-    for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
-        try:
+    number = 0
+    try:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"line {number}: not JSON: {error.msg}") from error
-        if not isinstance(row, dict) or not isinstance(row.get(field), str):
-            raise InputError(f'line {number}: needs an object with a text under "{field}"')
-        yield row, row[field]
+            if not isinstance(row, dict) or not isinstance(row.get(field), str):
+                raise InputError(f'line {number}: needs an object with a text under "{field}"')
+            row[field].encode("utf-8")
+            yield row, row[field]
+    except json.JSONDecodeError as error:
+        raise InputError(f"line {number}: not JSON: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"after line {number}: not UTF-8; convert the input first") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"line {number}: holds half a character (a lone surrogate)") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"line {number}: its numbers are too long or it is nested too deeply to be read") from error
 
 
 def put(document: Any) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from app.cli.shared import json_lines, put, settings
+from app.cli.shared import InputError, json_lines, put, settings
 
 _BATCH = 64
 
@@ -52,9 +52,25 @@ def moderate(text: str | None, jsonl: bool, direction: str, policy_file: Path | 
     if text is not None:
         judged([text])
         return
-    rows = (one for _, one in json_lines(sys.stdin, "text"))
-    while batch := list(islice(rows, _BATCH)):
+    for batch in _batches(one for _, one in json_lines(sys.stdin, "text")):
         judged(batch)
+
+
+def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
+    """At most _BATCH at a time. What came before a line that cannot be read is given before the error is raised."""
+    batch: list[str] = []
+    try:
+        for text in texts:
+            batch.append(text)
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+    except InputError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 @click.command()

@@ -45,4 +45,6 @@ def csrf() -> str:
 
 
 def csrf_fits() -> bool:
-    return hmac.compare_digest(str(session.get("csrf", "-")), request.form.get("csrf_token", ""))
+    """Whether the form is of a page that this session was given; without one, nothing fits."""
+    known, given = session.get("csrf"), request.form.get("csrf_token", "")
+    return bool(known) and hmac.compare_digest(str(known).encode(), given.encode("utf-8", "surrogatepass"))

@@ -131,6 +131,7 @@ def queries() -> str | BaseResponse:
         return redirect(url_for("review.sign_in"))
     filters = _filters(key)
     before = request.args.get("before", type=int)
+    before = before if before is not None and 0 <= before < 2**53 else None
     record_access(
         key,
         "access.searched",

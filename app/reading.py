@@ -1,0 +1,121 @@
+"""gunicorn's threaded worker, with a bound on how long a request may take to arrive.
+
+gthread reads a request in the thread that is going to answer it, and waits for ever: a few dozen connections that send half
+a request would stop the service. Invariant: no thread waits for a request longer than READ_S, at most a quarter of them
+longer than GRACE_S, and a connection whose request has arrived is never cut.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+from werkzeug.exceptions import RequestTimeout
+
+READ_S = 10.0
+GRACE_S = 1.0
+_TICK_S = 0.2
+
+
+class Readings:
+    """The connections whose request is still arriving. The lock guards the table, also while one is cut."""
+
+    def __init__(self, patience: int) -> None:
+        """patience: how many may take longer than GRACE_S."""
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._since: dict[socket.socket, float] = {}
+        self._cut: set[socket.socket] = set()
+
+    def begin(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._since[sock] = time.monotonic()
+
+    def end(self, sock: socket.socket) -> bool:
+        """The request is here, or given up. Whether the connection was cut meanwhile."""
+        with self._lock:
+            self._since.pop(sock, None)
+            was_cut = sock in self._cut
+            self._cut.discard(sock)
+            return was_cut
+
+    def cut(self, now: float) -> None:
+        """Ends the reading of those that take too long: oldest first, as many as are too many."""
+        with self._lock:
+            slow = sorted(
+                ((s, since) for s, since in self._since.items() if now - since > GRACE_S), key=lambda pair: pair[1]
+            )
+            for place, (sock, since) in enumerate(slow):
+                if now - since > READ_S or place < len(slow) - self._patience:
+                    del self._since[sock]
+                    self._cut.add(sock)
+                    # The reader sees the end of its input; an answer can still be written.
+                    with suppress(OSError):
+                        sock.shutdown(socket.SHUT_RD)
+
+
+class _Arriving:
+    """`wsgi.input` that tells when the body has been read to its end."""
+
+    def __init__(self, raw: Any, arrived: Callable[[], bool]) -> None:
+        self._raw, self._arrived = raw, arrived
+
+    def read(self, size: int | None = None) -> bytes:
+        found: bytes = self._raw.read(size)
+        whole = size is None or size < 0 or (size > 0 and not found)
+        if whole and self._arrived():
+            raise RequestTimeout("The request did not arrive in time; send it again.")
+        return found
+
+    def readline(self, size: int | None = None) -> bytes:
+        found: bytes = self._raw.readline(size)
+        return found
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """One per service. Its readings are shared by the threads that read and by the one that cuts."""
+
+    wsgi: Any
+
+    def init_process(self) -> None:
+        self._readings = Readings(max(self.cfg.threads // 4, 1))
+        threading.Thread(target=self._watch, name="readings", daemon=True).start()
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        application, readings = self.wsgi, self._readings
+
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+            sock = environ["gunicorn.socket"]
+
+            def begun(*arguments: Any) -> Any:
+                readings.end(sock)
+                return start_response(*arguments)
+
+            environ["wsgi.input"] = _Arriving(environ["wsgi.input"], lambda: readings.end(sock))
+            if environ.get("CONTENT_LENGTH", "0") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
+                readings.end(sock)
+            return application(environ, begun)
+
+        self.wsgi = answer
+
+    def handle(self, conn: Any) -> Any:
+        self._readings.begin(conn.sock)
+        try:
+            return super().handle(conn)
+        finally:
+            self._readings.end(conn.sock)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(_TICK_S)
+            self._readings.cut(time.monotonic())
