@@ -81,6 +81,8 @@ def start_epoch(
                 f"log {log} is in epoch {kept.epoch} in {file}, but the database knows nothing of that epoch's start:"
                 " restore a backup from after it"
             )
+        if kept.epoch < epoch - 1:
+            raise LogDamaged(f"log {log} is in epoch {kept.epoch} in {file}, which knows nothing later: use the newest file")
         agreed = _agreed(connection, file, log, kept.epoch)
     labels: dict[str, str | int] = {
         "epoch": epoch, "agreed_size": agreed, "lost_size": kept.size, "lost_root": signed.root.hex(),

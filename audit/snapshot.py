@@ -1,4 +1,4 @@
-"""Reads the four tables as they are stored, for the verifier: raw values, one consistent snapshot, whatever is damaged.
+"""Reads the log's tables as they are stored, for the verifier: raw values, one consistent snapshot, whatever is damaged.
 
 What must stay true: nothing read here is interpreted or trusted, memory stays constant however long a log is, and a damaged
 page costs the rows on it, not the whole reading.
@@ -6,6 +6,7 @@ page costs the rows on it, not the whole reading.
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,10 +34,20 @@ _PAYLOADS = text(
 )
 _BATCHES = text("SELECT size, first, root FROM audit_batch WHERE log = :log AND size > :after ORDER BY size LIMIT :count")
 _TILES = text("SELECT idx, hashes FROM audit_tile WHERE log = :log AND idx > :after ORDER BY idx LIMIT :count")
+_CHECKPOINTS = text(
+    "SELECT epoch, size, root, note FROM audit_checkpoint WHERE log = :log AND (epoch > :epoch OR epoch = :epoch"
+    " AND size > :size) ORDER BY epoch, size LIMIT :count"
+)
+_COSIGNATURES = text(
+    "SELECT epoch, size, witness, line FROM audit_cosignature WHERE log = :log AND (epoch > :epoch OR epoch = :epoch"
+    " AND (size > :size OR size = :size AND witness > :witness)) ORDER BY epoch, size, witness LIMIT :count"
+)
+_EPOCHS = text("SELECT epoch, first, note FROM audit_epoch WHERE log = :log ORDER BY epoch")
+_ENVELOPE = text("SELECT envelope FROM audit_record WHERE log = :log AND seq = :seq")
 _HEAD = text("SELECT size, chain, root, peaks FROM audit_log_head WHERE log = :log")
 _BEFORE_ALL, _AFTER_ALL = -(2**63), 2**63 - 1
 # SQLite's driver decodes some messages about a damaged file, and text in it, strictly.
-DAMAGE = (SQLAlchemyError, UnicodeDecodeError, OverflowError)
+DAMAGE = (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError, OverflowError)
 
 # Only audit_record has indexes with names of their own.
 _LOOSE_ROW = re.compile(
@@ -67,7 +78,7 @@ class Snapshot:
         self._connection.close()
 
     def logs(self) -> list[str]:
-        """Every log that any of the four tables names."""
+        """Every log that any of the tables names."""
         found: set[str] = set()
         for table in TABLES:
             following = text(f"SELECT min(log) FROM {table} WHERE log > :log")  # noqa: S608  a name of ours
@@ -96,6 +107,28 @@ class Snapshot:
         while rows := self._read(_TILES, log=log, after=after, count=PAGE):
             yield from rows
             after = rows[-1][0]
+
+    def checkpoints(self, log: str) -> Iterator[Columns]:
+        """epoch, size, root, note, in this order."""
+        epoch = size = _BEFORE_ALL
+        while rows := self._read(_CHECKPOINTS, log=log, epoch=epoch, size=size, count=PAGE):
+            yield from rows
+            epoch, size = rows[-1][:2]
+
+    def cosignatures(self, log: str) -> Iterator[Columns]:
+        """epoch, size, witness, line, in this order."""
+        epoch, size, witness = _BEFORE_ALL, _BEFORE_ALL, ""
+        while rows := self._read(_COSIGNATURES, log=log, epoch=epoch, size=size, witness=witness, count=PAGE):
+            yield from rows
+            epoch, size, witness = rows[-1][:3]
+
+    def epochs(self, log: str) -> list[Columns]:
+        """epoch, first, note."""
+        return self._read(_EPOCHS, log=log)
+
+    def envelope(self, log: str, seq: int) -> bytes | None:
+        rows = self._read(_ENVELOPE, log=log, seq=seq)
+        return rows[0][0] if rows else None
 
     def records(self, log: str, promised: int) -> Iterator[Page]:
         """seq, envelope, leaf, chain, then the search columns. promised: how far to look past what cannot be read."""
@@ -219,9 +252,14 @@ class Snapshot:
 
     def _read(self, query: Any, **values: Any) -> list[Columns]:
         if not self._postgres:
-            return list(map(tuple, self._connection.execute(query, values).all()))
+            return self._rows(query, values)
         with self._connection.begin_nested():  # so that one unreadable page does not end the snapshot
-            return list(map(tuple, self._connection.execute(query, values).all()))
+            return self._rows(query, values)
+
+    def _rows(self, query: Any, values: dict[str, Any]) -> list[Columns]:
+        """The driver's own tuples: there is nothing to convert, and millions of them."""
+        with self._connection.execute(query, values) as result:
+            return list(result.cursor.fetchall()) if result.cursor is not None else []
 
 
 def first_line(error: Exception) -> str:

@@ -22,12 +22,13 @@ from audit.checkpoints import Checkpointer, latest_checkpoint
 from audit.engine import create_engine_for
 from audit.epochs import confirm, start_epoch
 from audit.errors import EventRefused, KeyRefused, LogDamaged, NoteRefused
+from audit.guards import TABLES
 from audit.log import AuditStore
 from audit.merkle import CompactRange
 from audit.note import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, open_checkpoint, verified
 from audit.proofs import check_consistency
 from audit.tiles import prove_consistency
-from audit.verify import verify_store
+from audit.verify import Trust, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import fill
 from tests.audit.test_tiles import leaves_of
@@ -299,6 +300,7 @@ from pathlib import Path
 from audit.checkpoints import Checkpointer
 from audit.engine import create_engine_for
 from audit.keys import SubjectKeys
+from audit.guards import TABLES
 from audit.log import AuditStore
 from audit.note import SecretKey
 from tests.audit.conftest import KEK, entry
@@ -548,3 +550,153 @@ def test_without_a_file_there_is_nothing_to_contradict(engine: Engine, store: Au
     fill(store, 3)
     confirm(engine, tmp_path / "none", [KEY.key])
     assert not os.path.exists(tmp_path / "none")
+
+
+# The verifier
+
+
+@pytest.fixture
+def signed(url: str, engine: Engine, store: AuditStore, started: Started) -> Iterator[Vandal]:
+    """A log with two checkpoints, both cosigned, in the vandal's hands."""
+    checkpointer = started(engine, every_s=3600, offer=cosigning)
+    for start in (0, 16):
+        fill(store, 13, start=start)
+        checkpointer.issue("acme")
+    checkpointer.close()
+    store.close()
+    vandal = Vandal(url)
+    yield vandal
+    vandal.engine.dispose()
+
+
+@pytest.fixture
+def trust(file: Path) -> Trust:
+    return Trust((KEY.key,), (WITNESS.key,), file, origin_of)
+
+
+def flips(value: Any) -> Iterator[Any]:
+    """The value with one bit altered, for every bit that leaves it storable in its column."""
+    raw = value.encode() if isinstance(value, str) else bytes(value) if not isinstance(value, int) else None
+    if raw is None:
+        yield from (value ^ (1 << bit) for bit in range(40))
+        return
+    for at in range(len(raw)):
+        for bit in range(8):
+            altered = bytearray(raw)
+            altered[at] ^= 1 << bit
+            if not isinstance(value, str):
+                yield bytes(altered)
+            elif 0 not in altered:
+                try:
+                    yield altered.decode()
+                except UnicodeDecodeError:
+                    continue
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        *(("audit_checkpoint", column) for column in ("log", "epoch", "size", "root", "note")),
+        *(("audit_cosignature", column) for column in ("log", "epoch", "size", "witness", "line")),
+    ],
+)
+def test_a_flipped_bit_of_a_checkpoint_or_cosignature_is_named(
+    engine: Engine, signed: Vandal, trust: Trust, table: str, column: str
+) -> None:
+    assert verify_store(engine, trust=trust).ok
+    with engine.connect() as connection:
+        before = connection.execute(text(f"SELECT {column} FROM {table} WHERE size = 13")).scalar_one()
+    row = {"audit_checkpoint": "the checkpoint of size", "audit_cosignature": "cosign"}[table]
+    step = 11 if signed.engine.dialect.name == "sqlite" else 41  # every bit of a note: the file's test above
+    for after in list(flips(before))[::step]:
+        signed(f"UPDATE {table} SET {column} = :after WHERE log = 'acme' AND size = 13", after=after)
+        report = verify_store(engine, trust=trust)
+        assert not report.ok, after
+        assert any(row in problem.detail for problem in report.problems), (after, report.problems)
+        place = "log = :log AND size = :size"
+        log, size = (after, 13) if column == "log" else ("acme", after if column == "size" else 13)
+        signed(f"UPDATE {table} SET {column} = :before WHERE {place}", before=before, log=log, size=size)
+    assert verify_store(engine, trust=trust).ok
+
+
+def test_a_clean_cut_is_seen_with_the_file_and_only_with_it(
+    engine: Engine, signed: Vandal, trust: Trust, file: Path
+) -> None:
+    cut_clean(signed, 22)
+    assert verify_store(engine).ok
+    problem = verify_store(engine, trust=trust).problems[0]
+    assert (problem.log, problem.seq, problem.what) == ("acme", 22, "missing")
+    assert problem.detail.startswith("records 22 to 25 are missing: the checkpoint of size 26 in ")
+    assert f"{file}, line 2" in problem.detail
+
+
+def test_a_log_that_is_gone_altogether_is_named(engine: Engine, signed: Vandal, trust: Trust) -> None:
+    signed(*(f"DELETE FROM {table} WHERE log = 'acme'" for table in TABLES))
+    assert verify_store(engine).ok
+    problems = verify_store(engine, trust=trust).problems
+    assert [(p.log, p.seq, p.what) for p in problems] == [("acme", 0, "missing")]
+
+
+def test_a_history_rewritten_throughout_is_placed_between_two_checkpoints(
+    engine: Engine, signed: Vandal, trust: Trust, keys: Any
+) -> None:
+    """The forger writes the log anew from record 17 on, with everything that is computed from it."""
+    cut_clean(signed, 17)
+    store = AuditStore(engine, keys)
+    fill(store, 20, start=100)
+    store.close()
+    assert verify_store(engine).ok
+    problems = verify_store(engine, trust=trust).problems
+    assert [(p.log, p.seq, p.what) for p in problems] == [("acme", 13, "history")]
+    assert "records 13 to 25 are not what was signed" in problems[0].detail
+
+
+def test_a_checkpoint_signed_by_another_key_is_no_checkpoint(engine: Engine, signed: Vandal, file: Path) -> None:
+    other = Trust((SecretKey.generate("audit.example").key,), (), file, origin_of)
+    problems = verify_store(engine, trust=other).problems
+    assert {problem.what for problem in problems} == {"checkpoint"}
+    assert "no given key signed" in problems[0].detail
+
+
+def test_a_removed_checkpoint_row_leaves_a_cosignature_behind(engine: Engine, signed: Vandal, trust: Trust) -> None:
+    signed("DELETE FROM audit_checkpoint WHERE size = 13")
+    assert [(p.what, p.seq) for p in verify_store(engine, trust=trust).problems] == [("cosignature", 12)]
+
+
+def test_damage_of_the_file_is_named_with_its_line(engine: Engine, signed: Vandal, trust: Trust, file: Path) -> None:
+    sound = file.read_bytes()
+    first, second = sound.splitlines(keepends=True)
+    for damaged, line in (
+        (b"x" + sound, "line 1"),
+        (second + first, "line 2"),
+        (sound.replace(b'"size":26', b'"size":27'), "line 2"),
+    ):
+        file.write_bytes(damaged)
+        problems = verify_store(engine, trust=trust).problems
+        assert problems
+        assert all(line in problem.detail for problem in problems), problems
+
+
+def test_an_epoch_s_start_that_was_altered_is_named(
+    restored: Engine, opened: Callable[..., AuditStore], started: Started, file: Path, tmp_path: Path, trust: Trust
+) -> None:
+    store = opened(restored)
+    start_epoch(restored, store, file, [KEY.key], "acme", reason="x", approvers=("actor:1", "actor:2"))
+    fill(store, 5, start=80)
+    started(restored, every_s=3600).issue("acme")
+    store.close()
+    assert verify_store(restored, trust=trust).ok
+    vandal = Vandal(f"sqlite:///{tmp_path}/live.db")
+    with restored.connect() as connection:
+        note = connection.execute(text("SELECT note FROM audit_epoch")).scalar_one()
+    for column, before, values in (
+        ("note", note, list(flips(note))[::29]), ("first", 30, [29, 31, 1000]), ("epoch", 2, [3, 4]),
+        ("log", "acme", ["acmf"]),
+    ):  # fmt: skip
+        for after in values:
+            vandal(f"UPDATE audit_epoch SET {column} = :after", after=after)
+            assert "epoch" in {p.what for p in verify_store(restored, trust=trust).problems}, (column, after)
+            vandal(f"UPDATE audit_epoch SET {column} = :before", before=before)
+    vandal("DELETE FROM audit_epoch")
+    assert "epoch" in {p.what for p in verify_store(restored, trust=trust).problems}
+    vandal.engine.dispose()

@@ -227,3 +227,36 @@ def test_a_failed_batch_leaves_no_tile_behind(engine: Engine, store: AuditStore,
     monkeypatch.undo()
     append(store, 4, start=20)
     assert len(stored(engine)) == 1
+
+
+def test_every_flipped_bit_of_a_tile_is_named(url: str, engine: Engine, store: AuditStore) -> None:
+    append(store, 33)
+    store.close()
+    vandal = Vandal(url)
+    for _, idx, hashes in stored(engine):
+        for bit in range(0, len(hashes) * 8, 37):
+            altered = bytearray(hashes)
+            altered[bit // 8] ^= 1 << bit % 8
+            vandal("UPDATE audit_tile SET hashes = :h WHERE idx = :i", h=bytes(altered), i=idx)
+            report = verify_store(engine)
+            assert [(p.log, p.seq, p.what) for p in report.problems] == [("acme", idx * LEAVES, "tile")]
+            assert f"tile {idx} " in report.problems[0].detail
+        vandal("UPDATE audit_tile SET hashes = :h WHERE idx = :i", h=hashes, i=idx)
+    assert verify_store(engine).ok
+    vandal.engine.dispose()
+
+
+def test_a_tile_that_is_missing_moved_or_too_many_is_named(url: str, engine: Engine, store: AuditStore) -> None:
+    append(store, 33)
+    store.close()
+    vandal = Vandal(url)
+    vandal("UPDATE audit_tile SET idx = -1 WHERE idx = 1")
+    assert [p.detail.split(" is")[0] for p in verify_store(engine).problems] == ["tile -1", "tile 1"]
+    vandal("UPDATE audit_tile SET idx = 9 WHERE idx = -1")
+    assert [p.detail.split(" is")[0] for p in verify_store(engine).problems] == ["tile 1", "tile 9"]
+    vandal("DELETE FROM audit_tile WHERE idx >= 2")
+    problems = verify_store(engine).problems
+    assert [(p.seq, p.what) for p in problems] == [(8, "tile")]
+    vandal("UPDATE audit_tile SET log = 'ghost'")
+    assert {p.log for p in verify_store(engine).problems} == {"acme", "ghost"}
+    vandal.engine.dispose()
