@@ -114,7 +114,11 @@ def export(
 
 @click.command()
 def keys() -> None:
-    """The log's public keys, one a line. Hand them over by another way than the bundles."""
+    """The log's public keys, one a line. Hand them over by another way than the bundles.
+
+    \b
+    countersign audit keys > keys.txt
+    """
     from audit.signing import public_keys
 
     known = public_keys(settings().audit_key_path)

@@ -62,7 +62,11 @@ def rotate_key() -> None:
 @click.command()
 @click.argument("key")
 def retire_key(key: str) -> None:
-    """Stops a key from signing; what it signed stays good. KEY as `countersign audit keys` prints it."""
+    """Stops a key from signing; what it signed stays good. KEY as `countersign audit keys` prints it.
+
+    \b
+    countersign audit retire-key countersign.invalid+0a1b2c3d+AZ…
+    """
     from audit.note import VerifierKey
     from audit.signing import retire
 

@@ -134,7 +134,11 @@ def erase(
 @_acting
 @_json
 def erasures(tenant: str | None, key: str | None, as_json: bool) -> None:
-    """Every erasure that was asked for, and how it ended."""
+    """Every erasure that was asked for, and how it ended.
+
+    \b
+    countersign audit erasures
+    """
     with _desk(tenant, key) as desk:
         desk.looked("erasures")
         found = list(desk.house.keeping.state(desk.tenant).erasures.values())
@@ -162,7 +166,12 @@ def hold() -> None:
 @_reason
 @_acting
 def place(subject: str | None, everybody: bool, matter: str, reason: str, tenant: str | None, key: str | None) -> None:
-    """Holds one subject, or everybody."""
+    """Holds one subject, or everybody.
+
+    \b
+    countersign audit hold place customer-4711 --matter "case 88" --reason "court order"
+    countersign audit hold place --everybody --matter "inquiry 3" --reason "regulator's letter"
+    """
     if everybody == (subject is not None):
         raise click.UsageError("give SUBJECT or --everybody")
     with _desk(tenant, key) as desk:
@@ -185,7 +194,11 @@ def place(subject: str | None, everybody: bool, matter: str, reason: str, tenant
 @_reason
 @_acting
 def lift(hold_id: str, reason: str, tenant: str | None, key: str | None) -> None:
-    """Ends a hold, or agrees to its end where several people must."""
+    """Ends a hold, or agrees to its end where several people must.
+
+    \b
+    countersign audit hold lift h_0199… --reason "case 88 is closed"
+    """
     with _desk(tenant, key) as desk:
         lifted = desk.house.keeping.lift_hold(desk.tenant, desk.actor, hold_id, reason, desk.needs)
     if lifted.lifted:
@@ -201,7 +214,11 @@ def lift(hold_id: str, reason: str, tenant: str | None, key: str | None) -> None
 @_acting
 @_json
 def list_holds(every: bool, tenant: str | None, key: str | None, as_json: bool) -> None:
-    """The holds in force."""
+    """The holds in force.
+
+    \b
+    countersign audit hold list --all
+    """
     with _desk(tenant, key) as desk:
         desk.looked("holds")
         found = [one for one in desk.house.keeping.state(desk.tenant).holds.values() if every or not one.lifted]
@@ -229,7 +246,11 @@ def retention() -> None:
 @_reason
 @_acting
 def set_rule(kind: str, years: int | None, days: int | None, reason: str, tenant: str | None, key: str | None) -> None:
-    """KIND: communications (every step of a query), a kind (released), a family (access.*), or * for all."""
+    """KIND: communications (every step of a query), a kind (released), a family (access.*), or * for all.
+
+    \b
+    countersign audit retention set communications --years 6 --reason "policy 12"
+    """
     from audit.keeping import Rule
 
     if (years is None) == (days is None):
@@ -249,7 +270,11 @@ def set_rule(kind: str, years: int | None, days: int | None, reason: str, tenant
 @_acting
 @_json
 def list_rules(tenant: str | None, key: str | None, as_json: bool) -> None:
-    """The rules in force."""
+    """The rules in force.
+
+    \b
+    countersign audit retention list
+    """
     with _desk(tenant, key) as desk:
         desk.looked("retention")
         found = list(desk.house.keeping.state(desk.tenant).rules.values())
@@ -260,7 +285,11 @@ def list_rules(tenant: str | None, key: str | None, as_json: bool) -> None:
 @_acting
 @_json
 def due(tenant: str | None, key: str | None, as_json: bool) -> None:
-    """Subjects whose records no rule keeps any longer and nobody holds: they may be erased."""
+    """Subjects whose records no rule keeps any longer and nobody holds: they may be erased.
+
+    \b
+    countersign audit retention due
+    """
     with _desk(tenant, key) as desk:
         desk.looked("due")
         found = list(desk.house.keeping.due(desk.tenant))

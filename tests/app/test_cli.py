@@ -88,9 +88,7 @@ def test_a_mistake_ends_with_one_line_that_names_it(folder: Path, arguments: lis
     assert told in fails(countersign(folder, *arguments))
 
 
-@pytest.mark.parametrize(
-    "command", [["generate", "--light", "hello"], ["moderate", "hello"], ["search", "hello"], ["serve"]]
-)
+@pytest.mark.parametrize("command", [["generate", "--light", "hello"], ["moderate", "hello"], ["serve"]])
 def test_without_its_model_a_command_says_how_to_get_it(folder: Path, command: list[str]) -> None:
     line = fails(countersign(folder, *command, COUNTERSIGN_MODELS_DIR=str(folder / "none")))
     assert "countersign models pull" in line
