@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from audit.errors import AuditError, AuditUnavailable, EventRefused
 from audit.events import MAX_BODY, Clock, Draft, Entry, Receipt, canonical, draft
 from audit.keys import SubjectKeys
+from audit.presence import Presence
 from audit.sequencer import Sequencer
 
 BATCH_ROWS = 512
@@ -72,7 +73,7 @@ class AuditStore:
     """The log of every tenant in one database. Thread-safe.
 
     `_changed` owns the pool, the lost queries and the counters; the sequencer belongs to the writer thread alone.
-    Bodies are sealed in the caller's thread: the pool holds no plaintext.
+    Bodies are sealed in the caller's thread: the pool holds no plaintext. `writer` is what the envelopes' clocks call it.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class AuditStore:
         """capacity: events (and bytes) pooled at most; patience: seconds an append waits for room;
         retry_for: seconds a batch is retried after faults that pass (a restart of the database, a busy lock)."""
         self._keys = keys
-        self._sequencer = Sequencer(engine)
+        self.writer = os.urandom(4).hex()
+        self._presence = Presence(engine, self.writer)
+        self._sequencer = Sequencer(engine, self._presence.renew)
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._patience, self._retry_for = patience, retry_for
         self._changed = threading.Condition()
@@ -97,7 +100,6 @@ class AuditStore:
         self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._closed = False
         self._events = self._batches = self._largest = self._refused = 0
-        self._process = os.urandom(4).hex()
         self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
         self._thread.start()
 
@@ -108,7 +110,7 @@ class AuditStore:
         cannot be used or the store is closed.
         """
         event_id = str(uuid_utils.uuid7())
-        clock = Clock(time.time_ns() // 1000, time.monotonic_ns() // 1000, self._process)
+        clock = Clock(time.time_ns() // 1000, time.monotonic_ns() // 1000, self.writer)
         body = canonical(entry.body)
         if len(body) > MAX_BODY:
             raise EventRefused(f"body of {len(body)} bytes is larger than {MAX_BODY}: record its digest instead")
@@ -138,6 +140,7 @@ class AuditStore:
             self._changed.notify_all()
         self._thread.join(timeout)
         self._give_up(self._draw(None, [], limit=None), "the audit store was closed before this event was durable")
+        self._presence.close()
 
     def stats(self) -> Stats:
         with self._changed:

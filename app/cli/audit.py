@@ -30,6 +30,7 @@ _COMMANDS = {
     "retire-key": ("app.cli.custody", "Ends the overlap of a rotation: an old key no longer signs."),
     "roles": ("app.cli.roles", "PostgreSQL roles that may write the log, and no more."),
 }
+OUTCOMES = ("answered", "refused", "abstained", "failed", "cancelled", "aborted")
 
 
 @click.group(cls=Lazy, lazy=_COMMANDS)
@@ -121,7 +122,7 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
 @click.option("--tenant", default=None, help="Default: the configured tenant.")
 @click.option("--bot", default=None)
 @click.option("--verdict", type=click.Choice(["allow", "redact", "steer", "block"]), default=None)
-@click.option("--outcome", type=click.Choice(["answered", "refused", "abstained", "failed", "cancelled"]), default=None)
+@click.option("--outcome", type=click.Choice(OUTCOMES), default=None)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each query.")
 def list_queries(
