@@ -18,6 +18,8 @@ from app.cli.lazy import Lazy
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from audit.claims import Trust
+
 _COMMANDS = {
     "epoch": ("app.cli.custody", "Goes on after a restored backup, by two people's word."),
     "erase": ("app.cli.keeping", "Makes a person's content unreadable for everybody; every proof stays valid."),
@@ -71,7 +73,8 @@ def verify(
     origin: str | None,
     as_json: bool,
 ) -> None:
-    """Recomputes every event, the chain and the tree. Exit code 1, and what and where, if anything was changed.
+    """Recomputes every event, the chain and the tree, and compares them with every signed checkpoint, in the database and in
+    the file outside it. Exit code 1, and what and where, if anything was changed.
 
     \b
     countersign audit verify
@@ -95,13 +98,13 @@ def verify(
 def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
     from rich.table import Table
 
-    from app.cli.shared import console, progress, put
+    from app.cli.shared import console, plain, progress, put
     from audit.verify import verify_store
 
     engine = _open()
     try:
         with progress() as bar:
-            report = verify_store(engine, tenant, bar)
+            report = verify_store(engine, tenant, bar, _trust())
     finally:
         engine.dispose()
     if as_json:
@@ -109,11 +112,12 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
     elif report.ok:
         console().print(f"[green]unchanged[/green]: {report.events} events recomputed")
         for log, (size, root) in report.roots.items():
-            console().print(f"  {log}: {size} events, root {root}")
+            console().print(f"  {plain(log)}: {size} events, root {root}")
     else:
         table = Table("log", "event", "what", "detail", title="[red]The log has been changed[/red]")
         for problem in report.problems:
-            table.add_row(problem.log, "" if problem.seq is None else str(problem.seq), problem.what, problem.detail)
+            place = "" if problem.seq is None else str(problem.seq)
+            table.add_row(plain(problem.log), place, plain(problem.what), plain(problem.detail))
         console().print(table)
     return report.ok
 
@@ -135,7 +139,7 @@ def list_queries(
     """
     from rich.table import Table
 
-    from app.cli.shared import console, put, settings
+    from app.cli.shared import console, plain, put, settings
     from app.wiring import House
     from audit.events import Entry
 
@@ -158,8 +162,26 @@ def list_queries(
     table = Table("started (UTC)", "query", "bot", "verdict", "outcome", "events")
     for row in rows:
         when = f"{row.started:%Y-%m-%d %H:%M:%S}"
-        table.add_row(when, row.query, row.bot or "", row.verdict or "", row.outcome or "", str(row.events))
+        table.add_row(when, *map(plain, (row.query, row.bot, row.verdict, row.outcome)), str(row.events))
     console().print(table)
+
+
+def _trust() -> Trust:
+    """This installation's own keys, its witnesses and its checkpoints outside the database, as far as they can be read."""
+    from app.cli.shared import console, plain, settings
+    from audit.claims import Trust
+    from audit.errors import AuditError
+    from audit.note import VerifierKey
+    from audit.signing import public_keys
+
+    found = settings()
+    try:
+        keys = public_keys(found.audit_key_path)
+    except (OSError, AuditError) as error:
+        console().print(f"signatures are not checked: {plain(str(error))}")
+        keys = ()
+    witnesses = tuple(VerifierKey.parse(line.strip().partition(" ")[2]) for line in found.witnesses)
+    return Trust(keys, witnesses, found.checkpoint_path)
 
 
 def _open() -> Engine:
