@@ -2,12 +2,13 @@
 
 What must stay true: a ticket yields a receipt only after the event, and every earlier event of the same query that this
 store was given, is committed. Whatever goes wrong (full disk, lost database, full pool) becomes AuditUnavailable, and the
-store works again as soon as the database does.
+store works again as soon as the database does; only a disk that failed to confirm a write stops it for good.
 """
 
 import hmac
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections import OrderedDict, deque
@@ -27,6 +28,8 @@ from audit.sequencer import Sequencer
 
 BATCH_ROWS = 512
 SALT_SIZE = 16
+UNSYNCED = "the disk did not confirm what was written: check it, then restart the service; nothing is recorded until then"
+_UNSYNCED_CODES = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 _LOST_KEPT = 10_000
 _log = logging.getLogger(__name__)
 
@@ -98,7 +101,7 @@ class AuditStore:
         self._pool: deque[tuple[Draft, Ticket]] = deque()
         self._pool_bytes = 0
         self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._closed = False
+        self._closed = ""  # why, once it is
         self._events = self._batches = self._largest = self._refused = 0
         self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
         self._thread.start()
@@ -126,7 +129,7 @@ class AuditStore:
         with self._changed:
             has_room = self._changed.wait_for(lambda: self._closed or self._has_room(weight), self._patience)
             if self._closed or not has_room:
-                why = "the audit store is closed" if self._closed else "the audit log cannot keep up: its pool is full"
+                why = self._closed or "the audit log cannot keep up: its pool is full"
                 raise self._lose(tenant, entry, f"{why}; try again later")
             self._pool.append((made, ticket))
             self._pool_bytes += weight
@@ -135,9 +138,7 @@ class AuditStore:
 
     def close(self, timeout: float = 10.0) -> None:
         """Makes durable what is pooled, then stops. What could not be written fails its ticket."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self._stop("the audit store is closed")
         self._thread.join(timeout)
         self._give_up(self._draw(None, [], limit=None), "the audit store was closed before this event was durable")
         self._presence.close()
@@ -145,6 +146,11 @@ class AuditStore:
     def stats(self) -> Stats:
         with self._changed:
             return Stats(len(self._pool), self._events, self._batches, self._largest, self._refused)
+
+    def _stop(self, why: str) -> None:
+        with self._changed:
+            self._closed = self._closed or why
+            self._changed.notify_all()
 
     def _has_room(self, weight: int) -> bool:
         fits = self._pool_bytes + weight <= self._capacity_bytes or not self._pool
@@ -176,6 +182,9 @@ class AuditStore:
                     continue
                 if not isinstance(error, SQLAlchemyError | AuditError):
                     _log.exception("the audit writer failed in an unforeseen way")
+                if _is_unsynced(error):
+                    self._stop(UNSYNCED)
+                    self._draw(None, taken, limit=None)
                 failed = taken or self._draw(frozenset(logs), [], limit=None)
                 self._give_up(failed, f"the audit log cannot be written: {_brief(error)}")
                 return
@@ -246,6 +255,12 @@ def _passes(error: Exception) -> bool:
         return str(state)[:2] in ("08", "40", "55", "57")
     text = str(error.orig)
     return error.connection_invalidated or "locked" in text or "busy" in text or "connection" in text
+
+
+def _is_unsynced(error: Exception) -> bool:
+    """Whether the system refused to say that what was written is on the disk. It may then have forgotten what it held back,
+    and say yes the next time: a second try proves nothing. PostgreSQL stops by itself in that case."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) in _UNSYNCED_CODES
 
 
 def _brief(error: Exception) -> str:
