@@ -1,6 +1,6 @@
-"""The real service with a scripted model in it, for tests that kill it: server, house, log, keys and memory are the real ones.
+"""The real service with a scripted model in it, for tests that kill it: server, house, log, keys and memory are real.
 
-`python -m tests.faults.service HOME PORT` serves until it is stopped. The model says the question back, sentence by sentence.
+`python -m tests.faults.service HOME PORT` serves until it is stopped. The model says the question back in sentences.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Echo:
 
 @contextmanager
 def scripted(house: House, pause_s: float = 0.005) -> Iterator[House]:
-    """The house with a pipeline whose rails allow everything and whose model is the echo; everything it keeps is kept for real."""
+    """The house with a pipeline whose rails allow everything and whose model is the echo."""
     with a_house(
         OnPremBot(Echo(pause_s)),
         memory=house.memory,

@@ -1,4 +1,4 @@
-"""The whole service killed in mid-answer: what a client has received is in the log, and the next start ends what was cut off."""
+"""The whole service killed in mid-answer: what a client received is in the log, and the next start ends what was cut off."""
 
 from __future__ import annotations
 
