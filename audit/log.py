@@ -20,6 +20,7 @@ import uuid_utils
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from audit.clock import Watch, jumped
 from audit.errors import AuditError, AuditUnavailable, EventRefused
 from audit.events import MAX_BODY, Clock, Draft, Entry, Receipt, canonical, draft
 from audit.keys import SubjectKeys
@@ -93,6 +94,7 @@ class AuditStore:
         retry_for: seconds a batch is retried after faults that pass (a restart of the database, a busy lock)."""
         self._keys = keys
         self.writer = os.urandom(4).hex()
+        self._watch = Watch(self.writer)
         self._presence = Presence(engine, self.writer)
         self._sequencer = Sequencer(engine, self._presence.renew)
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
@@ -112,8 +114,13 @@ class AuditStore:
         Raises EventRefused where it has no canonical form, AuditUnavailable where the pool stays full, the key store
         cannot be used or the store is closed.
         """
+        clock, jump = self._watch.read(tenant)
+        if jump and tenant:
+            self._append(tenant, jumped(tenant, jump), clock)
+        return self._append(tenant, entry, clock)
+
+    def _append(self, tenant: str, entry: Entry, clock: Clock) -> Ticket:
         event_id = str(uuid_utils.uuid7())
-        clock = Clock(time.time_ns() // 1000, time.monotonic_ns() // 1000, self.writer)
         body = canonical(entry.body)
         if len(body) > MAX_BODY:
             raise EventRefused(f"body of {len(body)} bytes is larger than {MAX_BODY}: record its digest instead")
