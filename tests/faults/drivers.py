@@ -147,12 +147,17 @@ def load(told: Mapping[str, Any], out: int, _hears: Any) -> None:
         number = 0
         while True:
             query = f"q-{os.getpid()}-{told['round']}-{thread}-{number}"
-            for kind in STEPS:
-                ticket = store.append("acme", step(kind, query, body={"text": f"{kind} of {query}"}))
-                if kind in GATES:
-                    receipt = ticket.wait(60)
-                    say(out, [kind, query, receipt.seq, receipt.event_id, receipt.leaf])
             number += 1
+            for kind in STEPS:
+                try:
+                    ticket = store.append("acme", step(kind, query, body={"text": f"{kind} of {query}"}))
+                    receipt = ticket.wait(60) if kind in GATES else None
+                except AuditUnavailable as error:
+                    say(out, ["refused", str(error)])
+                    time.sleep(0.02)
+                    break
+                if receipt is not None:
+                    say(out, [kind, query, receipt.seq, receipt.event_id, receipt.leaf])
 
     for thread in range(3):
         threading.Thread(target=answer, args=(thread,), daemon=True).start()
