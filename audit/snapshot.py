@@ -47,7 +47,7 @@ _ENVELOPE = text("SELECT envelope FROM audit_record WHERE log = :log AND seq = :
 _HEAD = text("SELECT size, chain, root, peaks FROM audit_log_head WHERE log = :log")
 _BEFORE_ALL, _AFTER_ALL = -(2**63), 2**63 - 1
 # SQLite's driver decodes some messages about a damaged file, and text in it, strictly.
-DAMAGE = (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError, OverflowError)
+DAMAGE = (SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError)
 
 # Only audit_record has indexes with names of their own.
 _LOOSE_ROW = re.compile(
@@ -73,9 +73,15 @@ class Snapshot:
         if self._postgres:
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._connection: Connection = connection
+        self._read_text_as(_undecided)
 
     def close(self) -> None:
+        self._read_text_as(str)
         self._connection.close()
+
+    def _read_text_as(self, factory: Any) -> None:
+        if not self._postgres:
+            self._connection.connection.driver_connection.text_factory = factory  # type: ignore[union-attr]
 
     def logs(self) -> list[str]:
         """Every log that any of the tables names."""
@@ -120,6 +126,8 @@ class Snapshot:
         epoch, size, witness = _BEFORE_ALL, _BEFORE_ALL, ""
         while rows := self._read(_COSIGNATURES, log=log, epoch=epoch, size=size, witness=witness, count=PAGE):
             yield from rows
+            if len(rows) < PAGE:
+                return  # the last name may be one that cannot be asked for again
             epoch, size, witness = rows[-1][:3]
 
     def epochs(self, log: str) -> list[Columns]:
@@ -260,6 +268,11 @@ class Snapshot:
         """The driver's own tuples: there is nothing to convert, and millions of them."""
         with self._connection.execute(query, values) as result:
             return list(result.cursor.fetchall()) if result.cursor is not None else []
+
+
+def _undecided(stored: bytes) -> str:
+    """Text of SQLite, which may hold any bytes: what is not UTF-8 becomes half characters, which no genuine text has."""
+    return stored.decode("utf-8", "surrogateescape")
 
 
 def first_line(error: Exception) -> str:
