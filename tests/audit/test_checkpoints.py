@@ -24,6 +24,7 @@ from audit.engine import create_engine_for
 from audit.epochs import confirm, start_epoch
 from audit.errors import EventRefused, KeyRefused, LogDamaged, NoteRefused
 from audit.guards import TABLES
+from audit.keys import SubjectKeys
 from audit.log import AuditStore
 from audit.merkle import CompactRange
 from audit.note import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, open_checkpoint, verified
@@ -322,20 +323,20 @@ while True:
 
 @pytest.mark.parametrize("rounds", [3])
 def test_processes_killed_at_work_leave_checkpoints_that_fit_and_need_no_repair(
-    url: str, engine: Engine, tmp_path: Path, file: Path, started: Started, rounds: int
+    url: str, engine: Engine, keys: SubjectKeys, tmp_path: Path, file: Path, started: Started, rounds: int
 ) -> None:
     for turn in range(rounds):
         command = [sys.executable, "-c", PROCESS, url, str(tmp_path), KEY.dump()]
         processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline()
-        time.sleep(0.05 * turn)
-        for process in processes:
-            process.send_signal(signal.SIGKILL)
-            process.wait(20)
-            assert process.stdout is not None
-            process.stdout.close()
+        try:
+            for process in processes:
+                assert process.stdout is not None
+                assert process.stdout.readline(), "the process died by itself"
+            time.sleep(0.05 * turn)
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGKILL)
+                process.communicate(timeout=20)
         confirm(engine, file, [KEY.key])
     checkpointer = started(engine)
     checkpointer.issue("acme")
@@ -640,7 +641,7 @@ def test_a_log_that_is_gone_altogether_is_named(engine: Engine, signed: Vandal, 
 
 
 def test_a_history_rewritten_throughout_is_placed_between_two_checkpoints(
-    engine: Engine, signed: Vandal, trust: Trust, keys: Any
+    engine: Engine, signed: Vandal, trust: Trust, keys: SubjectKeys
 ) -> None:
     """The forger writes the log anew from record 17 on, with everything that is computed from it."""
     cut_clean(signed, 17)
