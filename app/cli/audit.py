@@ -94,13 +94,14 @@ def verify(
 def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
     from rich.table import Table
 
-    from app.cli.shared import console, progress, put
+    from app.cli.shared import console, progress, put, settings
+    from app.trust import own_trust
     from audit.verify import verify_store
 
     engine = _open()
     try:
         with progress() as bar:
-            report = verify_store(engine, tenant, bar)
+            report = verify_store(engine, tenant, bar, trust=own_trust(settings()))
     finally:
         engine.dispose()
     if as_json:
