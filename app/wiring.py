@@ -18,6 +18,7 @@ import structlog
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters import LoadedLater, Pseudonymiser, QueryRecord, Searched, Supported
 from app.keys import KeyRing
@@ -28,10 +29,11 @@ from audit.checkpoints import Checkpointer
 from audit.desk import KeepingDesk
 from audit.engine import create_engine_for
 from audit.epochs import confirm
-from audit.errors import LogDamaged
+from audit.errors import AuditUnavailable, LogDamaged
 from audit.keys import SubjectKeys, load_kek
 from audit.log import AuditStore
 from audit.reader import AuditReader
+from audit.recovery import GRACE_S, end_abandoned
 from audit.roles import problems as role_problems
 from audit.signing import KeyRing as SigningKeys
 from audit.signing import load_keys
@@ -91,6 +93,7 @@ class House:
     library: Library | None = None
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _warmed: threading.Event = field(default_factory=threading.Event)
+    _closing: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
     def open(cls, settings: Settings, exporter: SpanExporter | None = None) -> House:
@@ -151,6 +154,7 @@ class House:
     def warm(self, *, chat: bool = True) -> Pipeline:
         """Loads the models, compiles them and joins the pipeline. chat: wait for the chat model too."""
         settings = self.settings
+        self.recover()
         try:
             for erased in self.keeping.resume_all("service"):
                 log.warning("erasure.finished", request=erased.id, state=erased.state)
@@ -176,8 +180,28 @@ class House:
         log.info("service.ready", models=[settings.chat, settings.encoder_model, settings.ner_model])
         return self.pipeline
 
+    def recover(self) -> threading.Thread:
+        """Ends, in the background, the record of queries that a dead process left open."""
+        thread = threading.Thread(target=self._recover, name="audit-recovery", daemon=True)
+        thread.start()
+        return thread
+
+    def _recover(self) -> None:
+        while not self._closing.is_set():
+            try:
+                found = end_abandoned(self.engine, self.audit)
+            except (AuditUnavailable, SQLAlchemyError) as error:
+                log.warning("queries.not_ended", error=type(error).__name__)
+            else:
+                for tenant, query in found.ended:
+                    log.warning("query.aborted", tenant=tenant, query=query)
+                if not found.undecided:
+                    return
+            self._closing.wait(GRACE_S)
+
     def close(self) -> None:
         """Stops taking work, flushes the log, closes the database. Safe to call twice."""
+        self._closing.set()
         while self._closers:
             self._closers.pop(0)()
 

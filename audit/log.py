@@ -2,12 +2,13 @@
 
 What must stay true: a ticket yields a receipt only after the event, and every earlier event of the same query that this
 store was given, is committed. Whatever goes wrong (full disk, lost database, full pool) becomes AuditUnavailable, and the
-store works again as soon as the database does.
+store works again as soon as the database does; only a disk that failed to confirm a write stops it for good.
 """
 
 import hmac
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections import OrderedDict, deque
@@ -19,13 +20,17 @@ import uuid_utils
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from audit.clock import Watch, jumped
 from audit.errors import AuditError, AuditUnavailable, EventRefused
 from audit.events import MAX_BODY, Clock, Draft, Entry, Receipt, canonical, draft
 from audit.keys import SubjectKeys
+from audit.presence import Presence
 from audit.sequencer import Sequencer
 
 BATCH_ROWS = 512
 SALT_SIZE = 16
+UNSYNCED = "the disk did not confirm what was written: check it, then restart the service; nothing is recorded until then"
+_UNSYNCED_CODES = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 _LOST_KEPT = 10_000
 _log = logging.getLogger(__name__)
 
@@ -72,7 +77,7 @@ class AuditStore:
     """The log of every tenant in one database. Thread-safe.
 
     `_changed` owns the pool, the lost queries and the counters; the sequencer belongs to the writer thread alone.
-    Bodies are sealed in the caller's thread: the pool holds no plaintext.
+    Bodies are sealed in the caller's thread: the pool holds no plaintext. `writer` is what the envelopes' clocks call it.
     """
 
     def __init__(
@@ -88,16 +93,18 @@ class AuditStore:
         """capacity: events (and bytes) pooled at most; patience: seconds an append waits for room;
         retry_for: seconds a batch is retried after faults that pass (a restart of the database, a busy lock)."""
         self._keys = keys
-        self._sequencer = Sequencer(engine)
+        self.writer = os.urandom(4).hex()
+        self._watch = Watch(self.writer)
+        self._presence = Presence(engine, self.writer)
+        self._sequencer = Sequencer(engine, self._presence.renew)
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._patience, self._retry_for = patience, retry_for
         self._changed = threading.Condition()
         self._pool: deque[tuple[Draft, Ticket]] = deque()
         self._pool_bytes = 0
         self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._closed = False
+        self._closed = ""  # why, once it is
         self._events = self._batches = self._largest = self._refused = 0
-        self._process = os.urandom(4).hex()
         self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
         self._thread.start()
 
@@ -107,8 +114,13 @@ class AuditStore:
         Raises EventRefused where it has no canonical form, AuditUnavailable where the pool stays full, the key store
         cannot be used or the store is closed.
         """
+        clock, jump = self._watch.read(tenant)
+        if jump and tenant:
+            self._append(tenant, jumped(tenant, jump), clock)
+        return self._append(tenant, entry, clock)
+
+    def _append(self, tenant: str, entry: Entry, clock: Clock) -> Ticket:
         event_id = str(uuid_utils.uuid7())
-        clock = Clock(time.time_ns() // 1000, time.monotonic_ns() // 1000, self._process)
         body = canonical(entry.body)
         if len(body) > MAX_BODY:
             raise EventRefused(f"body of {len(body)} bytes is larger than {MAX_BODY}: record its digest instead")
@@ -124,7 +136,7 @@ class AuditStore:
         with self._changed:
             has_room = self._changed.wait_for(lambda: self._closed or self._has_room(weight), self._patience)
             if self._closed or not has_room:
-                why = "the audit store is closed" if self._closed else "the audit log cannot keep up: its pool is full"
+                why = self._closed or "the audit log cannot keep up: its pool is full"
                 raise self._lose(tenant, entry, f"{why}; try again later")
             self._pool.append((made, ticket))
             self._pool_bytes += weight
@@ -133,15 +145,19 @@ class AuditStore:
 
     def close(self, timeout: float = 10.0) -> None:
         """Makes durable what is pooled, then stops. What could not be written fails its ticket."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self._stop("the audit store is closed")
         self._thread.join(timeout)
         self._give_up(self._draw(None, [], limit=None), "the audit store was closed before this event was durable")
+        self._presence.close()
 
     def stats(self) -> Stats:
         with self._changed:
             return Stats(len(self._pool), self._events, self._batches, self._largest, self._refused)
+
+    def _stop(self, why: str) -> None:
+        with self._changed:
+            self._closed = self._closed or why
+            self._changed.notify_all()
 
     def _has_room(self, weight: int) -> bool:
         fits = self._pool_bytes + weight <= self._capacity_bytes or not self._pool
@@ -173,6 +189,9 @@ class AuditStore:
                     continue
                 if not isinstance(error, SQLAlchemyError | AuditError):
                     _log.exception("the audit writer failed in an unforeseen way")
+                if _is_unsynced(error):
+                    self._stop(UNSYNCED)
+                    self._draw(None, taken, limit=None)
                 failed = taken or self._draw(frozenset(logs), [], limit=None)
                 self._give_up(failed, f"the audit log cannot be written: {_brief(error)}")
                 return
@@ -243,6 +262,12 @@ def _passes(error: Exception) -> bool:
         return str(state)[:2] in ("08", "40", "55", "57")
     text = str(error.orig)
     return error.connection_invalidated or "locked" in text or "busy" in text or "connection" in text
+
+
+def _is_unsynced(error: Exception) -> bool:
+    """Whether the system refused to say that what was written is on the disk. It may then have forgotten what it held back,
+    and say yes the next time: a second try proves nothing. PostgreSQL stops by itself in that case."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) in _UNSYNCED_CODES
 
 
 def _brief(error: Exception) -> str:

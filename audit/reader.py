@@ -23,6 +23,7 @@ from audit.keys import SubjectKeys
 from audit.log import SALT_SIZE, body_context
 
 OPENING = "received"  # the event that begins a query; nothing of a query is released before it is durable
+CLOSING = "finished"  # the event that ends it; audit.recovery appends it where a process died
 ABOUT = "access."  # events of someone who looked at the query: not part of its journey
 STRENGTH = ("allow", "redact", "steer", "block")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -208,7 +209,7 @@ def _summary(query: str, rows: Sequence[Any]) -> QuerySummary:
         conversation=opening.conversation,
         actor=opening.actor,
         started=_EPOCH + timedelta(microseconds=opening.ts),
-        finished=_EPOCH + timedelta(microseconds=last.ts) if last.kind == "finished" else None,
+        finished=_EPOCH + timedelta(microseconds=last.ts) if last.kind == CLOSING else None,
         bot=next((row.bot for row in reversed(own) if row.bot is not None), None),
         verdict=max(verdicts, key=lambda v: STRENGTH.index(v) if v in STRENGTH else -1, default=None),
         outcome=next((row.outcome for row in reversed(own) if row.outcome is not None), None),

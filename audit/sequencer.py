@@ -34,8 +34,9 @@ class Head:
 class Sequencer:
     """Owned by one thread, with a connection of its own."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, opened: Callable[[Connection], None]) -> None:
+        """opened: called with each new connection before anything is written on it."""
+        self._engine, self._opened = engine, opened
         self._connection: Connection | None = None
         self._known: dict[str, tuple[int, bytes, bytes]] = {}  # heads as this process left them, checked already
 
@@ -74,6 +75,7 @@ class Sequencer:
             if connection.dialect.name == "sqlite":
                 checkpoint_here(connection.connection.driver_connection)
             self._connection = connection
+            self._opened(connection)
         return self._connection
 
     def _create_heads(self, connection: Connection, logs: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from app.cli.lazy import Lazy
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+
 _COMMANDS = {
     "epoch": ("app.cli.custody", "Goes on after a restored backup, by two people's word."),
     "erase": ("app.cli.keeping", "Makes a person's content unreadable for everybody; every proof stays valid."),
@@ -30,6 +31,7 @@ _COMMANDS = {
     "retire-key": ("app.cli.custody", "Ends the overlap of a rotation: an old key no longer signs."),
     "roles": ("app.cli.roles", "PostgreSQL roles that may write the log, and no more."),
 }
+OUTCOMES = ("answered", "refused", "abstained", "failed", "cancelled", "aborted")
 
 
 @click.group(cls=Lazy, lazy=_COMMANDS)
@@ -70,7 +72,8 @@ def verify(
     origin: str | None,
     as_json: bool,
 ) -> None:
-    """Recomputes every event, the chain and the tree. Exit code 1, and what and where, if anything was changed.
+    """Recomputes every event, the chain and the tree, and compares them with every signed checkpoint, in the database and in
+    the file outside it. Exit code 1, and what and where, if anything was changed.
 
     \b
     countersign audit verify
@@ -94,14 +97,14 @@ def verify(
 def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
     from rich.table import Table
 
-    from app.cli.shared import console, progress, put, settings
+    from app.cli.shared import console, plain, progress, put, settings
     from app.trust import own_trust
     from audit.verify import verify_store
 
     engine = _open()
     try:
         with progress() as bar:
-            report = verify_store(engine, tenant, bar, trust=own_trust(settings()))
+            report = verify_store(engine, tenant, bar, trust=own_trust(settings(), _unchecked))
     finally:
         engine.dispose()
     if as_json:
@@ -109,11 +112,12 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
     elif report.ok:
         console().print(f"[green]unchanged[/green]: {report.events} events recomputed")
         for log, (size, root) in report.roots.items():
-            console().print(f"  {log}: {size} events, root {root}")
+            console().print(f"  {plain(log)}: {size} events, root {root}")
     else:
         table = Table("log", "event", "what", "detail", title="[red]The log has been changed[/red]")
         for problem in report.problems:
-            table.add_row(problem.log, "" if problem.seq is None else str(problem.seq), problem.what, problem.detail)
+            place = "" if problem.seq is None else str(problem.seq)
+            table.add_row(plain(problem.log), place, plain(problem.what), plain(problem.detail))
         console().print(table)
     return report.ok
 
@@ -122,7 +126,7 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
 @click.option("--tenant", default=None, help="Default: the configured tenant.")
 @click.option("--bot", default=None)
 @click.option("--verdict", type=click.Choice(["allow", "redact", "steer", "block"]), default=None)
-@click.option("--outcome", type=click.Choice(["answered", "refused", "abstained", "failed", "cancelled"]), default=None)
+@click.option("--outcome", type=click.Choice(OUTCOMES), default=None)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each query.")
 def list_queries(
@@ -135,7 +139,7 @@ def list_queries(
     """
     from rich.table import Table
 
-    from app.cli.shared import console, put, settings
+    from app.cli.shared import console, plain, put, settings
     from app.wiring import House
     from audit.events import Entry
 
@@ -158,7 +162,7 @@ def list_queries(
     table = Table("started (UTC)", "query", "bot", "verdict", "outcome", "events")
     for row in rows:
         when = f"{row.started:%Y-%m-%d %H:%M:%S}"
-        table.add_row(when, row.query, row.bot or "", row.verdict or "", row.outcome or "", str(row.events))
+        table.add_row(when, *map(plain, (row.query, row.bot, row.verdict, row.outcome)), str(row.events))
     console().print(table)
 
 
@@ -177,3 +181,9 @@ def require(url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not path.is_file():
         raise click.ClickException(f"there is no log at {path}; set COUNTERSIGN_HOME or COUNTERSIGN_DATABASE_URL")
+
+
+def _unchecked(reason: str) -> None:
+    from app.cli.shared import console, plain
+
+    console().print(f"signatures are not checked: {plain(reason)}")

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -40,11 +41,20 @@ def console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def plain(text: str | None) -> str:
+    """Text of the log for a terminal: nothing in it moves the cursor, turns a line around, or is rich's markup."""
+    return escape(_printable(text or ""))
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 @contextmanager
 def progress(*, size: bool = False) -> Iterator[Callable[[str, int, int], None]]:
     """A bar on standard error; call it with (label, done, total). size: the numbers are bytes."""
     columns = [
-        TextColumn("{task.description:<32.32}"),
+        TextColumn("{task.description:<32.32}", markup=False),
         BarColumn(),
         DownloadColumn() if size else MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -54,7 +64,7 @@ def progress(*, size: bool = False) -> Iterator[Callable[[str, int, int], None]]
 
         def report(label: str, done: int, total: int) -> None:
             if label not in tasks:
-                tasks[label] = bar.add_task(label, total=total)
+                tasks[label] = bar.add_task(_printable(label), total=total)
             bar.update(tasks[label], completed=done, total=total)
 
         yield report

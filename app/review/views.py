@@ -42,7 +42,7 @@ from audit.verify import verify_store
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 PAGE = 50
-OUTCOMES = ("answered", "refused", "abstained", "failed", "cancelled")
+OUTCOMES = ("answered", "refused", "abstained", "failed", "cancelled", "aborted")
 BOTS = ("api", "rag", "onprem")
 _CHECK_S = 30.0
 
