@@ -61,7 +61,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.runtime: requirements/runtime.lock setup.cfg | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q --progress-bar=on --require-hashes -r requirements/runtime.lock
-	$(BIN)/python -m pip install --disable-pip-version-check -q --no-build-isolation --no-deps -e .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --disable-pip-version-check -q --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime

@@ -118,9 +118,11 @@ class Supported:
     def weigh(self, passages: Sequence[Passage]) -> Callable[[str], tuple[int, float]]:
         return Evidence([evidence_text(_found(p)) for p in passages], self._embed).support
 
-    def extract(self, embedding: np.ndarray, passages: Sequence[Passage], limit: int) -> Sequence[tuple[str, int]]:
+    def extract(
+        self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
+    ) -> Sequence[tuple[str, int]]:
         found = [_found(p) for p in passages]
-        chosen = extract(embedding, found, self._embed, limit)
+        chosen = extract(embedding, found, self._embed, limit, question)
         place = {p.chunk_id: n for n, p in enumerate(found)}
         return [(sentence, place[passage.chunk_id]) for sentence, passage, _ in chosen]
 

@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
-from werkzeug.exceptions import RequestTimeout
+from werkzeug.exceptions import BadRequest, RequestTimeout
 
 READ_S = 10.0
 GRACE_S = 1.0
 _TICK_S = 0.2
+_LATE = "The request did not arrive in time; send it again."
 
 
 class Readings:
@@ -66,10 +68,15 @@ class _Arriving:
         self._raw, self._arrived = raw, arrived
 
     def read(self, size: int | None = None) -> bytes:
-        found: bytes = self._raw.read(size)
+        try:
+            found: bytes = self._raw.read(size)
+        except ParseException:
+            if self._arrived():
+                raise RequestTimeout(_LATE) from None
+            raise BadRequest("The body's chunks are malformed or end too early; send it again.") from None
         whole = size is None or size < 0 or (size > 0 and not found)
         if whole and self._arrived():
-            raise RequestTimeout("The request did not arrive in time; send it again.")
+            raise RequestTimeout(_LATE)
         return found
 
     def readline(self, size: int | None = None) -> bytes:

@@ -24,13 +24,13 @@ from typing import Any
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
-from rich.console import Console  # noqa: E402
-from rich.progress import Progress  # noqa: E402
-from rich.table import Table  # noqa: E402
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
 
-from retrieval.library import Library, Lists  # noqa: E402
-from retrieval.support import ANSWERABLE, answerable, extract  # noqa: E402
-from retrieval.types import Embed, Passage  # noqa: E402
+from retrieval.library import Library, Lists
+from retrieval.support import ANSWERABLE, answerable, extract
+from retrieval.types import Embed, Passage
 
 ACCESS = frozenset({"benchmark"})
 LISTS: tuple[tuple[str, Lists], ...] = (("bm25", "sparse"), ("dense", "dense"), ("fused", "both"))

@@ -1,6 +1,6 @@
 """Train the moderation heads with the shipped sentence encoder, and write their model card.
 
-    python benchmarks/train_heads.py --data ../shared/data
+    python benchmarks/train_heads.py --data DIR
 
 Embeddings are cached beside the other build output (var/heads), so that a second run trains in minutes.
 """
@@ -10,8 +10,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the rooms, before scripts of the same names here
 
 import numpy as np
 from numpy.typing import NDArray

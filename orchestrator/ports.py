@@ -36,7 +36,9 @@ class Support(Protocol):
         """A judge of sentences: index of the passage that supports one best, and how well (0..1; its figures
         and names must stand there)."""
 
-    def extract(self, embedding: np.ndarray, passages: Sequence[Passage], limit: int) -> Sequence[tuple[str, int]]:
+    def extract(
+        self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
+    ) -> Sequence[tuple[str, int]]:
         """The passages' own sentences that answer best, each with its passage's index."""
 
 

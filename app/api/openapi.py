@@ -69,6 +69,13 @@ def document() -> dict[str, Any]:
         found["post"]["parameters"] = [{"name": "query_id", "in": "path", "required": True, "schema": {"type": "string"}}]
         return found
 
+    def shown(summary: str) -> dict[str, Any]:
+        found = reveal(summary)
+        del found["post"]["requestBody"]
+        number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer"}}
+        found["post"]["parameters"].append(number)
+        return found
+
     paths = {
         "/v1/chat": post(
             "Ask a question. With stream: events route, segment, citation, refusal, done, error.",
@@ -86,6 +93,8 @@ def document() -> dict[str, Any]:
             parameters=("query_id",),
         ),
         "/v1/audit/queries/{query_id}/reveal": reveal("Show what the pseudonyms stand for; asks first where two must agree"),
+        "/v1/audit/queries/{query_id}/reveal/{number}": shown("Show it, once, after another administrator agreed"),
+        "/v1/audit/queries/{query_id}/reveal/{number}/approve": shown("Agree to what another administrator asked for"),
         "/healthz": get("Liveness"),
         "/readyz": get("Readiness"),
         "/metrics": get("Prometheus metrics", "text/plain"),

@@ -18,7 +18,6 @@ from app.cli.lazy import Lazy
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from audit.claims import Trust
 
 _COMMANDS = {
     "epoch": ("app.cli.custody", "Goes on after a restored backup, by two people's word."),
@@ -98,13 +97,14 @@ def verify(
 def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
     from rich.table import Table
 
-    from app.cli.shared import console, plain, progress, put
+    from app.cli.shared import console, plain, progress, put, settings
+    from app.trust import own_trust
     from audit.verify import verify_store
 
     engine = _open()
     try:
         with progress() as bar:
-            report = verify_store(engine, tenant, bar, _trust())
+            report = verify_store(engine, tenant, bar, trust=own_trust(settings(), _unchecked))
     finally:
         engine.dispose()
     if as_json:
@@ -166,24 +166,6 @@ def list_queries(
     console().print(table)
 
 
-def _trust() -> Trust:
-    """This installation's own keys, its witnesses and its checkpoints outside the database, as far as they can be read."""
-    from app.cli.shared import console, plain, settings
-    from audit.claims import Trust
-    from audit.errors import AuditError
-    from audit.note import VerifierKey
-    from audit.signing import public_keys
-
-    found = settings()
-    try:
-        keys = public_keys(found.audit_key_path)
-    except (OSError, AuditError) as error:
-        console().print(f"signatures are not checked: {plain(str(error))}")
-        keys = ()
-    witnesses = tuple(VerifierKey.parse(line.strip().partition(" ")[2]) for line in found.witnesses)
-    return Trust(keys, witnesses, found.checkpoint_path)
-
-
 def _open() -> Engine:
     """The database, which must be there already: a verifier that makes an empty log would find it sound."""
     from app.cli.shared import settings
@@ -199,3 +181,9 @@ def require(url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not path.is_file():
         raise click.ClickException(f"there is no log at {path}; set COUNTERSIGN_HOME or COUNTERSIGN_DATABASE_URL")
+
+
+def _unchecked(reason: str) -> None:
+    from app.cli.shared import console, plain
+
+    console().print(f"signatures are not checked: {plain(reason)}")

@@ -33,6 +33,7 @@ from app.keys import Key
 from app.review.journey_view import journey_view
 from app.review.keeping_view import content_view
 from app.review.session import ROLES, acting, csrf, csrf_fits, looking, reader
+from app.trust import own_trust
 from app.visible import review_filters
 from audit.errors import LogDamaged
 from audit.keeping import Keeping
@@ -69,7 +70,7 @@ class Checker:
             known = self._last.get(tenant)
             if known and time.monotonic() - known[0] < _CHECK_S:
                 return known[1]
-            report = verify_store(house().engine, tenant)
+            report = verify_store(house().engine, tenant, trust=own_trust(house().settings))
             found = Integrity(report.ok, datetime.now(UTC), report.events, str(report.root), tuple(report.problems[:5]))
             self._last[tenant] = (time.monotonic(), found)
             return found

@@ -115,7 +115,7 @@ class RagBot:
 
     def _quoted(self, ask: Ask, cited: _Cited) -> Generator[Piece, None, int]:
         """The passages' own best sentences; returns how many there were."""
-        sentences = self._support.extract(ask.embedding, ask.passages[:PASSAGES], SENTENCES)
+        sentences = self._support.extract(ask.embedding, ask.passages[:PASSAGES], SENTENCES, ask.question)
         for sentence, index in sentences:
             yield from cited.say(sentence.strip(), index)
         if sentences:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -214,3 +215,15 @@ def test_openais_client_streams_with_and_without_usage(warm: Site) -> None:
     assert usage[-1].usage is not None
     assert "".join(c.choices[0].delta.content or "" for c in plain).strip()
     assert plain[-1].choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_a_store_that_fails_midway_lets_out_only_what_it_holds(warm: Site, after: int) -> None:
+    with broken_store(warm, after):
+        text = ask(warm, CHAT, {"message": QUESTION, "stream": True}).text
+    told = re.search(r'"query_id": "(q_[0-9a-f]+)"', text)
+    events = warm.house.reader.query("halden", told.group(1)) if told else ()
+    held = [e.body["text"] for e in events if e.kind == "released" and e.body]
+    sent = [json.loads(line[6:])["text"] for line in text.splitlines() if line.startswith('data: {"id"')]
+    assert sent == held[: len(sent)]
+    assert ("event: done" in text) != ("audit_unavailable" in text)

@@ -19,7 +19,18 @@ HEAD = b"GET /health HTTP/1.1\r\nHost: here\r\n"
 BODY = b"POST /health HTTP/1.1\r\nHost: here\r\nContent-Length: 400\r\n\r\n{"
 WHOLE = b"GET /health HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 APPLICATION = """
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request
+
 def application(environ, start_response):
+    try:
+        return answer(environ, start_response)
+    except HTTPException as error:
+        return error(environ, start_response)
+
+def answer(environ, start_response):
+    if environ["PATH_INFO"] == "/read":
+        Request(environ).get_data()
     length = int(environ.get("CONTENT_LENGTH") or 0)
     whole = len(environ["wsgi.input"].read(length)) == length
     start_response("200 OK" if whole else "408 Request Timeout", [("Connection", "close")])
@@ -74,6 +85,18 @@ def test_a_body_that_comes_late_but_in_time_is_answered(port: int) -> None:
         time.sleep(2)
         sock.sendall(b"a" * 399)
         assert sock.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("chunks", [b"ZZ\r\nabc\r\n0\r\n\r\n", b"3\r\nabcdef\r\n0\r\n\r\n"])
+def test_a_body_in_malformed_chunks_is_the_clients_mistake(port: int, chunks: bytes) -> None:
+    head = b"POST /read HTTP/1.1\r\nHost: here\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert ask(port, head + chunks).startswith(b"HTTP/1.1 400")
+
+
+def test_a_body_that_never_ends_is_told_that_it_took_too_long(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
+        sock.sendall(BODY.replace(b"/health", b"/read"))
+        assert sock.recv(4096).startswith(b"HTTP/1.1 408")
 
 
 def test_the_oldest_are_cut_when_too_many_are_slow_and_all_when_time_is_up() -> None:

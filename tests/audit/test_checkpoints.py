@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from audit.checkpoint_file import CheckpointFile, Kept, last_checkpoints, read_checkpoints
 from audit.checkpoints import Checkpointer, latest_checkpoint
@@ -23,6 +24,7 @@ from audit.engine import create_engine_for
 from audit.epochs import confirm, start_epoch
 from audit.errors import EventRefused, KeyRefused, LogDamaged, NoteRefused
 from audit.guards import TABLES
+from audit.keys import SubjectKeys
 from audit.log import AuditStore
 from audit.merkle import CompactRange
 from audit.note import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, open_checkpoint, verified
@@ -35,6 +37,7 @@ from tests.audit.test_tiles import leaves_of
 from tests.audit.test_verify import Vandal
 
 KEY = SecretKey.generate("audit.example")
+NEW_TABLES = ("audit_tile", "audit_checkpoint", "audit_cosignature", "audit_epoch")
 WITNESS = SecretKey.generate("witness.example", COSIGNATURE)
 ROOT = Path(__file__).parents[2]
 
@@ -320,20 +323,20 @@ while True:
 
 @pytest.mark.parametrize("rounds", [3])
 def test_processes_killed_at_work_leave_checkpoints_that_fit_and_need_no_repair(
-    url: str, engine: Engine, tmp_path: Path, file: Path, started: Started, rounds: int
+    url: str, engine: Engine, keys: SubjectKeys, tmp_path: Path, file: Path, started: Started, rounds: int
 ) -> None:
     for turn in range(rounds):
         command = [sys.executable, "-c", PROCESS, url, str(tmp_path), KEY.dump()]
         processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline()
-        time.sleep(0.05 * turn)
-        for process in processes:
-            process.send_signal(signal.SIGKILL)
-            process.wait(20)
-            assert process.stdout is not None
-            process.stdout.close()
+        try:
+            for process in processes:
+                assert process.stdout is not None
+                assert process.stdout.readline(), "the process died by itself"
+            time.sleep(0.05 * turn)
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGKILL)
+                process.communicate(timeout=20)
         confirm(engine, file, [KEY.key])
     checkpointer = started(engine)
     checkpointer.issue("acme")
@@ -638,7 +641,7 @@ def test_a_log_that_is_gone_altogether_is_named(engine: Engine, signed: Vandal, 
 
 
 def test_a_history_rewritten_throughout_is_placed_between_two_checkpoints(
-    engine: Engine, signed: Vandal, trust: Trust, keys: Any
+    engine: Engine, signed: Vandal, trust: Trust, keys: SubjectKeys
 ) -> None:
     """The forger writes the log anew from record 17 on, with everything that is computed from it."""
     cut_clean(signed, 17)
@@ -700,3 +703,63 @@ def test_an_epoch_s_start_that_was_altered_is_named(
     vandal("DELETE FROM audit_epoch")
     assert "epoch" in {p.what for p in verify_store(restored, trust=trust).problems}
     vandal.engine.dispose()
+
+
+# What the database itself refuses
+
+ATTACKS = {
+    **{f"delete from {table}": f"DELETE FROM {table}" for table in NEW_TABLES},
+    **{f"update {table}": f"UPDATE {table} SET log = log" for table in NEW_TABLES},
+    **{f"a second row of {table}": f"INSERT INTO {table} SELECT * FROM {table}" for table in NEW_TABLES},
+    "a tile ahead": "INSERT INTO audit_tile SELECT log, idx + 9, hashes FROM audit_tile WHERE idx = 1",
+    "a tile without its records": "INSERT INTO audit_tile SELECT log, 5, hashes FROM audit_tile WHERE idx = 4",
+    "a tile before the first": "INSERT INTO audit_tile SELECT log, -1, hashes FROM audit_tile WHERE idx = 1",
+    "a checkpoint of more than there is": "INSERT INTO audit_checkpoint SELECT log, epoch, size + 100, root, note"
+    " FROM audit_checkpoint",
+    "a checkpoint behind the last": "INSERT INTO audit_checkpoint SELECT log, epoch, size - 1, root, note"
+    " FROM audit_checkpoint",
+    "a checkpoint of an epoch that was not started": "INSERT INTO audit_checkpoint SELECT log, 3, size, root, note"
+    " FROM audit_checkpoint",
+    "a checkpoint of an epoch that is over": "INSERT INTO audit_checkpoint SELECT log, 1, size, root, note"
+    " FROM audit_checkpoint",
+    "a cosignature of nothing": "INSERT INTO audit_cosignature SELECT log, epoch, size + 1, witness, line"
+    " FROM audit_cosignature",
+    "an epoch that skips one": "INSERT INTO audit_epoch SELECT log, epoch + 2, first, note FROM audit_epoch",
+    "the first epoch": "INSERT INTO audit_epoch SELECT log, 1, first, note FROM audit_epoch",
+    "an epoch without its event": "INSERT INTO audit_epoch SELECT log, epoch + 1, first + 100, note FROM audit_epoch",
+}
+ON_SQLITE = {
+    **{f"replace {table}": f"REPLACE INTO {table} SELECT * FROM {table}" for table in NEW_TABLES},
+}
+ON_POSTGRES = {
+    **{f"truncate {table}": f"TRUNCATE {table}" for table in NEW_TABLES},
+    **{f"replication role, then update {table}": f"SET session_replication_role = replica; UPDATE {table} SET log = log"
+       for table in NEW_TABLES},
+}  # fmt: skip
+
+
+def test_no_statement_alters_what_was_signed(
+    url: str, engine: Engine, opened: Callable[..., AuditStore], started: Started, tmp_path: Path
+) -> None:
+    """Every attack of the tables above, by whoever owns the database and left the guards alone."""
+    store = opened(engine)
+    fill(store, 40)
+    note = Note("x\n", ()).dump()
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO audit_epoch VALUES ('acme', 2, 30, :note)"), {"note": note})
+    started(engine, every_s=3600, offer=cosigning).issue("acme")
+    owner = create_engine(url)
+    postgres = owner.dialect.name == "postgresql"
+    before = everything(owner)
+    assert all(before)
+    for name, attack in (ATTACKS | (ON_POSTGRES if postgres else ON_SQLITE)).items():
+        with pytest.raises(DBAPIError, match="append-only"), owner.begin() as connection:  # noqa: PT012  one has two steps
+            for statement in attack.split("; "):
+                connection.exec_driver_sql(statement)
+        assert everything(owner) == before, name
+    owner.dispose()
+
+
+def everything(engine: Engine) -> list[list[tuple[Any, ...]]]:
+    with engine.connect() as connection:
+        return [[tuple(row) for row in connection.execute(text(f"SELECT * FROM {t} ORDER BY 1, 2"))] for t in NEW_TABLES]

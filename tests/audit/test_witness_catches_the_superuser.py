@@ -11,6 +11,7 @@ from audit.log import AuditStore
 from audit.merkle import CompactRange, chain_hash, leaf_hash, node_hash
 from audit.note import Checkpoint, Note, SecretKey
 from audit.proofs import consistency_proof
+from audit.tiles import integrate
 from audit.verify import verify_store
 from audit.witness import Offer, Refused, Trust
 from audit.witness_state import Witness
@@ -69,12 +70,14 @@ def made_to_fit(connection: Connection) -> list[tuple[str, dict[str, Any]]]:
     return steps
 
 
-def forge(vandal: Vandal, *statements: str) -> None:
+def forge(engine: Engine, vandal: Vandal, *statements: str) -> None:
     vandal(*statements)
     with vandal.engine.connect() as connection:
         steps = made_to_fit(connection)
     for statement, values in steps:
         vandal(statement, **values)
+    vandal("DELETE FROM audit_tile WHERE log = 'acme'")
+    integrate(engine, "acme")
 
 
 @pytest.fixture
@@ -96,7 +99,7 @@ def test_a_verdict_changed_with_every_hash_made_to_fit_is_seen_by_the_witness_al
     forged = envelope.replace(b'"verdict":"allow"', b'"verdict":"block"')
     assert forged != envelope
     vandal("UPDATE audit_record SET envelope = :e, verdict = 'block' WHERE log = 'acme' AND seq = 7", e=forged)
-    forge(vandal)
+    forge(engine, vandal)
     assert verify_store(engine).ok
     refused = witness.add_checkpoint(offered(engine, 20))
     assert isinstance(refused, Refused)
@@ -116,6 +119,7 @@ def test_a_tail_cut_with_its_batches_and_its_head_is_seen_by_the_witness_alone(
     store.close()
     assert not isinstance(witness.add_checkpoint(offered(engine, 0)), Refused)
     forge(
+        engine,
         vandal,
         "DELETE FROM audit_record WHERE log = 'acme' AND seq >= 15",
         "DELETE FROM audit_payload WHERE log = 'acme' AND seq >= 15",

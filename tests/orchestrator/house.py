@@ -319,7 +319,9 @@ class Support:
     def weigh(self, passages: Sequence[Passage]) -> Callable[[str], tuple[int, float]]:
         return lambda sentence: (0, 1.0)
 
-    def extract(self, embedding: np.ndarray, passages: Sequence[Passage], limit: int) -> Sequence[tuple[str, int]]:
+    def extract(
+        self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
+    ) -> Sequence[tuple[str, int]]:
         return [(p.text.split(".")[0] + ".", n) for n, p in enumerate(passages[:limit])]
 
 

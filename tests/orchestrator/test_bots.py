@@ -32,7 +32,9 @@ class Verbatim:
 
         return weigh
 
-    def extract(self, embedding: np.ndarray, passages: Sequence[Passage], limit: int) -> Sequence[tuple[str, int]]:
+    def extract(
+        self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
+    ) -> Sequence[tuple[str, int]]:
         return [(p.text.split(". ")[0].rstrip(".") + ".", n) for n, p in enumerate(passages[:limit])]
 
 
