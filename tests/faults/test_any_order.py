@@ -80,13 +80,15 @@ class AnyOrder(RuleBasedStateMachine):
             self.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    @rule(count=st.integers(1, 11), subject=st.sampled_from(SUBJECTS))
-    def append(self, count: int, subject: str) -> None:
+    @rule(count=st.integers(1, 11), subject=st.sampled_from(SUBJECTS), waits=st.booleans())
+    def append(self, count: int, subject: str, waits: bool) -> None:
         for _ in range(count):
             said = f"text {self.number}"
             self.number += 1
             ticket = self.store.append("acme", entry(self.number, subject=subject, body={"text": said}))
             self.pending.append((ticket, Known("", subject, said)))
+        if waits:
+            self.acknowledge()
 
     @rule()
     def acknowledge(self) -> None:
