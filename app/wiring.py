@@ -138,6 +138,18 @@ class House:
         house._closers.append(engine.dispose)
         return house
 
+    @staticmethod
+    def check(settings: Settings) -> None:
+        """Raises what `open` would raise, without starting anything: for a server that has yet to fork."""
+        settings.home.mkdir(parents=True, exist_ok=True)
+        upgrade(settings.url)
+        load_policy(settings.policy_file)
+        engine = create_engine_for(settings.url)
+        try:
+            confirm(engine, settings.checkpoint_path, load_keys(settings.audit_key_path, settings.audit_origin).public)
+        finally:
+            engine.dispose()
+
     @property
     def keeping(self) -> KeepingDesk:
         """Holds, retention and erasures."""

@@ -29,5 +29,7 @@ def serve(host: str | None, port: int | None, light: bool, demo: bool, connector
     for name in (found.chat, found.encoder_model, found.ner_model):
         store.path(name)
     from app.server import Server
+    from app.wiring import House
 
+    House.check(found)
     Server(found).run()

@@ -112,6 +112,24 @@ def test_an_old_database_beside_a_newer_checkpoint_file_is_refused_at_the_start_
     assert "of size 20" in problems[0]["detail"]
 
 
+def test_a_restored_database_serves_again_after_two_people_began_a_new_epoch(home: Path, tmp_path: Path) -> None:
+    live(home, 0, 12)
+    shutil.copy(database(home), tmp_path / "old")
+    trust = live(home, 12, 20)
+    shutil.copy(tmp_path / "old", database(home))
+    refused = command(home, "serve", "--light", "--port", "1")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+    assert "countersign audit epoch" in refused.stderr
+    alone = command(home, "audit", "epoch", "halden", "--reason", "case 1", "--approver", "a.m", "--approver", "A.M")
+    assert alone.returncode == 2
+    begun = command(home, "audit", "epoch", "halden", "--reason", "case 1", "--approver", "a.m", "--approver", "b.s")
+    assert begun.returncode == 0, begun.stderr
+    assert "/e2" in begun.stderr
+    live(home, 30, 35)
+    assert command(home, "audit", "verify").returncode == 0
+    assert verify(home, trust).events > 12 + 5
+
+
 def test_a_history_forked_with_the_same_keys_is_refused_at_the_start_and_named_by_the_verifier(
     home: Path, tmp_path: Path
 ) -> None:
