@@ -25,8 +25,19 @@ _ABBREVIATION = re.compile(
 )
 _LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,3}\.$")
 _CODE = re.compile(r"[A-Z0-9]{2,}$")
-# What must stay in one piece where there is no space to go by: tags (even half known), numbers, addresses.
-_WHOLE = re.compile(r"<[A-Z_]*\d*>?|[\w.@:/%#?&=+,'~-]+", re.ASCII)
+# What must stay in one piece where one entity follows another without a place to cut between them, and no sentence ends.
+# The window ends somewhere in the last of them, so each may also be the beginning of one.
+_WHOLE = re.compile(
+    r"<[A-Z_]*\d*>?"  # a tag
+    r"|[A-Z]{2}\d{2}(?: [A-Z0-9]{4}\b){2,7}(?: [A-Z0-9]{1,3}\b)?(?: \Z)?|[A-Z]{2}\d{2}(?: [A-Z0-9]{1,4}){0,2} ?\Z"  # an IBAN
+    r"|\d{4}(?: \d{4}\b){3}|\d{4}(?: \d{1,4}){0,3} ?\Z"  # a card
+    r"|\+\d{0,3}(?: \d{1,4}){0,3} ?\Z|\+\d{1,3}(?: \d{2,4}\b){1,3}"  # a telephone
+    r"|\(\d{3}\) \d{3}-\d{4}|\(\d{0,3}\)?(?: [\d-]*)?\Z"
+    r"|\d{1,3}(?: \d{1,3}){0,3} ?\Z|\d{1,3}(?: \d{3}\b)+"  # a number in groups
+    r"|[A-Z]{3} (?:\d[\d.,]*|\Z)"  # a sum
+    r"|[\w.@:/%#?&=+,'~-]+",  # an address, a figure, a word
+    re.ASCII,
+)
 SHORTEST_HOLD = 64  # a pseudonym tag, a card number or an IBAN must fit
 
 

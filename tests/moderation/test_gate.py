@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from moderation.gate import GateError, Halt, Release, Segment, StreamGate
@@ -79,6 +79,9 @@ def test_the_context_is_the_text_just_before_the_segment(chunks: list[str], over
         before += segment.text
 
 
+@example(["4111 1111 1111 1111 4111 1111 1111 1111 DE89 3704 0044 0532 0130 00 "], 64)
+@example(["4111 1111 1111 1111 " * 5], 64)
+@example(["1 000 000 " * 4 + "DE89 3704 0044 0532 0130 00 " * 3], 70)
 @given(chunked(sentences()), holds)
 def test_no_cut_falls_inside_an_entity(chunks: list[str], hold: int) -> None:
     text, at = "".join(chunks), 0
