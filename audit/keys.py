@@ -16,7 +16,6 @@ import stat
 import tempfile
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -50,6 +49,7 @@ ID_SIZE = 8
 KEPT_OPEN = 4096
 LOOK_EVERY_S = {"sqlite": 0.005, "postgresql": 0.25}
 """A use after this long asks the store whether a key was destroyed: microseconds on SQLite, a round trip on PostgreSQL."""
+NEVER_OLDER_S = 0.5  # while one thread asks, others go on with the keys they have, but not with what was known longer ago
 FIRM = "firm:"
 """Subjects that stand for a tenant itself. What is sealed for them (holds, retention, erasures) cannot be erased."""
 _SEALED_V2 = b"\x02"
@@ -89,7 +89,11 @@ class _Key:
 
 
 class SubjectKeys:
-    """Seals and opens bodies for subjects. Thread-safe: `_lock` owns the keys kept open; the store owns the rest."""
+    """Seals and opens bodies for subjects. Thread-safe; the store owns the keys.
+
+    `_lock` owns the ones kept open, but a key that is kept is used without it: under load all threads would queue there
+    whenever one of them asks the store.
+    """
 
     def __init__(self, url: str, kek: bytes) -> None:
         """url: `sqlite:///file` or `postgresql+psycopg://…`, apart from the log's database.
@@ -102,7 +106,7 @@ class SubjectKeys:
         self._engine = create_engine_for(url, secure_delete=True)
         self._sqlite = self._engine.dialect.name == "sqlite"
         self._look_every = LOOK_EVERY_S[self._engine.dialect.name]
-        self._open_keys: OrderedDict[tuple[str, bytes], _Key] = OrderedDict()  # by subject and id; b"": the one that seals
+        self._open_keys: dict[tuple[str, bytes], _Key] = {}  # by subject and id; b"": the one that seals
         self._lock = threading.Lock()
         self._watch: PoolProxiedConnection | None = None
         self._ask: Callable[[str], sqlite3.Cursor]
@@ -169,6 +173,8 @@ class SubjectKeys:
 
     def _own_key(self, subject: str) -> _Key:
         """The key that seals for the subject now."""
+        if (known := self._at_hand(subject, b"")) is not None:
+            return known
         with self._lock:
             if (known := self._kept(subject, b"")) is not None:
                 return known
@@ -176,6 +182,8 @@ class SubjectKeys:
             return self._keep(subject, b"", _Key(row[0], AESGCM(self._unwrap(subject, *row))))
 
     def _named_key(self, subject: str, key_id: bytes) -> _Key:
+        if (known := self._at_hand(subject, key_id)) is not None:
+            return known
         with self._lock:
             if (known := self._kept(subject, key_id)) is not None:
                 return known
@@ -190,17 +198,28 @@ class SubjectKeys:
                 raise KeyDestroyed(f"the key of subject {subject} was destroyed: what it sealed can no longer be read")
             return self._keep(subject, key_id, _Key(key_id, AESGCM(self._unwrap(subject, key_id, named[0].wrapped))))
 
+    def _at_hand(self, subject: str, key_id: bytes) -> _Key | None:
+        """A kept key, without waiting for another thread."""
+        age = time.monotonic() - self._looked
+        if age >= self._look_every:
+            if self._lock.acquire(blocking=False):
+                try:
+                    return self._kept(subject, key_id)
+                finally:
+                    self._lock.release()
+            if age >= NEVER_OLDER_S:
+                return None
+        return self._open_keys.get((subject, key_id))
+
     def _kept(self, subject: str, key_id: bytes) -> _Key | None:
         if self._was_one_destroyed():
             self._open_keys.clear()
-        if (known := self._open_keys.get((subject, key_id))) is not None:
-            self._open_keys.move_to_end((subject, key_id))
-        return known
+        return self._open_keys.get((subject, key_id))
 
     def _keep(self, subject: str, key_id: bytes, key: _Key) -> _Key:
         self._open_keys[subject, key_id] = key
         if len(self._open_keys) > KEPT_OPEN:
-            self._open_keys.popitem(last=False)
+            del self._open_keys[next(iter(self._open_keys))]
         return key
 
     def _was_one_destroyed(self) -> bool:
@@ -208,7 +227,11 @@ class SubjectKeys:
         now = time.monotonic()
         if now - self._looked < self._look_every:
             return False
-        self._looked = now
+        grown = self._destructions_grown()
+        self._looked = now  # only now: threads that do not wait for this one go by it
+        return grown
+
+    def _destructions_grown(self) -> bool:
         if self._sqlite:
             version = self._asked("data_version")[0]
             if version == self._version:

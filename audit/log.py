@@ -13,6 +13,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -35,31 +36,69 @@ _LOST_KEPT = 10_000
 _log = logging.getLogger(__name__)
 
 
-class Ticket:
-    """One event on its way to the disk. Resolved once, by the writer; any number of threads may wait."""
-
-    __slots__ = ("_gate", "_outcome")
+class _Sleeper:
+    __slots__ = ("gate", "left")
 
     def __init__(self) -> None:
-        self._gate = threading.Lock()
-        self._gate.acquire()
-        self._outcome: Receipt | str = "unresolved"
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.left = False
+
+
+class Ticket:
+    """One event on its way to the disk. Resolved once, by the writer; any number of threads may wait.
+
+    Of the threads whose tickets are resolved together the writer wakes one, and whoever leaves `wait` wakes the next of
+    `due`: woken all at once they would fight for the interpreter. List and deque need no lock: `wait` enters itself before
+    it looks for the outcome, the writer tells the outcome before it looks who has entered.
+    """
+
+    __slots__ = ("_due", "_outcome", "_sleepers")
+
+    def __init__(self, due: deque[_Sleeper]) -> None:
+        self._due = due
+        self._sleepers: list[_Sleeper] = []
+        self._outcome: Receipt | str | None = None
 
     def wait(self, timeout: float = 5.0) -> Receipt:
         """Returns when the event is durable. Raises AuditUnavailable where it is not, or not within `timeout` seconds.
 
         After a time-out the event may still become durable: the log may hold more than was acknowledged, never less.
         """
-        if not self._gate.acquire(timeout=timeout):
-            raise AuditUnavailable(f"the audit log did not confirm within {timeout:g} s: nothing may be released; try again")
-        self._gate.release()
-        if isinstance(self._outcome, str):
-            raise AuditUnavailable(self._outcome)
-        return self._outcome
+        if self._outcome is None:
+            self._sleep(timeout)
+        match self._outcome:
+            case None:
+                raise AuditUnavailable(
+                    f"the audit log did not confirm within {timeout:g} s: nothing may be released; try again"
+                )
+            case str() as reason:
+                raise AuditUnavailable(reason)
+            case receipt:
+                return receipt
 
     def resolve(self, outcome: Receipt | str) -> None:
+        """Those who wait are due to be woken, not yet awake."""
         self._outcome = outcome
-        self._gate.release()
+        while self._sleepers:
+            self._due.append(self._sleepers.pop())
+
+    def _sleep(self, timeout: float) -> None:
+        sleeper = _Sleeper()
+        self._sleepers.append(sleeper)
+        try:
+            if self._outcome is None:
+                sleeper.gate.acquire(timeout=timeout)
+        finally:
+            sleeper.left = True  # before the next line: who finds it so passes on
+            wake_next(self._due)
+
+
+def wake_next(due: deque[_Sleeper]) -> None:
+    with suppress(IndexError):
+        while (sleeper := due.popleft()).left:
+            pass
+        sleeper.gate.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +141,7 @@ class AuditStore:
         self._changed = threading.Condition()
         self._pool: deque[tuple[Draft, Ticket]] = deque()
         self._pool_bytes = 0
+        self._due: deque[_Sleeper] = deque()
         self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._closed = ""  # why, once it is
         self._events = self._batches = self._largest = self._refused = 0
@@ -131,7 +171,7 @@ class AuditStore:
             raise self._lose(tenant, entry, f"the key store cannot be used: {_brief(error)}") from error
         commitment = hmac.digest(salt, body, "sha256").hex()
         made = draft(tenant, event_id, entry, clock, sealed, sha256(sealed).hexdigest(), commitment)
-        ticket = Ticket()
+        ticket = Ticket(self._due)
         weight = _weight(made)
         with self._changed:
             has_room = self._changed.wait_for(lambda: self._closed or self._has_room(weight), self._patience)
@@ -227,11 +267,13 @@ class AuditStore:
         for at, ((_, ticket), receipt) in enumerate(zip(taken, receipts, strict=True)):
             reason = lost[at] if lost else None
             ticket.resolve(f"an earlier event of this query was lost ({reason})" if reason else receipt)
+        wake_next(self._due)
 
     def _give_up(self, failed: Sequence[tuple[Draft, Ticket]], reason: str) -> None:
         for made, ticket in failed:
             self._lose(made.log, made.entry, reason)
             ticket.resolve(reason)
+        wake_next(self._due)
 
     def _lose(self, log: str, entry: Entry, reason: str) -> AuditUnavailable:
         """Remembers that this query's record is incomplete, so that no later ticket of it lets anything out."""

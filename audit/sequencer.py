@@ -8,17 +8,15 @@ last record.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from audit import merkle, tables, tiles
 from audit.engine import IMMEDIATE, checkpoint_here
 from audit.errors import LogDamaged
 from audit.events import Draft, Receipt
-
-LOCK_TIMEOUT_S = 5
+from audit.rows import Rows, Store, store_on
 
 
 @dataclass(slots=True)
@@ -48,14 +46,17 @@ class Sequencer:
         connection = self._connected()
         self._create_heads(connection, [log for log in logs if log not in self._known])
         with connection.begin():
-            heads = self._lock(connection, logs)
+            store = store_on(connection)
+            heads = self._lock(connection, store, logs)
             batch = draw()
             stored = self._already_stored(connection, batch) if again else {}
-            fresh = [one for one in batch if one.event_id not in stored]
-            made = self._store(connection, heads, fresh)
+            rows, made = _added(heads, [one for one in batch if one.event_id not in stored])
+            if made:
+                store.add(rows)
         for head in heads.values():
             self._known[head.log] = head.mark()
-        return [stored.get(one.event_id) or made[one.event_id] for one in batch]
+        fresh = iter(made)
+        return [stored.get(one.event_id) or next(fresh) for one in batch]
 
     def reset(self) -> None:
         """Forgets the connection after a failure; the next write opens a new one and checks the heads again."""
@@ -94,22 +95,17 @@ class Sequencer:
                 if row["log"] not in present:
                     connection.execute(dialect.insert(tables.head).values(row).on_conflict_do_nothing())
 
-    def _lock(self, connection: Connection, logs: Sequence[str]) -> dict[str, Head]:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
-        rows = connection.execute(
-            select(tables.head).where(tables.head.c.log.in_(logs)).order_by(tables.head.c.log).with_for_update()
-        ).all()
+    def _lock(self, connection: Connection, store: Store, logs: Sequence[str]) -> dict[str, Head]:
         heads: dict[str, Head] = {}
-        for row in rows:
+        for log, size, chain, root, peaks in store.lock(logs):
             try:
-                head = Head(row.log, row.chain, merkle.CompactRange(row.size, row.peaks))
+                head = Head(log, chain, merkle.CompactRange(size, peaks))
             except ValueError as error:
-                raise LogDamaged(f"head of log {row.log}: {error}") from None
-            if self._known.get(row.log) != head.mark():
-                _check_head(connection, head, row.root)
-                tiles.fill(connection, head.log, head.tree.size)
-            heads[row.log] = head
+                raise LogDamaged(f"head of log {log}: {error}") from None
+            if self._known.get(log) != (size, chain, peaks):
+                _check_head(connection, head, root)
+                tiles.fill(connection, log, size)
+            heads[log] = head
         if missing := set(logs) - heads.keys():
             self._known.clear()
             raise LogDamaged(f"log {min(missing)} has no head")
@@ -125,64 +121,41 @@ class Sequencer:
         )
         return {row.event_id: Receipt(row.log, row.seq, row.leaf.hex(), row.event_id) for row in rows}
 
-    def _store(self, connection: Connection, heads: dict[str, Head], batch: Sequence[Draft]) -> dict[str, Receipt]:
-        if not batch:
-            return {}
-        before = {log: head.tree.size for log, head in heads.items()}
-        records: list[dict[str, Any]] = []
-        payloads: list[dict[str, Any]] = []
-        completed: list[dict[str, Any]] = []
-        made: dict[str, Receipt] = {}
-        for one in batch:
-            head = heads[one.log]
-            seq = head.tree.size
-            envelope = one.envelope(seq)
-            leaf = merkle.leaf_hash(envelope)
-            head.chain = merkle.chain_hash(head.chain, leaf)
-            if (seq + 1) % tiles.LEAVES:
-                head.tree.append(leaf)
-            else:
-                hashes = tiles.tile_hashes(head.tree.append_ending(leaf))
-                completed.append({"log": one.log, "idx": seq // tiles.LEAVES, "hashes": hashes})
-            records.append(_row(one, seq, envelope, leaf, head.chain))
-            payloads.append({"log": one.log, "seq": seq, "sealed": one.sealed})
-            made[one.event_id] = Receipt(one.log, seq, leaf.hex(), one.event_id)
-        grown = [head for log, head in heads.items() if head.tree.size > before[log]]
-        connection.execute(insert(tables.record), records)
-        connection.execute(insert(tables.payload), payloads)
-        if completed:
-            connection.execute(insert(tables.tile), completed)
-        roots = [
-            {"log": head.log, "first": before[head.log], "size": head.tree.size, "root": head.tree.root()} for head in grown
-        ]
-        connection.execute(insert(tables.batch), roots)
-        connection.execute(
-            _MOVE_HEAD,
-            [
-                {
-                    "at": head.log,
-                    "size": head.tree.size,
-                    "chain": head.chain,
-                    "root": root["root"],
-                    "peaks": head.tree.dump(),
-                }
-                for head, root in zip(grown, roots, strict=True)
-            ],
-        )
-        return made
+
+def _added(heads: dict[str, Head], batch: Sequence[Draft]) -> tuple[Rows, list[Receipt]]:
+    """Numbers and chains the batch, moving `heads`: the rows that say so."""
+    before = {log: head.tree.size for log, head in heads.items()}
+    rows = Rows()
+    receipts: list[Receipt] = []
+    for one in batch:
+        head = heads[one.log]
+        seq = head.tree.size
+        envelope = one.envelope(seq)
+        leaf = merkle.leaf_hash(envelope)
+        head.chain = merkle.chain_hash(head.chain, leaf)
+        if (seq + 1) % tiles.LEAVES:
+            head.tree.append(leaf)
+        else:
+            hashes = tiles.tile_hashes(head.tree.append_ending(leaf))
+            rows.tiles.append((one.log, seq // tiles.LEAVES, hashes))
+        rows.records.append(_record(one, seq, envelope, leaf, head.chain))
+        rows.payloads.append((one.log, seq, one.sealed))
+        receipts.append(Receipt(one.log, seq, leaf.hex(), one.event_id))
+    for log, head in heads.items():
+        size, root = head.tree.size, head.tree.root()
+        if size > before[log]:
+            rows.batches.append((log, before[log], size, root))
+            rows.heads.append((size, head.chain, root, head.tree.dump(), log))
+    return rows, receipts
 
 
-_MOVE_HEAD = update(tables.head).where(tables.head.c.log == bindparam("at"))
-
-
-def _row(one: Draft, seq: int, envelope: bytes, leaf: bytes, chain: bytes) -> dict[str, Any]:
+def _record(one: Draft, seq: int, envelope: bytes, leaf: bytes, chain: bytes) -> tuple[object, ...]:
+    """In the order of audit.rows."""
     entry = one.entry
-    return {
-        "log": one.log, "seq": seq, "event_id": one.event_id, "kind": entry.kind, "query": entry.query,
-        "conversation": entry.conversation, "actor": entry.actor, "subject": entry.subject, "ts": one.ts,
-        "bot": entry.label("bot"), "verdict": entry.label("verdict"), "outcome": entry.label("outcome"),
-        "envelope": envelope, "leaf": leaf, "chain": chain,
-    }  # fmt: skip
+    return (
+        one.log, seq, one.event_id, entry.kind, entry.query, entry.conversation, entry.actor, entry.subject, one.ts,
+        entry.label("bot"), entry.label("verdict"), entry.label("outcome"), envelope, leaf, chain,
+    )  # fmt: skip
 
 
 def _check_head(connection: Connection, head: Head, root: bytes) -> None:

@@ -17,12 +17,13 @@ from sqlalchemy.exc import DatabaseError
 
 from app.cli.main import cli
 from app.cli.roles import OTHER_TABLES
-from audit.engine import create_engine_for
+from audit.engine import create_engine_for, writing
 from audit.log import AuditStore
 from audit.roles import problems, reader_statements, service_statements
+from audit.rows import COPIED_FROM
 from audit.verify import verify_store
 from migrations.run import upgrade
-from tests.audit.conftest import fill
+from tests.audit.conftest import entry, fill
 from tests.audit.test_guards import (
     NEW,
     REFUSALS,
@@ -182,6 +183,10 @@ def test_the_service_starts_appends_reads_and_converses_with_its_role_alone(
     engine = create_engine_for(roles["service"])
     store = opened(engine)
     fill(store, 6, start=9)
+    with writing(engine) as blocker:
+        blocker.execute(text("SELECT * FROM audit_log_head FOR UPDATE"))
+        tickets = [store.append("acme", entry(n)) for n in range(4 * COPIED_FROM)]
+    assert tickets[-1].wait().seq - tickets[0].wait().seq == 4 * COPIED_FROM - 1  # most of them went by COPY
     store.close()
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO conversation (id, tenant, subject, created) VALUES ('c', 'acme', 's', now())"))

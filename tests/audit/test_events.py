@@ -94,6 +94,36 @@ def test_an_envelope_numbered_late_is_canonical_all_the_same(seq: int, labels: d
     assert (envelope["log"], envelope["body"]) == ("acme", {"ct": "c" * 64, "pt": "d" * 64})
 
 
+names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=9).filter(str.isprintable)
+
+
+@given(st.lists(names, min_size=5, max_size=5), st.none() | names.filter(bool), st.integers(0, MAX_INT - 1))
+def test_an_envelope_is_what_an_independent_rfc_8785_implementation_writes(
+    texts: list[str], query: str | None, number: int
+) -> None:
+    log, actor, subject = (one or "x" for one in texts[:3])
+    told = entry(
+        query=query,
+        conversation=query,
+        actor=actor,
+        subject=subject,
+        trace_id=texts[3],
+        labels={"bot": texts[4], "n": number},
+    )
+    made = draft(log, actor, told, Clock(number, number, subject), b"sealed", "c" * 64, "d" * 64)
+    assert made.envelope(number) == rfc8785.dumps({
+        "actor": actor, "body": {"ct": "c" * 64, "pt": "d" * 64}, "kind": "judged", "v": 1, "seq": number, "ts": number,
+        "clock": {"mono": number, "process": subject, "source": "system"}, "conversation": query, "event_id": actor,
+        "labels": {"bot": texts[4], "n": number}, "log": log, "model": told.model_digest, "policy": told.policy_digest,
+        "query": query, "span_id": told.span_id, "subject": subject, "trace_id": texts[3],
+    })  # fmt: skip
+
+
+def test_a_time_beyond_53_bits_is_refused() -> None:
+    with pytest.raises(EventRefused, match="53 bits"):
+        draft("acme", "event-1", entry(), Clock(MAX_INT, 2, "p"), b"sealed", "c", "d")
+
+
 def test_an_envelope_holds_nothing_of_the_body() -> None:
     made = draft("acme", "event-1", entry(body={"text": "my secret"}), Clock(1, 2, "p"), b"sealed", "c", "d")
     assert b"secret" not in made.envelope(0)

@@ -34,6 +34,40 @@ def test_a_subject_without_a_key_is_told_apart_from_a_broken_seal(keys: SubjectK
         keys.open("subject:9", keys.seal("subject:1", b"text"))
 
 
+def test_while_one_thread_asks_the_store_others_go_on_with_the_keys_they_have_but_not_for_long(
+    keys: SubjectKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.seal("subject:1", b"")
+    asking, answer, ask = threading.Event(), threading.Event(), keys._asked
+
+    def slowly(pragma: str) -> tuple[int, ...]:
+        asking.set()
+        assert answer.wait(30)
+        return ask(pragma)
+
+    def sealing() -> threading.Thread:
+        thread = threading.Thread(target=keys.seal, args=("subject:1", b"text"))
+        thread.start()
+        return thread
+
+    monkeypatch.setattr(keys, "_asked", slowly)
+    monkeypatch.setattr(keys, "_look_every", 0.0)
+    monkeypatch.setattr("audit.keys.NEVER_OLDER_S", 3600.0)
+    first = sealing()
+    assert asking.wait(30)
+    second = sealing()
+    second.join(30)
+    assert not second.is_alive()
+    monkeypatch.setattr("audit.keys.NEVER_OLDER_S", 0.0)
+    third = sealing()
+    third.join(0.2)
+    assert third.is_alive()  # what it knows is too old
+    answer.set()
+    for thread in (first, third):
+        thread.join(30)
+        assert not thread.is_alive()
+
+
 @given(position=st.integers(0, 40), bit=st.integers(0, 7))
 def test_one_flipped_bit_breaks_the_seal(tmp_path_factory: pytest.TempPathFactory, position: int, bit: int) -> None:
     keys = SubjectKeys(f"sqlite:///{tmp_path_factory.mktemp('keys')}/keys.db", KEK)

@@ -70,6 +70,35 @@ def test_events_that_wait_together_share_a_commit(engine: Engine, store: AuditSt
         assert connection.scalar(select(func.count()).select_from(tables.batch)) == stats.batches
 
 
+def test_every_waiting_thread_wakes_also_beside_some_that_gave_up(engine: Engine, store: AuditStore) -> None:
+    store.append("acme", entry()).wait()
+    seen: list[int] = []
+    gave_up: list[int] = []
+    left = threading.Semaphore(0)
+
+    def work(number: int) -> None:
+        ticket = tickets[number // 3]  # three threads for each
+        try:
+            seen.append(ticket.wait(0.01 if number % 4 == 1 else 300).seq)
+        except AuditUnavailable:
+            gave_up.append(number)
+            left.release()
+
+    with writing(engine) as blocker:
+        blocker.execute(text("SELECT * FROM audit_log_head FOR UPDATE" if is_postgres(engine) else "SELECT 1"))
+        tickets = [store.append("acme", entry(n)) for n in range(20)]
+        threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(60)]
+        for thread in threads:
+            thread.start()
+        for _ in range(15):
+            assert left.acquire(timeout=30)
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert sorted(gave_up) == list(range(1, 60, 4))
+    assert sorted(seen) == sorted(1 + number // 3 for number in range(60) if number % 4 != 1)
+
+
 def test_a_batch_never_exceeds_512_events(engine: Engine, store: AuditStore) -> None:
     store.append("acme", entry()).wait()
     with writing(engine) as blocker:

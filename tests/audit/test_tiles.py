@@ -220,7 +220,7 @@ def test_a_failed_batch_leaves_no_tile_behind(engine: Engine, store: AuditStore,
     def broken(*_args: object) -> None:
         raise RuntimeError("after the tiles")
 
-    monkeypatch.setattr("audit.sequencer._MOVE_HEAD", property(broken))
+    monkeypatch.setattr("audit.rows.Rows.heads", property(broken))
     with pytest.raises(Exception, match="audit log"):
         append(store, 4, start=6)
     assert stored(engine) == []
