@@ -16,9 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from inference.kernels.tiles import KINDS
+from inference.kernels.tiles import GROUP, KINDS
 
 _TARGETS = ("product", "rows", "attention")
+_WIDEST_HEAD = 256
 PLAIN, NORM, SWIGLU = range(3)
 """What happens to a product's input on the way: nothing, an RMS norm, or silu(first half) * second half."""
 
@@ -58,6 +59,14 @@ def unavailable() -> str | None:
         return complaint()
     except (OSError, AttributeError, RuntimeError, ValueError) as error:
         return f"the kernels cannot be loaded with jaxlib {version('jaxlib')}: {error}"
+
+
+def misfit(head_width: int, *columns: int) -> str | None:
+    """Why a model of such matrices cannot run on the kernels, or None."""
+    if head_width % 16 or head_width > _WIDEST_HEAD:
+        return f"a head is {head_width} wide; it must be a multiple of 16 and at most {_WIDEST_HEAD}"
+    odd = [count for count in columns if count % GROUP]
+    return f"a matrix has {odd[0]} columns, which is not a multiple of {GROUP}" if odd else None
 
 
 def paths() -> tuple[str, ...]:

@@ -24,6 +24,14 @@ KINDS = ("q4_k", "q6_k", "q4_1", "q8_0")
 _KIND_OF = {Type.Q4_K: "q4_k", Type.Q6_K: "q6_k", Type.Q4_0: "q4_1", Type.Q4_1: "q4_1"}
 
 
+class Matrix(NamedTuple):
+    """What a run of tiles holds."""
+
+    kind: str
+    rows: int
+    columns: int
+
+
 class Layout(NamedTuple):
     """Bytes of one tile."""
 
