@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from inference.architecture import Architecture
 
 SMALLEST = 512
+_STEP = 16  # the kernels keep the keys of 16 positions together
 
 
 class LayerCache(NamedTuple):
@@ -60,7 +61,7 @@ def capacities(context: int) -> Iterator[int]:
     while length < context:
         yield length
         length *= 4
-    yield max(context, SMALLEST)
+    yield -(-max(context, SMALLEST) // _STEP) * _STEP
 
 
 def capacity_for(positions: int, context: int) -> int:

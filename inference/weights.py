@@ -3,13 +3,15 @@
 Reading the vocabulary and dequantising take tens of seconds; the converted arrays are memory-mapped in a moment and
 their pages shared between processes. A conversion appears under its final name only when it is whole.
 
-In float32 every matrix is exactly what the file's blocks say. In int8 each row of a matrix is rounded to its own scale
-(largest weight = 127), and the embedding, of which a step reads single rows only, is kept in float16.
+In "blocks" every matrix keeps the file's own quantised weights, ordered for the C++ kernels. In float32 every matrix is
+exactly what the file's blocks say. In int8 each row of a matrix is rounded to its own scale (largest weight = 127), and the
+embedding, of which a step reads single rows only, is kept in float16.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -23,40 +25,52 @@ from gguf import GGUFReader, ReaderTensor
 from gguf.quants import dequantize
 from numpy.typing import NDArray
 
+from inference import kernels
 from inference.architecture import Architecture, read_architecture
+from inference.errors import ModelUnsupported
+from inference.kernels.tiles import ROWS, Layout, Matrix, kind_of, tiles
 from inference.vocabulary import Vocabulary, read_vocabulary
 
-Precision = Literal["float32", "int8"]
+Precision = Literal["float32", "int8", "blocks"]
 FORMAT = 1
 _ROWS = 4096
 _INT8_FROM = 400_000_000
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as it lies in memory. `arrays` are read-only maps of files."""
+    """A model as it lies in memory. `arrays` are read-only maps of files; `matrices` says which of them are tiles."""
 
     architecture: Architecture
     vocabulary: Vocabulary
     precision: Precision
     arrays: dict[str, NDArray[Any]]
+    matrices: dict[str, Matrix]
 
 
 def open_checkpoint(path: Path, digest: str, *, cache_dir: Path | None, precision: Precision | None = None) -> Checkpoint:
     """The converted form of a GGUF file; converts it where `cache_dir` does not hold it yet.
 
-    Without a precision, models of more than 400 million weights are taken in int8. Raises `ModelUnsupported`.
+    Without a precision it is "blocks" where the C++ kernels can be used. Elsewhere the model runs on XLA's own products, in
+    int8 above 400 million weights, else in float32. Raises `ModelUnsupported`.
     """
     if cache_dir is None:
         with tempfile.TemporaryDirectory(prefix="countersign-weights-") as scratch:
             return open_checkpoint(path, digest, cache_dir=Path(scratch), precision=precision)
+    reason = kernels.unavailable() if precision in (None, "blocks") else None
+    if reason is not None:
+        if precision is not None:
+            raise ModelUnsupported(f"weights in blocks need the C++ kernels: {reason}; choose precision int8 or float32")
+        _LOG.warning("answers will be several times slower, on XLA's own products: %s", reason)
     # the choice of precision is part of the name, so that a later change of the rule converts anew
-    folder = cache_dir / "weights" / f"{digest[:32]}-{precision or 'auto'}-v{FORMAT}"
+    choice = precision or ("auto" if reason is not None else "auto-kernels")
+    folder = cache_dir / "weights" / f"{digest[:32]}-{choice}-v{FORMAT}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch_folder = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
         try:
-            _convert(path, scratch_folder, precision)
+            _convert(path, scratch_folder, precision, with_kernels=reason is None)
             os.rename(scratch_folder, folder)
         except OSError:
             if not folder.exists():  # else another process was faster, with the same result
@@ -73,22 +87,30 @@ def _open(folder: Path) -> Checkpoint:
         vocabulary=Vocabulary(**description["vocabulary"]),
         precision=description["precision"],
         arrays={name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in description["arrays"]},
+        matrices={name: Matrix(*fields) for name, fields in description.get("matrices", {}).items()},
     )
 
 
-def _convert(path: Path, folder: Path, precision: Precision | None) -> None:
+def _convert(path: Path, folder: Path, precision: Precision | None, *, with_kernels: bool) -> None:
     reader = GGUFReader(path)
     metadata = {name: field.contents() for name, field in reader.fields.items()}
     vocabulary = read_vocabulary(metadata)
     architecture = read_architecture(metadata, vocabulary.size)
+    obstacle = kernels.misfit(architecture.head_width, architecture.width, architecture.feed_forward)
+    if precision == "blocks" and obstacle is not None:
+        raise ModelUnsupported(f"the C++ kernels cannot run this model: {obstacle}; choose precision int8 or float32")
+    if precision is None and with_kernels and obstacle is None:
+        precision = "blocks"
     precision = precision or ("int8" if architecture.parameters > _INT8_FROM else "float32")
     tensors = {tensor.name: tensor for tensor in reader.tensors}
-    _Conversion(folder, tensors, architecture, precision).run()
+    conversion = (_TileConversion if precision == "blocks" else _Conversion)(folder, tensors, architecture, precision)
+    conversion.run()
     description = {
         "architecture": asdict(architecture),
         "vocabulary": asdict(vocabulary),
         "precision": precision,
         "arrays": sorted(file.stem for file in folder.glob("*.npy")),
+        "matrices": conversion.matrices,
     }
     (folder / "description.json").write_text(json.dumps(description))
 
@@ -103,6 +125,7 @@ class _Conversion:
         self.tensors = tensors
         self.architecture = architecture
         self.precision = precision
+        self.matrices: dict[str, Matrix] = {}
 
     def run(self) -> None:
         self.embedding()
@@ -163,6 +186,36 @@ class _Conversion:
 
     def array(self, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
         return np.lib.format.open_memmap(self.folder / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
+
+
+class _TileConversion(_Conversion):
+    """Keeps the file's weights as they are. A fused matrix is as many runs of tiles as its sources have kinds."""
+
+    def embedding(self) -> None:
+        self.tiles("embedding", [self.tensors["token_embd.weight"]])
+
+    def matrix(self, name: str, sources: Sequence[str]) -> None:
+        runs: list[list[ReaderTensor]] = []
+        for tensor in (self.tensors[source] for source in sources):
+            last = runs[-1][-1] if runs else None
+            if last is None or kind_of(last.tensor_type) != kind_of(tensor.tensor_type) or len(last.data) % ROWS:
+                runs.append([])
+            runs[-1].append(tensor)
+        for index, run in enumerate(runs):
+            self.tiles(f"{name}.{index}", run)
+
+    def tiles(self, name: str, tensors: Sequence[ReaderTensor]) -> None:
+        kind, columns = kind_of(tensors[0].tensor_type), int(tensors[0].shape[0])
+        rows = sum(len(tensor.data) for tensor in tensors)
+        self.matrices[name] = Matrix(kind, rows, columns)
+        out = self.array(name, (-(-rows // ROWS), Layout(kind, columns).tile_bytes), np.uint8)
+        done = 0
+        for tensor in tensors:
+            order = self.row_order(tensor)
+            for start in range(0, len(order), _ROWS):
+                part = tiles(tensor.data[order[start : start + _ROWS]], tensor.tensor_type)
+                out[done : done + len(part)] = part
+                done += len(part)
 
 
 def quantise_rows(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

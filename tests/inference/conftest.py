@@ -44,6 +44,12 @@ def engine() -> Any:
 
 
 @pytest.fixture(scope="session")
+def exact_engine() -> Any:
+    """On XLA's own products, as where there is no compiler."""
+    return load_engine(LIGHT, context=1024, precision="float32")
+
+
+@pytest.fixture(scope="session")
 def encoder() -> Any:
     from inference.encoder import SentenceEncoder
 

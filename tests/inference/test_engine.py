@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference import Message, Prompt, PromptTooLong, Sampling
+from inference import Message, Prompt, PromptTooLong, Sampling, kernels
 from inference.errors import ModelDamaged, ModelUnsupported
 from inference.tokenizer import Detokenizer
 from tests.inference.conftest import LIGHT, ask, golden, load_engine, model_path
@@ -18,6 +18,11 @@ from tests.inference.conftest import LIGHT, ask, golden, load_engine, model_path
 pytestmark = pytest.mark.models
 QWEN = "qwen2.5-coder-1.5b-instruct"
 MARGIN = 0.25  # llama.cpp rounds activations to 8 bits: closer log-probabilities may fall either way
+
+
+def need_kernels() -> None:
+    if reason := kernels.unavailable():
+        pytest.skip(reason)
 
 
 def say(text: str, **fields: Any) -> Prompt:
@@ -44,18 +49,25 @@ def test_tokens_and_next_token_rankings_are_those_of_llama_cpp(engine: Any) -> N
     agree_with_golden(engine, LIGHT)
 
 
+def test_without_the_kernels_rankings_are_those_of_llama_cpp_too(exact_engine: Any) -> None:
+    agree_with_golden(exact_engine, LIGHT)
+
+
 def test_tokens_and_next_token_rankings_of_qwen_are_those_of_llama_cpp() -> None:
     model_path(QWEN)
     agree_with_golden(load_engine(QWEN, context=512), QWEN)
 
 
-def test_int8_weights_choose_like_float32(engine: Any) -> None:
-    """On the smallest model, where rounding rows to 8 bits hurts most; it is not the default there."""
-    coarse = load_engine(LIGHT, context=512, precision="int8")
-    assert (coarse.precision, engine.precision) == ("int8", "float32")
+@pytest.mark.parametrize("precision", ["int8", "blocks"])
+def test_rounded_numbers_choose_like_float32(exact_engine: Any, precision: str) -> None:
+    """On the smallest model, where rounding to 8 bits hurts most: rows in int8, activations in blocks."""
+    if precision == "blocks":
+        need_kernels()
+    coarse = load_engine(LIGHT, context=512, precision=precision)
+    assert (coarse.precision, exact_engine.precision) == (precision, "float32")
     lost = []
     for entry in golden(LIGHT)["prompts"]:
-        exact, found = engine.logits(entry["tokens"]), coarse.logits(entry["tokens"])
+        exact, found = exact_engine.logits(entry["tokens"]), coarse.logits(entry["tokens"])
         lost.append(exact.max() - exact[int(np.argmax(found))])
     assert sum(loss > MARGIN for loss in lost) <= 1
     assert max(lost) < 1
@@ -82,14 +94,37 @@ def test_a_seed_is_reproducible_and_another_seed_differs(engine: Any) -> None:
     assert told(1) != told(2)
 
 
-def test_a_prompt_gives_the_same_logits_however_it_is_cut_into_chunks(engine: Any) -> None:
+def in_chunks(engine: Any, tokens: list[int], size: int) -> Any:
+    slot = engine._runner.new_slot()
+    for start in range(0, len(tokens), size):
+        logits = engine._runner.feed(slot, tokens[start : start + size])
+    return logits
+
+
+def test_a_prompt_gives_the_same_logits_however_it_is_cut_into_chunks(exact_engine: Any) -> None:
+    tokens = exact_engine.tokens(say("The fund invests in bonds. " * 12))
+    whole = exact_engine.logits(tokens)
+    for size in (1, 32, 77):
+        assert np.abs(in_chunks(exact_engine, tokens, size) - whole).max() < 2e-3
+
+
+def test_with_the_kernels_they_are_the_same_to_the_last_bit(engine: Any) -> None:
+    need_kernels()
+    assert engine.precision == "blocks"
     tokens = engine.tokens(say("The fund invests in bonds. " * 12))
     whole = engine.logits(tokens)
     for size in (1, 32, 77):
-        slot = engine._runner.new_slot()
-        for start in range(0, len(tokens), size):
-            logits = engine._runner.feed(slot, tokens[start : start + size])
-        assert np.abs(logits - whole).max() < 2e-3
+        assert np.array_equal(in_chunks(engine, tokens, size), whole)
+
+
+def test_without_the_kernels_a_model_falls_back_to_xla_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kernels, "unavailable", lambda: "there is no compiler")
+    assert load_engine(LIGHT, context=512).precision == "float32"
+    assert "slower, on XLA's own products: there is no compiler" in caplog.text
+    with pytest.raises(ModelUnsupported, match="need the C\\+\\+ kernels: there is no compiler; choose precision int8"):
+        load_engine(LIGHT, context=512, precision="blocks")
 
 
 def test_the_cache_grows_without_changing_the_answer(engine: Any) -> None:

@@ -1,0 +1,150 @@
+"""The engine's C++ kernels, called from JAX: products with quantised weights, and attention over the cache.
+
+They are built when the package is installed. Where they are not there, or do not compute what NumPy computes,
+`unavailable` says why and the engine takes XLA's own products; nothing else changes but the speed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from inference.kernels.tiles import GROUP, KINDS
+
+_TARGETS = ("product", "rows", "attention")
+_WIDEST_HEAD = 256
+PLAIN, NORM, SWIGLU = range(3)
+"""What happens to a product's input on the way: nothing, an RMS norm, or silu(first half) * second half."""
+
+
+def library_path() -> Path | None:
+    """The shared library that the installation built, if it did."""
+    return next(iter(sorted(Path(__file__).parent.glob("_kernels*.so"))), None)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    path = library_path()
+    if path is None:
+        raise OSError(
+            "the kernels were not built; install a C++ compiler (Debian: apt install g++) and install Countersign again"
+        )
+    library = ctypes.CDLL(str(path))
+    library.countersign_paths.restype = ctypes.c_char_p
+    library.countersign_use_path.argtypes = [ctypes.c_char_p]
+    library.countersign_use_threads.argtypes = [ctypes.c_int]
+    for target in _TARGETS:
+        handler = jax.ffi.pycapsule(getattr(library, f"countersign_{target}"))  # type: ignore[no-untyped-call]
+        jax.ffi.register_ffi_target(f"countersign_{target}", handler, platform="cpu")
+    library.countersign_use_threads(len(os.sched_getaffinity(0)))
+    return library
+
+
+@cache
+def unavailable() -> str | None:
+    """Why the kernels cannot be used here, or None where they can: they are there and have passed their self-test."""
+    from inference.kernels.selftest import complaint
+
+    try:
+        if jax.default_backend() != "cpu":
+            return f"the kernels are for the CPU and JAX runs on {jax.default_backend()}"
+        _library()
+        return complaint()
+    except (OSError, AttributeError, RuntimeError, ValueError) as error:
+        return f"the kernels cannot be loaded with jaxlib {version('jaxlib')}: {error}"
+
+
+def misfit(head_width: int, *columns: int) -> str | None:
+    """Why a model of such matrices cannot run on the kernels, or None."""
+    if head_width % 16 or head_width > _WIDEST_HEAD:
+        return f"a head is {head_width} wide; it must be a multiple of 16 and at most {_WIDEST_HEAD}"
+    odd = [count for count in columns if count % GROUP]
+    return f"a matrix has {odd[0]} columns, which is not a multiple of {GROUP}" if odd else None
+
+
+def paths() -> tuple[str, ...]:
+    """The instruction sets that this processor has a kernel for, best first; the first is in use."""
+    return tuple(_library().countersign_paths().decode().split())
+
+
+def use_path(name: str) -> None:
+    """Take another instruction set, in the whole process; for tests and comparisons."""
+    if not _library().countersign_use_path(name.encode()):
+        raise ValueError(f"this processor cannot run path {name!r}; it can run: {', '.join(paths())}")
+
+
+def use_threads(count: int) -> None:
+    """Share the work of a kernel among so many threads. Not while one runs."""
+    _library().countersign_use_threads(count)
+
+
+_NOTHING = np.zeros((0,), np.float32)
+
+
+def product(
+    x: jax.Array,
+    tiles: jax.Array,
+    *,
+    kind: str,
+    rows: int,
+    prologue: int = PLAIN,
+    gain: jax.Array | None = None,
+    epsilon: float = 0.0,
+    bias: jax.Array | None = None,
+    residual: jax.Array | None = None,
+) -> jax.Array:
+    """residual + bias + f(x) @ W^T, float32[n, rows], where f is the prologue and W lies in tiles of `kind`.
+
+    x: float32[n, columns], twice as many columns for `SWIGLU`. f(x) is rounded to 8 bits, with a scale for every 32
+    columns. A row's result does not depend on the other rows.
+    """
+    call = jax.ffi.ffi_call("countersign_product", _floats(x.shape[0], rows))
+    nothing = jnp.asarray(_NOTHING)
+    found: jax.Array = call(
+        x,
+        tiles,
+        nothing if gain is None else gain,
+        nothing if bias is None else bias,
+        nothing if residual is None else residual,
+        kind=np.int64(KINDS.index(kind)),
+        prologue=np.int64(prologue),
+        epsilon=np.float32(epsilon),
+    )
+    return found
+
+
+def matrix_rows(tokens: jax.Array, tiles: jax.Array, *, kind: str, columns: int) -> jax.Array:
+    """Single rows of a matrix in tiles, float32[n, columns]: the embedding of tokens."""
+    call = jax.ffi.ffi_call("countersign_rows", _floats(tokens.shape[0], columns))
+    found: jax.Array = call(tokens, tiles, kind=np.int64(KINDS.index(kind)))
+    return found
+
+
+def attention(
+    qkv: jax.Array, start: jax.Array, keys: jax.Array, values: jax.Array, *, heads: int, base: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Rotate, put keys and values into the cache at `start`, attend: (float32[n, heads * width], keys, values).
+
+    qkv: float32[n, (heads + 2 * kv_heads) * width]; keys, values: float32[kv_heads, capacity, width], written in place.
+    The keys' array holds [capacity / 16, width, 16] for each head: only this kernel reads them.
+    """
+    width = keys.shape[2]
+    cache_shape = _floats(*keys.shape)
+    call = jax.ffi.ffi_call(
+        "countersign_attention",
+        (_floats(qkv.shape[0], heads * width), cache_shape, cache_shape),
+        input_output_aliases={2: 1, 3: 2},
+    )
+    mixed, keys, values = call(qkv, start, keys, values, heads=np.int64(heads), base=np.float32(base))
+    return mixed, keys, values
+
+
+def _floats(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)  # type: ignore[no-untyped-call]

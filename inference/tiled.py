@@ -1,0 +1,99 @@
+"""The transformer of inference.model over quantised tiles: five kernel calls a layer, and nothing between them.
+
+Norms, biases, SwiGLU and residual sums happen inside the products, where the numbers are at hand: a step of a small model is
+many small operations, and on a CPU they cost more than the products. Weights stay in the file's own blocks. A position's
+result is the same to the last bit whatever else is in its chunk.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from inference import kernels
+from inference.architecture import Architecture
+from inference.cache import KVCache, LayerCache
+from inference.kernels.tiles import Matrix
+from inference.model import Arrays
+
+Matrices = dict[str, Matrix]
+
+
+class Tiles(nnx.Module):
+    """One run of tiles, as a factor of products and as a table of rows."""
+
+    def __init__(self, arrays: Arrays, matrices: Matrices, name: str) -> None:
+        self.tiles = nnx.Param(jax.device_put(arrays[name]))
+        self.kind, self.rows, self.columns = matrices[name]
+
+    def __call__(self, x: jax.Array, **around: Any) -> jax.Array:
+        """See `kernels.product`."""
+        return kernels.product(x, self.tiles[...], kind=self.kind, rows=self.rows, **around)
+
+    def take(self, tokens: jax.Array) -> jax.Array:
+        return kernels.matrix_rows(tokens, self.tiles[...], kind=self.kind, columns=self.columns)
+
+
+class TiledLinear(nnx.Module):
+    """A product whose matrix may be several runs of tiles, each of its own kind."""
+
+    def __init__(self, arrays: Arrays, matrices: Matrices, name: str) -> None:
+        count = next(index for index in range(len(matrices)) if f"{name}.{index}" not in matrices)
+        self.parts = nnx.List([Tiles(arrays, matrices, f"{name}.{index}") for index in range(count)])
+        bias = arrays.get(f"{name}.bias")
+        self.bias = None if bias is None else nnx.Param(jax.device_put(bias))
+
+    def __call__(self, x: jax.Array, *, residual: jax.Array | None = None, **around: Any) -> jax.Array:
+        found, first = [], 0
+        for part in self.parts:
+            place = slice(first, first + part.rows)
+            around["bias"] = None if self.bias is None else self.bias[...][place]
+            around["residual"] = None if residual is None else residual[:, place]
+            found.append(part(x, **around))
+            first += part.rows
+        return found[0] if len(found) == 1 else jnp.concatenate(found, axis=1)
+
+
+class TiledLayer(nnx.Module):
+    def __init__(self, arrays: Arrays, matrices: Matrices, prefix: str, architecture: Architecture) -> None:
+        self.attention_norm = nnx.Param(jax.device_put(arrays[f"{prefix}attention_norm"]))
+        self.qkv = TiledLinear(arrays, matrices, f"{prefix}qkv")
+        self.out = TiledLinear(arrays, matrices, f"{prefix}out")
+        self.feed_forward_norm = nnx.Param(jax.device_put(arrays[f"{prefix}feed_forward_norm"]))
+        self.gate_up = TiledLinear(arrays, matrices, f"{prefix}gate_up")
+        self.down = TiledLinear(arrays, matrices, f"{prefix}down")
+        self.architecture = architecture
+
+    def __call__(self, x: jax.Array, start: jax.Array, cache: LayerCache) -> tuple[jax.Array, LayerCache]:
+        shape = self.architecture
+        qkv = self.qkv(x, prologue=kernels.NORM, gain=self.attention_norm[...], epsilon=shape.norm_epsilon)
+        mixed, *written = kernels.attention(qkv, start, *cache, heads=shape.heads, base=shape.rope_base)
+        x = self.out(mixed, residual=x)
+        inner = self.gate_up(x, prologue=kernels.NORM, gain=self.feed_forward_norm[...], epsilon=shape.norm_epsilon)
+        return self.down(inner, prologue=kernels.SWIGLU, residual=x), LayerCache(*written)
+
+
+class TiledTransformer(nnx.Module):
+    """Called as `inference.model.Transformer` is. Without a head of its own the embedding is the head (tied)."""
+
+    def __init__(self, arrays: Arrays, matrices: Matrices, architecture: Architecture) -> None:
+        self.embedding = Tiles(arrays, matrices, "embedding")
+        layers = range(architecture.layers)
+        self.layers = nnx.List([TiledLayer(arrays, matrices, f"layers.{index}.", architecture) for index in layers])
+        self.norm = nnx.Param(jax.device_put(arrays["norm"]))
+        self.head = Tiles(arrays, matrices, "head.0") if "head.0" in matrices else None
+        self.architecture = architecture
+
+    def __call__(self, tokens: jax.Array, start: jax.Array, last: jax.Array, cache: KVCache) -> tuple[jax.Array, KVCache]:
+        x = self.embedding.take(tokens)
+        layers = []
+        for layer, layer_cache in zip(self.layers, cache.layers, strict=True):
+            x, layer_cache = layer(x, start, layer_cache)
+            layers.append(layer_cache)
+        x = jax.lax.dynamic_slice_in_dim(x, last, 1)
+        head = self.embedding if self.head is None else self.head
+        logits = head(x, prologue=kernels.NORM, gain=self.norm[...], epsilon=self.architecture.norm_epsilon)
+        return logits[0], KVCache(tuple(layers))

@@ -1,0 +1,205 @@
+"""The C++ kernels on every instruction set of this processor, against the dequantised float32 product."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType as Type
+from gguf.quants import dequantize, quantize
+from numpy.typing import NDArray
+
+from inference import kernels
+from inference.kernels.tiles import ROWS, Layout, kind_of, tiles
+
+pytestmark = pytest.mark.skipif(
+    kernels.library_path() is None, reason="the C++ kernels were not built: see setup.py's message"
+)
+
+BLOCKS = {Type.Q4_K: (256, 144), Type.Q6_K: (256, 210), Type.Q4_0: (32, 18), Type.Q4_1: (32, 20), Type.Q8_0: (32, 34)}
+HALVES = {Type.Q4_K: (0, 2), Type.Q6_K: (208,), Type.Q4_0: (0,), Type.Q4_1: (0, 2), Type.Q8_0: (0,)}
+SHAPES = [(16, 256), (40, 512), (193, 768), (576, 1536), (32, 8960)]
+BATCHES = (1, 2, 3, 16, 37)
+
+
+@pytest.fixture(params=kernels.paths() if kernels.library_path() else [])
+def path(request: pytest.FixtureRequest) -> Iterator[str]:
+    kernels.use_path(request.param)
+    yield request.param
+    kernels.use_path(kernels.paths()[0])
+
+
+def random_blocks(tensor_type: Type, rows: int, columns: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Blocks of any bits at all, but for scales of an ordinary size."""
+    random = np.random.default_rng(seed)
+    size, length = BLOCKS[tensor_type]
+    data = random.integers(0, 256, (rows, columns // size, length), dtype=np.uint8)
+    for place in HALVES[tensor_type]:
+        halves = random.uniform(-0.02, 0.02, (rows, columns // size, 1)).astype(np.float16)
+        data[..., place : place + 2] = halves.view(np.uint8)
+    return data.reshape(rows, -1)
+
+
+def eight_bits(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a kernel makes of activations: 8 bits and a scale for every 32 of them."""
+    groups = x.reshape(len(x), -1, 32)
+    peak = np.abs(groups).max(axis=2, keepdims=True)
+    inverse = np.where(peak > 0, np.float32(127) / np.where(peak > 0, peak, 1), 0).astype(np.float32)
+    return (np.rint(groups * inverse) * (peak / np.float32(127))).reshape(x.shape)
+
+
+def product(x: Any, packed: Any, **options: Any) -> NDArray[np.float32]:
+    return np.asarray(jax.jit(lambda x, packed: kernels.product(x, packed, **options))(x, packed))
+
+
+@pytest.mark.parametrize("tensor_type", BLOCKS, ids=lambda kind: kind.name)
+def test_tiles_hold_exactly_the_files_weights(path: str, tensor_type: Type) -> None:
+    for rows, columns in SHAPES:
+        data = random_blocks(tensor_type, rows, columns)
+        kind, packed = kind_of(tensor_type), tiles(data, tensor_type)
+        assert packed.shape == (-(-rows // ROWS), Layout(kind, columns).tile_bytes)
+        found = kernels.matrix_rows(jnp.arange(rows, dtype=jnp.int32), jnp.asarray(packed), kind=kind, columns=columns)
+        assert np.array_equal(np.asarray(found), dequantize(data, tensor_type))
+
+
+@pytest.mark.parametrize("tensor_type", BLOCKS, ids=lambda kind: kind.name)
+def test_a_product_is_the_float32_product_of_the_dequantised_weights(path: str, tensor_type: Type) -> None:
+    """To float32's rounding, once the activations are in 8 bits; and to half a percent against the exact ones."""
+    random = np.random.default_rng(1)
+    for rows, columns in SHAPES:
+        data = random_blocks(tensor_type, rows, columns)
+        packed, weights = tiles(data, tensor_type), dequantize(data, tensor_type).astype(np.float64)
+        x = random.standard_normal((max(BATCHES), columns)).astype(np.float32)
+        for batch in BATCHES:
+            found = product(x[:batch], packed, kind=kind_of(tensor_type), rows=rows)
+            size = np.linalg.norm(x[:batch], axis=1)[:, None] * np.linalg.norm(weights, axis=1)
+            assert np.abs((found - eight_bits(x[:batch]) @ weights.T) / size).max() < 3e-5
+            assert np.abs((found - x[:batch] @ weights.T) / size).max() < 1e-2
+
+
+def test_weights_of_another_type_are_kept_in_8_bits(path: str) -> None:
+    random = np.random.default_rng(2)
+    weights = random.standard_normal((32, 256)).astype(np.float32)
+    for tensor_type in (Type.F16, Type.Q5_1):
+        packed = tiles(quantize(weights, tensor_type), tensor_type)
+        exact = dequantize(quantize(weights, tensor_type), tensor_type)
+        rows = kernels.matrix_rows(jnp.arange(32, dtype=jnp.int32), jnp.asarray(packed), kind="q8_0", columns=256)
+        assert np.abs(np.asarray(rows) - exact).max() < np.abs(exact).max() / 200
+
+
+@pytest.mark.parametrize("tensor_type", BLOCKS, ids=lambda kind: kind.name)
+def test_a_token_gives_the_same_bits_in_every_batch(path: str, tensor_type: Type) -> None:
+    packed = tiles(random_blocks(tensor_type, 80, 768), tensor_type)
+    x = np.random.default_rng(3).standard_normal((37, 768)).astype(np.float32)
+    options: dict[str, Any] = {"kind": kind_of(tensor_type), "rows": 80}
+    together = product(x, packed, **options)
+    for first, last in ((0, 1), (5, 7), (10, 14), (20, 28), (21, 37), (36, 37)):
+        assert np.array_equal(product(x[first:last], packed, **options), together[first:last])
+
+
+def test_every_thread_count_gives_the_same_bits() -> None:
+    packed = tiles(random_blocks(Type.Q4_K, 4096, 512), Type.Q4_K)
+    x = np.random.default_rng(4).standard_normal((5, 512)).astype(np.float32)
+    try:
+        found = []
+        for threads in (1, 2, 3):
+            kernels.use_threads(threads)
+            found += [product(x, packed, kind="q4_k", rows=4096) for _ in range(20)]
+    finally:
+        kernels.use_threads(len(os.sched_getaffinity(0)))
+    assert all(np.array_equal(found[0], other) for other in found)
+
+
+def test_norm_bias_and_residual_belong_to_the_product(path: str) -> None:
+    random = np.random.default_rng(5)
+    data = random_blocks(Type.Q8_0, 50, 64)
+    x, gain, bias = (random.standard_normal(shape).astype(np.float32) for shape in ((3, 64), 64, 50))
+    residual = random.standard_normal((3, 50)).astype(np.float32)
+    found = np.asarray(
+        jax.jit(
+            lambda x, packed: kernels.product(
+                x, packed, kind="q8_0", rows=50, prologue=kernels.NORM, gain=gain, epsilon=1e-5, bias=bias, residual=residual
+            )
+        )(x, tiles(data, Type.Q8_0))
+    )
+    normed = x / np.sqrt((x * x).mean(axis=1, keepdims=True) + 1e-5) * gain
+    exact = residual + bias + normed @ dequantize(data, Type.Q8_0).T
+    assert np.abs(found - exact).max() < 0.01 * np.abs(exact).max()
+
+
+def test_swiglu_belongs_to_the_product(path: str) -> None:
+    random = np.random.default_rng(6)
+    data = random_blocks(Type.Q4_1, 50, 64)
+    x = (6 * random.standard_normal((4, 128))).astype(np.float32)
+    found = product(x, tiles(data, Type.Q4_1), kind="q4_1", rows=50, prologue=kernels.SWIGLU)
+    gate, up = x[:, :64].astype(np.float64), x[:, 64:]
+    exact = (gate / (1 + np.exp(-gate)) * up) @ dequantize(data, Type.Q4_1).T
+    assert np.abs(found - exact).max() < 0.01 * np.abs(exact).max()
+
+
+def test_a_row_of_zeros_gives_zero_and_not_a_number(path: str) -> None:
+    packed = tiles(random_blocks(Type.Q4_K, 16, 256), Type.Q4_K)
+    assert not product(np.zeros((3, 256), np.float32), packed, kind="q4_k", rows=16).any()
+
+
+def exact_attention(qkv: NDArray[np.float64], start: int, heads: int, kv_heads: int, width: int, base: float) -> Any:
+    """Attention of all tokens at positions 0, …; `start` is where the wanted ones begin."""
+    count, half = len(qkv), width // 2
+    angles = np.arange(count)[:, None] * base ** (-np.arange(half) / half)
+    rotation = np.exp(1j * angles)[:, None, :]
+
+    def rotated(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        turned = (x[..., :half] + 1j * x[..., half:]) * rotation
+        return np.concatenate([turned.real, turned.imag], axis=-1)
+
+    split = [heads * width, (heads + kv_heads) * width]
+    query, key, value = (part.reshape(count, -1, width) for part in np.split(qkv, split, axis=1))
+    query, key = rotated(query), rotated(key)
+    mixed = np.empty((count, heads, width))
+    for head in range(heads):
+        scores = query[:, head] @ key[:, head * kv_heads // heads].T / np.sqrt(width)
+        scores[np.triu_indices(count, 1)] = -np.inf
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        mixed[:, head] = shares / shares.sum(axis=1, keepdims=True) @ value[:, head * kv_heads // heads]
+    return mixed[start:].reshape(count - start, -1)
+
+
+@pytest.mark.parametrize(("heads", "kv_heads", "width"), [(9, 3, 64), (12, 2, 128), (4, 4, 32), (6, 1, 80)])
+def test_attention_is_softmax_over_what_came_before(path: str, heads: int, kv_heads: int, width: int) -> None:
+    """In chunks of several lengths, over a cache whose length is not a whole number of tiles."""
+    capacity, base = 144, 10000.0
+    random = np.random.default_rng(7)
+    qkv = random.standard_normal((capacity, (heads + 2 * kv_heads) * width)).astype(np.float32)
+    call = jax.jit(lambda *arguments: kernels.attention(*arguments, heads=heads, base=base), donate_argnums=(2, 3))
+    exact = exact_attention(qkv.astype(np.float64), 0, heads, kv_heads, width, base)
+    results = []
+    for chunks in ((144,), (1, 2, 30, 31, 80), (100, *[1] * 44)):
+        keys, values = jnp.zeros((kv_heads, capacity, width)), jnp.zeros((kv_heads, capacity, width))
+        start, parts = 0, []
+        for length in chunks:
+            mixed, keys, values = call(qkv[start : start + length], np.int32(start), keys, values)
+            parts.append(np.asarray(mixed))
+            start += length
+        results.append(np.concatenate(parts))
+        assert np.abs(results[-1] - exact).max() < 2e-5
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+
+
+def test_a_wrong_shape_is_refused_with_the_reason() -> None:
+    packed = tiles(random_blocks(Type.Q4_K, 16, 256), Type.Q4_K)
+    with pytest.raises(Exception, match="the tiles are not those of this shape"):
+        product(np.zeros((1, 512), np.float32), packed, kind="q4_k", rows=16)
+    with pytest.raises(ValueError, match=r"cannot run path 'sse9'; it can run: .*portable"):
+        kernels.use_path("sse9")
+
+
+def test_the_self_test_passes_on_every_path(path: str) -> None:
+    from inference.kernels.selftest import complaint
+
+    assert complaint() is None
