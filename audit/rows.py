@@ -4,7 +4,6 @@ What must stay true: the rows go through the tables' guards like any others, in 
 what the driver raises arrives as SQLAlchemy's error. Column names stand here once; audit.tables says what they mean.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,11 +70,9 @@ class SqliteStore:
         return [tuple(row) for row in self._connection.exec_driver_sql(query, tuple(logs))]
 
     def add(self, rows: Rows) -> None:
-        driver: sqlite3.Connection = self._connection.connection.driver_connection  # type: ignore[assignment]
-        with _translated():
-            for table, those in rows.inserts():
-                driver.executemany(_SQLITE_INSERTS[table], those)
-            driver.executemany(_SQLITE_MOVE_HEAD, rows.heads)
+        for table, those in rows.inserts():
+            self._connection.exec_driver_sql(_SQLITE_INSERTS[table], those)
+        self._connection.exec_driver_sql(_MOVE_HEAD.format("?"), rows.heads)
 
 
 class PostgresStore:
@@ -103,7 +100,7 @@ class PostgresStore:
                     for row in those:
                         copy.write_row(row)
             with self._driver.pipeline():
-                for statement, those in [*later, (_POSTGRES_MOVE_HEAD, rows.heads)]:
+                for statement, those in [*later, (_MOVE_HEAD.format("%s"), rows.heads)]:
                     for row in those:
                         cursor.execute(statement, row)
 
@@ -116,7 +113,7 @@ class PostgresStore:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (psycopg.Error, sqlite3.Error) as error:
+    except psycopg.Error as error:
         raise DBAPIError(None, None, error) from error
 
 
@@ -129,5 +126,4 @@ def _inserts(mark: list[str]) -> dict[str, str]:
 
 _SQLITE_INSERTS = _inserts(["?"])
 _POSTGRES_INSERTS = _inserts(["%s"])
-_SQLITE_MOVE_HEAD, _POSTGRES_MOVE_HEAD = _MOVE_HEAD.format("?"), _MOVE_HEAD.format("%s")
 _COPIES = {table: f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)" for table, columns in _COLUMNS.items()}
