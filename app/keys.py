@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 import time
@@ -22,6 +23,7 @@ from app.tables import api_key
 Role = Literal["caller", "auditor", "administrator"]
 ROLES: tuple[Role, ...] = ("caller", "auditor", "administrator")
 PREFIX = "cs_"
+_PSEUDONYM = re.compile(r"s_[0-9a-f]{32}")
 CACHE_S = 1.0
 """How long a looked-up key is believed: a revoked key stops working within a second."""
 
@@ -104,6 +106,10 @@ class KeyRing:
         """The subject's name in records: keyed, so that nobody can test a guess without the key."""
         digest = hmac.new(self._pepper, f"{tenant}\x1f{person}".encode(), hashlib.sha256).hexdigest()
         return f"s_{digest[:32]}"
+
+    def subject(self, tenant: str, named: str) -> str:
+        """The subject that somebody at a terminal names: a person as the portal names them, or the pseudonym itself."""
+        return named if _PSEUDONYM.fullmatch(named) else self.pseudonym(tenant, named)
 
 
 def _hash(secret: str) -> str:

@@ -94,10 +94,6 @@ def load_keys(path: Path, name: str, environ: Mapping[str, str] = os.environ) ->
     return _parsed(_read(path), str(path), environ)
 
 
-def load_signers(path: Path, name: str, environ: Mapping[str, str] = os.environ) -> tuple[Signer, ...]:
-    return load_keys(path, name, environ).signers
-
-
 def public_keys(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[VerifierKey, ...]:
     """Whom checkpoints of this installation may be signed by, retired keys too; empty where there is no key yet."""
     if not environ.get(VARIABLE) and not path.exists():

@@ -83,7 +83,7 @@ def export(
     house = House.open(found)
     try:
         log = tenant or found.tenant
-        person = None if subject is None else _pseudonym(subject) or house.keys.pseudonym(log, subject)
+        person = None if subject is None else house.keys.subject(log, subject)
         selection = Selection(query, conversation, person, _microseconds(since), _microseconds(until))
         body = {"selection": selection.told(), "format": kind, "bodies": bodies, "reason": reason or ""}
         terminal = house.keys.pseudonym(log, "terminal")
@@ -155,12 +155,6 @@ def _size_of(path: str) -> int:
         return Checkpoint.parse(Note.parse(Path(path).read_bytes()).text).size
     except OSError as error:
         raise click.ClickException(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _pseudonym(subject: str) -> str | None:
-    """The subject itself where it is a pseudonym already."""
-    digits = subject.removeprefix("s_")
-    return subject if subject != digits and len(digits) == 32 and set(digits) <= set("0123456789abcdef") else None
 
 
 def _microseconds(text: str | None) -> int | None:

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 
 import click
 
+from app.cli.printable import printable
 from audit.errors import NoteRefused
 from audit.note import COSIGNATURE, ED25519, VerifierKey
 from audit.offline import Trust, Verdict, verify_bundle, verify_receipt
@@ -65,8 +66,8 @@ def check(
 def _tell(verdict: Verdict) -> None:
     if verdict.origin:
         chosen = ", ".join(f"{name} {value}" for name, value in verdict.selection.items())
-        click.echo(_visible(f"log        {verdict.origin}"))
-        click.echo(_visible(f"events     {verdict.events}{f', selected by {chosen}' if chosen else ''}"))
+        click.echo(printable(f"log        {verdict.origin}"))
+        click.echo(printable(f"events     {verdict.events}{f', selected by {chosen}' if chosen else ''}"))
         click.echo(f"checkpoint size {verdict.size}, root {verdict.root}")
         for name, signers in (("signed by ", verdict.signed_by), ("cosigned  ", verdict.cosigned_by)):
             for signer in signers:
@@ -80,7 +81,7 @@ def _tell(verdict: Verdict) -> None:
         where = [f"line {one.line}"] if one.line is not None else []
         where += [f"event {one.seq}"] if one.seq is not None else []
         place = f" ({', '.join(where)})" if where else ""
-        click.echo(_visible(f"  {one.what}: {one.detail}{place}"))
+        click.echo(printable(f"  {one.what}: {one.detail}{place}"))
     if count > _LISTED:
         click.echo(f"  … and {count - _LISTED} more; --json lists up to 1000")
 
@@ -100,7 +101,7 @@ def _keys(given: Iterable[str], algorithm: int, option: str) -> tuple[VerifierKe
             try:
                 key = VerifierKey.parse(line)
             except NoteRefused as error:
-                raise click.UsageError(f"{option} {_visible(one[:80])}: {error}") from None
+                raise click.UsageError(f"{option} {printable(one[:80])}: {error}") from None
             if key.algorithm != algorithm:
                 kind = "witness'" if key.algorithm == COSIGNATURE else "log's"
                 raise click.UsageError(f"{option} {key.name}: this is a {kind} key")
@@ -119,7 +120,3 @@ def _text(path: str) -> str:
         raise click.ClickException(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise click.ClickException(f"{path} is not text") from None
-
-
-def _visible(text: str) -> str:
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -21,7 +21,6 @@ def epoch(log: str, reason: str, approvers: tuple[str, ...]) -> None:
     countersign audit epoch halden --reason "disk lost, case 17" --approver a.meyer --approver b.sato
     """
     from app.wiring import key_encryption_key, open_keys
-    from audit.engine import create_engine_for
     from audit.epochs import start_epoch
     from audit.keys import SubjectKeys
     from audit.log import AuditStore
@@ -32,11 +31,11 @@ def epoch(log: str, reason: str, approvers: tuple[str, ...]) -> None:
     found = settings()
     engine, ring = open_keys(found)
     subjects = SubjectKeys(found.keys_url, key_encryption_key(found))
-    store = AuditStore(create_engine_for(found.url), subjects)
+    store = AuditStore(engine, subjects)
     try:
-        agreed = (ring.pseudonym(log, approvers[0].strip().casefold()), ring.pseudonym(log, approvers[1].strip().casefold()))
+        first, second = (ring.pseudonym(log, name.strip().casefold()) for name in approvers)
         keys = public_keys(found.audit_key_path)
-        number = start_epoch(engine, store, found.checkpoint_path, keys, log, reason=reason, approvers=agreed)
+        number = start_epoch(engine, store, found.checkpoint_path, keys, log, reason=reason, approvers=(first, second))
     finally:
         store.close()
         subjects.close()

@@ -7,7 +7,6 @@ Only the pseudonym is recorded. Looking at these lists is recorded like every ot
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from app.wiring import House
     from audit.keeping import Erasure
 
-_PSEUDONYM = re.compile(r"s_[0-9a-f]{32}")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -56,7 +54,7 @@ class Desk:
         return self.house.settings.erasure_persons
 
     def subject(self, named: str) -> str:
-        return named if _PSEUDONYM.fullmatch(named) else self.house.keys.pseudonym(self.tenant, named)
+        return self.house.keys.subject(self.tenant, named)
 
     def looked(self, what: str) -> None:
         from audit.events import Entry

@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from app.cli.printable import printable
 from app.settings import Settings, load_settings
 from app.telemetry import configure_logging
 
@@ -43,11 +44,7 @@ def console() -> Console:
 
 def plain(text: str | None) -> str:
     """Text of the log for a terminal: nothing in it moves the cursor, turns a line around, or is rich's markup."""
-    return escape(_printable(text or ""))
-
-
-def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return escape(printable(text or ""))
 
 
 @contextmanager
@@ -64,7 +61,7 @@ def progress(*, size: bool = False) -> Iterator[Callable[[str, int, int], None]]
 
         def report(label: str, done: int, total: int) -> None:
             if label not in tasks:
-                tasks[label] = bar.add_task(_printable(label), total=total)
+                tasks[label] = bar.add_task(printable(label), total=total)
             bar.update(tasks[label], completed=done, total=total)
 
         yield report

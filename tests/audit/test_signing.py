@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.errors import KeyRefused
 from audit.note import COSIGNATURE, ED25519, Note, SecretKey, VerifierKey, open_checkpoint, verified
-from audit.signing import VARIABLE, VaultKey, load_keys, load_signers, public_keys, retire, rotate
+from audit.signing import VARIABLE, VaultKey, load_keys, public_keys, retire, rotate
 
 NAME = "audit.example"
 TEXT = f"{NAME}/audit/acme/e1\n1\n{base64.b64encode(bytes(32)).decode()}\n"
@@ -24,8 +24,8 @@ TEXT = f"{NAME}/audit/acme/e1\n1\n{base64.b64encode(bytes(32)).decode()}\n"
 
 def test_a_key_is_made_at_the_first_start_and_is_the_same_ever_after(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "audit"
-    (made,) = load_signers(path, NAME, {})
-    (again,) = load_signers(path, "another name", {})
+    (made,) = load_keys(path, NAME, {}).signers
+    (again,) = load_keys(path, "another name", {}).signers
     assert (str(made.key), made.key.name) == (str(again.key), NAME)
     assert public_keys(path, {}) == (made.key,)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -39,8 +39,8 @@ def test_there_are_no_public_keys_before_there_is_a_key(tmp_path: Path) -> None:
 
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from audit.signing import load_signers;"
-        "print(load_signers(Path(sys.argv[1]), 'audit.example', {})[0].key)"
+        "import sys; from pathlib import Path; from audit.signing import load_keys;"
+        "print(load_keys(Path(sys.argv[1]), 'audit.example', {}).signers[0].key)"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "audit")]
     root = Path(__file__).parents[2]
@@ -51,25 +51,25 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     key = SecretKey.generate("elsewhere.example")
-    (found,) = load_signers(tmp_path / "audit", NAME, {VARIABLE: key.dump()})
+    (found,) = load_keys(tmp_path / "audit", NAME, {VARIABLE: key.dump()}).signers
     assert found.key == key.key
     assert not (tmp_path / "audit").exists()
 
 
 def test_a_rotation_signs_with_both_keys_until_the_old_one_is_retired_and_still_verifies_its_notes(tmp_path: Path) -> None:
     path = tmp_path / "audit"
-    (old,) = load_signers(path, NAME, {})
+    (old,) = load_keys(path, NAME, {}).signers
     before = Note(TEXT, (old.sign(TEXT),)).dump()
     new_key = rotate(path, NAME)
-    signers = load_signers(path, NAME, {})
+    signers = load_keys(path, NAME, {}).signers
     assert [signer.key for signer in signers] == [new_key, old.key]
     during = Note(TEXT, tuple(signer.sign(TEXT) for signer in signers)).dump()
     retire(path, old.key)
-    assert [signer.key for signer in load_signers(path, NAME, {})] == [new_key]
+    assert [signer.key for signer in load_keys(path, NAME, {}).signers] == [new_key]
     assert public_keys(path, {}) == (new_key, old.key)
     assert "PRIVATE+KEY" in path.read_text().splitlines()[0]
     assert path.read_text().count("PRIVATE+KEY") == 1
-    after = Note(TEXT, tuple(signer.sign(TEXT) for signer in load_signers(path, NAME, {}))).dump()
+    after = Note(TEXT, tuple(signer.sign(TEXT) for signer in load_keys(path, NAME, {}).signers)).dump()
     for note, readers in ((before, [old.key]), (during, [old.key]), (during, [new_key]), (after, [new_key])):
         assert open_checkpoint(note, readers)
     for note in (before, during, after):
@@ -78,7 +78,7 @@ def test_a_rotation_signs_with_both_keys_until_the_old_one_is_retired_and_still_
 
 def test_the_only_key_and_a_foreign_one_cannot_be_retired(tmp_path: Path) -> None:
     path = tmp_path / "audit"
-    (only,) = load_signers(path, NAME, {})
+    (only,) = load_keys(path, NAME, {}).signers
     with pytest.raises(KeyRefused, match="the only key"):
         retire(path, only.key)
     with pytest.raises(KeyRefused, match="has no signing key"):
@@ -87,10 +87,10 @@ def test_the_only_key_and_a_foreign_one_cannot_be_retired(tmp_path: Path) -> Non
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "audit"
-    load_signers(path, NAME, {})
+    load_keys(path, NAME, {})
     os.chmod(path, 0o640)
     with pytest.raises(KeyRefused, match="chmod 600"):
-        load_signers(path, NAME, {})
+        load_keys(path, NAME, {})
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def transit() -> Iterator[Transit]:
 
 def test_a_key_in_vault_signs_like_one_in_a_file(transit: Transit, tmp_path: Path) -> None:
     environ = {"VAULT_TOKEN": "s.token", VARIABLE: f"VAULT+KEY {transit.key(1)} {transit.url}?key_version=1"}
-    (signer,) = load_signers(tmp_path / "audit", NAME, environ)
+    (signer,) = load_keys(tmp_path / "audit", NAME, environ).signers
     note = Note(TEXT, (signer.sign(TEXT),))
     assert list(verified(note, [transit.key(1)])) == [str(transit.key(1))]
 

@@ -8,32 +8,21 @@ over      over(text, direction) -> the names of the rails that block or steer
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from inference.errors import InferenceError
-from inference.store import ModelStore
 from moderation.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Embed, Rails
 from moderation.types import Allow, Direction, Verdict
+from tests.encoder import real_embed
 
 Judge = Callable[..., Verdict]
 
 
 @pytest.fixture(scope="session")
 def embed() -> Embed:
-    from inference.encoder import SentenceEncoder
-
-    store = ModelStore()
-    try:
-        path = store.path("all-minilm-l6-v2")
-    except InferenceError as missing:
-        pytest.skip(f"the sentence encoder is not in the store: {missing}")
-    encoder: Any = SentenceEncoder.load(path, cache_dir=store.root.parent / "engine")
-    found: Embed = encoder.embed
-    return found
+    return real_embed()
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.errors import InferenceError
-from inference.store import ModelStore
 from orchestrator.errors import ConfigError
 from orchestrator.ports import Embed
 from orchestrator.routes import load_routes
 from orchestrator.selector import Evidence, Selector
 from orchestrator.types import Route
+from tests.encoder import real_embed
 from tests.orchestrator.house import Words
 
 BOTS = ("api", "rag", "onprem")
@@ -130,15 +129,7 @@ def test_whatever_is_known_the_route_is_whole_and_keeps_the_hard_rules(
 
 @pytest.fixture(scope="module")
 def embed() -> Embed:
-    from inference.encoder import SentenceEncoder
-
-    store = ModelStore()
-    try:
-        path = store.path("all-minilm-l6-v2")
-    except InferenceError as missing:
-        pytest.skip(f"the sentence encoder is not in the store: {missing}")
-    found: Embed = SentenceEncoder.load(path, cache_dir=store.root.parent / "engine").embed
-    return found
+    return real_embed()
 
 
 @pytest.mark.models
