@@ -73,7 +73,8 @@ def live(home: Path, first: int, end: int, word: str = "said") -> Trust:
     """A deployment that lived a while and was closed properly. It signs where it is told to, and at no size between."""
     house = House.open(Settings(home=home, checkpoint_every_s=60))
     for number in range(first, end):
-        house.audit.append("halden", step("received", f"q-{number}", body={"text": f"{word} {number}"}))
+        last = house.audit.append("halden", step("received", f"q-{number}", body={"text": f"{word} {number}"}))
+    last.wait(30)
     house.checkpoints.issue("halden")
     trust = Trust(house.signing.public, file=house.settings.checkpoint_path)
     house.close()
