@@ -63,7 +63,7 @@ def _card(table: Table, trained: Sequence[Trained], folder: Path, policy: Policy
     yield "One linear model a rail over all-MiniLM-L6-v2's sentence embedding (384) and hashed lexical features"
     yield "(words, word classes from `moderation/data/lexicon.yaml`, letters), logistic regression with L2"
     yield f"({RIDGE_EMBEDDING:g} on the embedding, {RIDGE_WORDS:g} on the words), Platt-calibrated. A long text is"
-    yield "judged by its worst window. The rules of `moderation/rules.py` can only raise a probability.\n"
+    yield "judged by its worst window. The rules of `moderation/rules/` can only raise a probability.\n"
     yield "| file | bytes | SHA-256 |\n|---|---|---|"
     for file in sorted(folder.glob("*.safetensors")):
         raw = file.read_bytes()
