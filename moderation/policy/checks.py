@@ -12,7 +12,7 @@ from typing import Any
 
 from moderation.entities import ALIASES, ENTITIES
 from moderation.policy.layers import Where
-from moderation.policy.names import FIND_SPANS, RAILS, is_language, near, unknown, unknown_language
+from moderation.policy.names import RAILS, REDACTING, is_language, near, unknown, unknown_language
 from moderation.types import Direction
 
 # What a tenant or an audience cannot have of its own.
@@ -102,7 +102,7 @@ def _actions(here: Where, rail: Mapping[str, Any]) -> Iterator[Problem]:
             given.append(((*here, "categories", str(category), "action"), action))
     for where, action in given:
         chosen = list(_mapping(action).values()) or [action]
-        if "redact" in chosen and name not in FIND_SPANS:
+        if "redact" in chosen and name not in REDACTING:
             yield Problem(where, f"rail '{name}' cannot redact, it finds no spans; use block, steer or allow")
         if "steer" in chosen and not _mapping(rail.get("words")).get("instruction"):
             yield Problem(where, f"rail '{name}' steers but its words give no instruction; add one")

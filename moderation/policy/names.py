@@ -12,9 +12,9 @@ RAILS: Mapping[str, tuple[str, ...]] = {
     "topic": ("out_of_scope",),
     "advice": ("personal_advice", "promissory", "forward_looking"),
     "pii": ("hard_identifier",),
+    "secrets": ("key", "private_key", "password"),
 }
-# Rails that know where in the text the harm stands, and so can replace it.
-FIND_SPANS = frozenset({"pii"})
+REDACTING = ("pii", "secrets")  # the rails that find where, and not only whether
 
 # ISO 639-1, as far as a firm of our kind writes to its clients in it.
 LANGUAGES: Mapping[str, str] = {

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from moderation.policy.checks import problems
 from moderation.policy.layers import laid_over, layers_of
+from moderation.policy.names import RAILS
 from moderation.types import Direction
 
 Action = Literal["block", "steer", "redact", "allow"]
@@ -117,6 +118,16 @@ class Policy(_Strict):
         if found:
             raise ValueError("; ".join(found))
         return self
+
+    @property
+    def redacted_first(self) -> tuple[str, ...]:
+        """The entities that go before anything else sees a question: those that become pseudonyms, and secrets,
+        unless the policy takes no offence at them."""
+        secrets = self.rails["secrets"]
+        minded = any(secrets.action_for(category, Direction.INPUT) != "allow" for category in RAILS["secrets"])
+        if secrets.enabled and Direction.INPUT in secrets.directions and minded:
+            return (*self.pii.pseudonymise, "SECRET")
+        return tuple(name for name in self.pii.pseudonymise if name != "SECRET")
 
     @cached_property
     def digest(self) -> str:

@@ -59,7 +59,7 @@ def test_the_shipped_policy_names_every_rail_and_gives_every_category_a_threshol
         ("      hate: 0.6", "      hate: 0", "hate: 0", ["threshold of 'hate' is 0"]),
         ("      hate: 0.6", "      hate: {input: 0.6}", "hate: {", ["by direction needs both input and output"]),
         ("      hate: 0.6", "      hate: often", "hate: often", ["rails.toxicity.thresholds.hate"]),
-        ("    fail: block", "    fial: block", "fial: block", ["rails.injection.fial: key 'fial' is unknown", "mean 'fail'?"]),
+        ("    fail: block", "    fial: block", "fial: block", ["injection.fial: key 'fial' is unknown", "mean 'fail'?"]),
         ("    fail: block", "    fail: maybe", "fail: maybe", ["'maybe' is unknown", "known: block, allow"]),
         ("    action: steer", "    action: shout", "action: shout", ["rails.topic.action: 'shout' is"]),
         ("    directions: [input]", "    directions: [sideways]", "[sideways]", ["rails.topic.directions", "input"]),
