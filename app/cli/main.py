@@ -18,7 +18,7 @@ _COMMANDS = {
     "keys": ("app.cli.keys", "API keys: create, list, revoke."),
     "models": ("app.cli.models", "The models: list, fetch, check."),
     "moderate": ("app.cli.trials", "What the rails and the redactor say of a text."),
-    "policy": ("app.cli.config", "Whether a policy file can be used."),
+    "policy": ("app.cli.policy", "The moderation policy: check, compare, test, explain."),
     "search": ("app.cli.library", "Passages of the library for a question."),
     "serve": ("app.cli.serve", "The service alone."),
     "up": ("app.cli.up", "The whole demo: models, samples, live data, service."),
@@ -57,7 +57,8 @@ def main(argv: list[str] | None = None) -> None:
     except Exception as error:
         if not is_known(error):
             raise
-        click.echo(f"countersign: {' '.join(str(error).split())}", err=True)
+        for line in getattr(error, "problems", None) or [f"countersign: {' '.join(str(error).split())}"]:
+            click.echo(line, err=True)
         sys.exit(2)
 
 
