@@ -7,6 +7,7 @@ timeout into `fail(...)`, the policy's written fail mode. Safe to call from many
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -69,6 +70,15 @@ class _Score:
         return self.probability >= self.threshold
 
 
+class Reading:
+    """The views and features of the last texts, kept so that all rails that judge one text share the work, be they of one
+    policy or of several."""
+
+    def __init__(self) -> None:
+        self.views: Callable[[str], tuple[str, ...]] = lru_cache(_REMEMBERED)(_view_texts)
+        self.parts: Callable[[str], list[Lexical]] = lru_cache(_REMEMBERED)(lexical_parts)
+
+
 class Rails:
     """All rails of one policy. Holds no state but a bounded memo of features."""
 
@@ -78,13 +88,15 @@ class Rails:
         heads: Heads,
         redactor: FindsHardIdentifiers | None = None,
         exemplars: Embedding | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self._policy = policy
         self._heads = heads
         self._redactor = redactor
         self._exemplars = exemplars
-        self._views: Callable[[str], tuple[str, ...]] = lru_cache(_REMEMBERED)(_view_texts)
-        self._parts: Callable[[str], list[Lexical]] = lru_cache(_REMEMBERED)(lexical_parts)
+        self._language = ""
+        reading = reading or Reading()
+        self._views, self._parts = reading.views, reading.parts
 
     @classmethod
     def load(
@@ -93,10 +105,17 @@ class Rails:
         heads: Heads,
         redactor: FindsHardIdentifiers | None,
         embed: Embed,
+        reading: Reading | None = None,
     ) -> Rails:
-        """`embed` turns the policy's in-scope examples into vectors, once."""
+        """`embed` turns the policy's in-scope examples into vectors, once. reading: shared with other policies' rails."""
         examples = policy.topic.in_scope
-        return cls(policy, heads, redactor, embed(examples) if examples else None)
+        return cls(policy, heads, redactor, embed(examples) if examples else None, reading)
+
+    def speaking(self, language: str) -> Rails:
+        """The same rails, whose words are in this language where the policy has them in it."""
+        other = copy.copy(self)
+        other._language = language
+        return other
 
     def names(self, direction: Direction) -> tuple[str, ...]:
         """The rails that must judge in this direction."""

@@ -144,6 +144,26 @@ class Judges:
         return Judged(direction, segment, verdict, ms)
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """One query before its judges: its spans, its record. Judges any of its texts, on any thread."""
+
+    judges: Judges
+    trace: Trace
+    record: Record
+
+    def judge(
+        self,
+        direction: Direction,
+        text: str,
+        embedding: Callable[[], np.ndarray],
+        context: str = "",
+        segment: int | None = None,
+    ) -> list[Judged]:
+        """See `Judges.judge`. segment: None for what is no segment of the answer."""
+        return self.judges.judge(direction, text, embedding, context, segment, self.trace, self.record)
+
+
 def worst(judged: Sequence[Judged]) -> Verdict:
     """The verdict that decides: block before steer before redact before allow. Redactions of several rails
     never meet on one text, because one rail alone redacts."""
