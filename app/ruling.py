@@ -20,7 +20,7 @@ from app.adapters import Pseudonymiser
 from moderation.head import Heads
 from moderation.pii import Redactor, known_entities
 from moderation.policy import Policy
-from moderation.rails import Rails, Reading
+from moderation.rails import Rails, Readings
 from orchestrator.judging import Judges
 from orchestrator.ports import Embed, Meter
 from orchestrator.ruling import Ruling
@@ -42,16 +42,14 @@ class Workshop:
     pool: Executor
     meter: Meter
     timeout_s: float
-    reading: Reading = field(default_factory=Reading)
+    readings: Readings = field(default_factory=Readings)
     _vectors: OrderedDict[tuple[str, ...], np.ndarray] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def rails(self, policy: Policy) -> Rails:
-        """The rails of a resolved policy. Raises what the encoder raises."""
-        return Rails.load(policy, self.heads, self.redactor, self._examples, self.reading)
-
-    def ruling(self, policy: Policy, rails: Rails, language: str) -> Ruling:
-        judges = Judges(rails.speaking(language), self.pool, self.meter, self.timeout_s, self.heads.digest)
+    def ruling(self, policy: Policy, language: str) -> Ruling:
+        """What follows from a resolved policy. Raises what the encoder raises."""
+        rails = Rails.load(policy.spoken(language), self.heads, self.redactor, self._examples, self.readings)
+        judges = Judges(rails, self.pool, self.meter, self.timeout_s, self.heads.digest)
         entities = known_entities(policy.pii.pseudonymise)
         return Ruling(policy.digest, policy.version, judges, Pseudonymiser(self.redactor, entities))
 
@@ -74,7 +72,6 @@ class Rulings:
     def __init__(self, policy: Policy, workshop: Workshop) -> None:
         self.policy = policy
         self._workshop = workshop
-        self._rails: OrderedDict[str, Rails] = OrderedDict()
         self._made: OrderedDict[tuple[str, str], Ruling] = OrderedDict()
         self._callers: OrderedDict[tuple[str, frozenset[str], tuple[str, ...]], None] = OrderedDict()
         self._lock = threading.Lock()
@@ -84,13 +81,13 @@ class Rulings:
         return self.for_caller(query.tenant, query.groups, query.languages)
 
     def for_caller(self, tenant: str, groups: frozenset[str], languages: tuple[str, ...]) -> Ruling:
-        policy = self.policy.for_tenant(tenant)
-        language = ""
+        policy = self.policy.resolve(tenant, self.policy.audience_of(groups))
+        language = policy.language_for(languages)
         with self._lock:
             _keep(self._callers, (tenant, groups, languages), None)
             made = self._made.get((policy.digest, language))
         if made is None:
-            made = self._workshop.ruling(policy, self._rails_of(policy), language)
+            made = self._workshop.ruling(policy, language)
         with self._lock:
             _keep(self._made, (policy.digest, language), made)
         return made
@@ -104,15 +101,6 @@ class Rulings:
             for caller in callers:
                 self.for_caller(*caller)
         return self
-
-    def _rails_of(self, policy: Policy) -> Rails:
-        with self._lock:
-            rails = self._rails.get(policy.digest)
-        if rails is None:
-            rails = self._workshop.rails(policy)
-        with self._lock:
-            _keep(self._rails, policy.digest, rails)
-        return rails
 
 
 def _keep(memo: OrderedDict[K, V], key: K, value: V) -> None:
