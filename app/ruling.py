@@ -50,7 +50,7 @@ class Workshop:
         """What follows from a resolved policy. Raises what the encoder raises."""
         rails = Rails.load(policy.spoken(language), self.heads, self.redactor, self._examples, self.readings)
         judges = Judges(rails, self.pool, self.meter, self.timeout_s, self.heads.digest)
-        entities = known_entities(policy.pii.pseudonymise)
+        entities = known_entities(policy.redacted_first)
         return Ruling(policy.digest, policy.version, judges, Pseudonymiser(self.redactor, entities))
 
     def _examples(self, texts: Sequence[str]) -> np.ndarray:

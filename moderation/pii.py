@@ -39,9 +39,11 @@ from moderation.recognisers.documents import DateRecogniser, DocumentRecogniser
 from moderation.recognisers.names import NameRecogniser, coordinate
 from moderation.recognisers.nlp import FolderNlpEngine
 from moderation.recognisers.resolve import resolve
+from moderation.recognisers.secrets import SecretRecogniser
 from moderation.recognisers.stock import StockRecogniser
 from moderation.recognisers.trust import CompanyRecogniser, NerRecogniser
 from moderation.recognisers.words import common, ordinary
+from moderation.secrets import MARKER
 from moderation.types import PiiSpan
 
 __all__ = [
@@ -94,6 +96,7 @@ class Redactor:
         nlp.load()
         registry = RecognizerRegistry(
             recognizers=[
+                SecretRecogniser(),
                 *patterned,
                 NameRecogniser(nlp.lexicon),
                 CompanyRecogniser(),
@@ -127,7 +130,7 @@ class Redactor:
         return [s for s in resolve(text, spans) if s.entity not in _PUBLIC]
 
     def redact(self, text: str, pseudonyms: Pseudonyms, entities: frozenset[str] = PSEUDONYMISED) -> Redaction:
-        """Replaces what `entities` names, and whatever in the text already looks like a tag.
+        """Replaces what `entities` names, and whatever in the text already looks like a tag. A secret leaves no trace.
 
         Raises PiiError for an entity that nothing finds."""
         entities = known_entities(entities)
@@ -139,7 +142,7 @@ class Redactor:
         chosen = [_name_alone(text, s) for s in spans if s.entity in entities or s.entity == LITERAL]
         # The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next.
         replaced = {
-            s: pseudonyms.tag(s.entity, text[s.start : s.end])
+            s: MARKER if s.entity == "SECRET" else pseudonyms.tag(s.entity, text[s.start : s.end])
             for s in sorted(chosen, key=lambda s: (s.start - s.end, s.start))
         }
         out: list[str] = []

@@ -24,7 +24,9 @@ RAILS: Mapping[str, tuple[str, ...]] = {
     "topic": ("out_of_scope",),
     "advice": ("personal_advice", "promissory", "forward_looking"),
     "pii": ("hard_identifier",),
+    "secrets": ("key", "private_key", "password"),
 }
+REDACTING = ("pii", "secrets")  # the rails that find where, and not only whether
 Action = Literal["block", "steer", "redact", "allow"]
 
 
@@ -145,7 +147,7 @@ class Policy(_Strict):
             if name not in self.rails:
                 raise ValueError(f"rail '{name}' is missing; write it down, even if enabled: false")
             actions = [self.rails[name].action_for(c, d) for c in RAILS[name] for d in Direction]
-            if "redact" in actions and name != "pii":
+            if "redact" in actions and name not in REDACTING:
                 raise ValueError(f"rail '{name}' cannot redact, it finds no spans; use block, steer or allow")
             steers = "steer" in actions
             if steers and not self.rails[name].words.instruction:
@@ -162,6 +164,16 @@ class Policy(_Strict):
             if not layer.get("groups"):
                 raise ValueError(f"audience '{name}' has no groups; name those whose members it is for")
         return self
+
+    @property
+    def redacted_first(self) -> tuple[str, ...]:
+        """The entities that go before anything else sees a question: those that become pseudonyms, and secrets,
+        unless the policy takes no offence at them."""
+        secrets = self.rails["secrets"]
+        minded = any(secrets.action_for(category, Direction.INPUT) != "allow" for category in RAILS["secrets"])
+        if secrets.enabled and Direction.INPUT in secrets.directions and minded:
+            return (*self.pii.pseudonymise, "SECRET")
+        return tuple(name for name in self.pii.pseudonymise if name != "SECRET")
 
     @cached_property
     def digest(self) -> str:

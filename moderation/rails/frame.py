@@ -15,6 +15,7 @@ from moderation.policy import RAILS, Policy, RailPolicy
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, Rail, Seen, UnknownRail
 from moderation.rails.identifiers import IdentifiersRail
 from moderation.rails.scored import Readings, ScoredRail
+from moderation.rails.secrets import SecretsRail
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Verdict
 
 
@@ -38,6 +39,7 @@ class Rails:
             "topic": ScoredRail("topic", rules["topic"], heads, readings, self._near_an_example),
             "advice": ScoredRail("advice", rules["advice"], heads, readings),
             "pii": IdentifiersRail(rules["pii"], redactor),
+            "secrets": SecretsRail(rules["secrets"]),
         }
 
     @classmethod
