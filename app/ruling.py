@@ -42,7 +42,7 @@ class Workshop:
     pool: Executor
     meter: Meter
     timeout_s: float
-    readings: Readings = field(default_factory=Readings)
+    readings: Readings
     _vectors: OrderedDict[tuple[str, ...], np.ndarray] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

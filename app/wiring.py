@@ -45,6 +45,7 @@ from moderation.gate import StreamGate
 from moderation.head import Heads
 from moderation.pii import Redactor
 from moderation.policy import Policy, load_policy
+from moderation.rails import Readings
 from orchestrator.bots import Bot
 from orchestrator.bots.api import ApiBot
 from orchestrator.bots.onprem import OnPremBot
@@ -219,7 +220,9 @@ class House:
         rails_pool = ThreadPoolExecutor(16, thread_name_prefix="rail")
         pool = ThreadPoolExecutor(settings.max_chats * 2, thread_name_prefix="journey")
         evidence = Supported(embed)
-        workshop = Workshop(Heads.load(), redactor, embed, rails_pool, self.metrics, settings.rail_timeout_s)
+        workshop = Workshop(
+            Heads.load(), redactor, embed, rails_pool, self.metrics, settings.rail_timeout_s, Readings(embed)
+        )
         rulings = Rulings(self.policy, workshop).prepare()
         bots: dict[str, Bot] = {
             "api": ApiBot(live),

@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.ruling import KEPT, Rulings, Workshop
 from moderation.head import Heads
 from moderation.policy import DEFAULT_PATH, Policy, load_policy
+from moderation.rails import Readings
 from moderation.types import Block, Direction, PiiSpan
 from orchestrator.types import Query
 
@@ -46,7 +47,7 @@ def encoder() -> Encoder:
 @pytest.fixture
 def workshop(encoder: Encoder) -> Iterator[Workshop]:
     with ThreadPoolExecutor(4) as pool:
-        yield Workshop(Heads.load(), NoIdentifiers(), encoder, pool, Metrics(), 2.0)  # type: ignore[arg-type]
+        yield Workshop(Heads.load(), NoIdentifiers(), encoder, pool, Metrics(), 2.0, Readings())  # type: ignore[arg-type]
 
 
 def policy(tmp_path: Path, **more: object) -> Policy:
