@@ -10,8 +10,10 @@ from moderation.gate import StreamGate
 from moderation.types import Block, Finding
 from orchestrator.bots.base import Bot
 from orchestrator.breaker import Breaker
+from orchestrator.marks import Marking
 from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Support
 from orchestrator.ruling import RuleOn
+from orchestrator.screening import Memo
 from orchestrator.selector import Selector
 from orchestrator.types import Query
 
@@ -24,6 +26,7 @@ class Parts:
     rule_on: the policy in force for a query, with the judges and the redactor that follow from it.
     speculate: whether generation starts before the input verdict (off only to measure what it saves).
     live_question: what a connector would be asked for a text, in words, or None.
+    marking: draws what is random in prompts. screened: verdicts on passages that were met before.
     """
 
     memory: Remember
@@ -40,6 +43,8 @@ class Parts:
     new_gate: Callable[[], StreamGate]
     live_question: Callable[[str], str | None]
     corpus_digest: Callable[[], str]
+    marking: Marking = field(default_factory=Marking)
+    screened: Memo = field(default_factory=Memo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})
     top_k: int = 8
     speculate: bool = True

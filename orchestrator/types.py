@@ -7,11 +7,13 @@ caller typed) and `SegmentOut.text` (restored for the caller who typed it).
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+
+from orchestrator.marks import Marks
 
 Outcome = Literal["answered", "refused", "abstained", "failed", "cancelled"]
 
@@ -102,7 +104,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Ask:
-    """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict."""
+    """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict.
+
+    marks: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
+    """
 
     question: str
     history: Sequence[Turn]
@@ -112,6 +117,8 @@ class Ask:
     instruction: str
     sampling: Mapping[str, Any]
     cancel: threading.Event
+    marks: Marks = field(default_factory=Marks.fresh)
+    attacks: Callable[[str], bool] = field(default=lambda _text: False)
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,14 @@ class ScriptedRails:
                 return verdict
         return Allow(finding(rail))
 
+    def screen(self, text: str) -> Verdict:
+        match self._rule("screen", Direction.INPUT, text):
+            case Exception() as error:
+                raise error
+            case Allow() | Block() as verdict:
+                return verdict
+        return Allow(finding("screen"))
+
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
         return Allow(finding(rail, why)) if rail in self._open else block(rail, why)
 
@@ -305,7 +313,7 @@ class Memory:
 
 class Meter:
     def __init__(self) -> None:
-        self.unrecorded = 0
+        self.unrecorded = self.left_out = 0
         self.outcomes: list[str] = []
 
     def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None: ...
@@ -313,6 +321,8 @@ class Meter:
     def route(self, bot: str) -> None: ...
     def entities(self, counts: Mapping[str, int]) -> None: ...
     def tokens(self, kind: str, count: int) -> None: ...
+    def screened(self, kept: int, left_out: int) -> None:
+        self.left_out += left_out
 
     def finished(self, bot: str, outcome: str, seconds: float) -> None:
         self.outcomes.append(outcome)
