@@ -17,7 +17,7 @@ from typing import Any
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 
-from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, read_tag
+from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag
 from moderation.recognisers.accounts import (
     AccountRecogniser,
     CardRecogniser,
@@ -160,8 +160,7 @@ class Redactor:
 
         Raises PiiError for an entity that nothing finds."""
         entities = known_entities(entities)
-        tags = (m for m in TAG.finditer(text) if read_tag(m)[0] in ENTITIES | {LITERAL})
-        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in tags]
+        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in TAG.finditer(text) if is_tag(m)]
         found = self.find(text)
         known = [s for s in self._allowed(text, pseudonyms.known(text)) if s.entity in entities]
         spans = resolve(text, [*literal, *_merge(found, known)])

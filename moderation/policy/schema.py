@@ -82,10 +82,23 @@ class RailPolicy(_Strict):
         return rule.words if rule is not None and rule.words is not None else self.words
 
 
+Style = Literal["tag", "surrogate"]
+
+
 class PiiPolicy(_Strict):
-    """Which entities become pseudonyms before anything else sees the text."""
+    """Which entities become pseudonyms before anything else sees the text, and what a model reads in their place.
+
+    pseudonym: `tag` (<PERSON_1>) or `surrogate` (a false but well-formed value); by entity too, where `default` names
+    the style of those that are not listed (tag, unless it says otherwise)."""
 
     pseudonymise: tuple[str, ...] = Field(min_length=1)
+    pseudonym: Style | Mapping[str, Style] = "tag"
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        """The style by entity, with `default`."""
+        given = self.pseudonym
+        return {"default": given} if isinstance(given, str) else {"default": "tag", **given}
 
 
 class TopicPolicy(_Strict):
