@@ -24,7 +24,7 @@ _WORD = re.compile(WORD)
 # Between two letters of one word: what wraps, hides or marks up. Between two words, or two groups of a number: more.
 _IN_WORD = re.compile(r"(?:[\u00ad\u200b-\u200d\u2060]|\*{1,3}|_{1,3}|~~|-?[ \t]{0,3}\r?\n[ \t]{0,6}|-)?")
 _SPACED = re.compile(r" ")
-_WORDS = re.compile(r"[\s*_~,.\u00a0\u200b\u2060\u2010\u2011`-]{0,8}")
+_WORDS = re.compile(r"[\s*_~,./\u00a0\u200b\u2060\u2010\u2011`-]{0,8}")
 _NUMBER = re.compile(r"[\s*_~()/.\u00a0\u00ad\u200b\u2060\u2010-\u2013`-]{0,8}")
 _MAIL = re.compile(r"\s?(?:\(at\)|\[at\]|@)\s?|-?\r?\n|[.@_\\*:/\u00ad\u200b\u2060-]{0,4}", re.I)
 _INITIALS = re.compile(r"\.[ \u00a0]?")

@@ -35,6 +35,7 @@ _PART_OF_ADDRESS = re.compile(f"@|[._]{WORD}")
 _ESCAPE = re.compile(r"&(?:amp;)?[lg]t;")
 _ESCAPE_BEGUN = re.compile(r"&(?:a?m?p?;?)(?:[lg]?t?)\Z")
 _PERSONS = frozenset(("persona", "personne", "persoon", "pessoa"))
+_MARKS = re.compile(r"(\s?)(\*{1,3}|~~)")
 _DISARMS = frozenset("_&;#@/\\.-=%")
 _GAP = re.compile(_KIND_GAP)
 _ENDING = re.compile(
@@ -236,6 +237,8 @@ class Reader:
         begin, replacement = start, form.replacement
         if form.name and (suffix := SUFFIX.match(text, end)):
             replacement, end = replacement + suffix.group(), suffix.end()
+        before, after = _loose_marks(text[start:end])
+        replacement = before + replacement + after
         if form.gaps[0] == "#":  # the sign or the bracket before a telephone number is its own
             if begin > at and text[begin - 1] == "(" and ")" in text[begin:end]:
                 begin -= 1
@@ -249,6 +252,16 @@ class Reader:
         if len(lower) < 5 or not word[0].isupper() or lower in self._spoken or lower in common() or not word.isalpha():
             return None
         return next((mine for name, mine in self._words.names.items() if len(name) > 4 and one_apart(lower, name)), None)
+
+
+def _loose_marks(matched: str) -> tuple[str, str]:
+    """Of Markdown's marks inside what is replaced those whose partner is outside: before it, and after it."""
+    before = after = ""
+    marks = _MARKS.findall(matched)
+    for gap, mark in marks:
+        if sum(other == mark for _, other in marks) % 2:
+            before, after = (mark, after) if gap else (before, mark)
+    return before, after
 
 
 def _word_start(text: str, at: int) -> int:

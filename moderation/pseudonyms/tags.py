@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from moderation.entities import ENTITIES
+
 LITERAL = "LITERAL"
 PARTS = ("GIVEN", "SURNAME", "SHORT", "INITIALS", "LINE", "LAST")
 """Of a person the first name, the surname, "A. Meyer" and "A. M.", of an address its first line, of a number its end."""
@@ -25,12 +27,13 @@ _NEUTRAL = {
     "ADDRESS": "(address)", "BANK_ACCOUNT": "(account number)", "CREDIT_CARD": "(card number)", "CRYPTO": "(wallet)",
     "DATE_OF_BIRTH": "(date of birth)", "DATE_TIME": "(date)", "DOMAIN_NAME": "(web site)",
     "EMAIL_ADDRESS": "(e-mail address)", "IBAN_CODE": "(IBAN)", "IP_ADDRESS": "(IP address)", "LITERAL": "(…)",
-    "LOCATION": "(place)",    "NATIONAL_ID": "(identity number)", "ORGANIZATION": "(organisation)", "PASSPORT": "(passport number)",
-    "PERSON": "(name)", "PHONE_NUMBER": "(telephone number)", "TAX_ID": "(tax number)", "UK_NHS": "(NHS number)",
+    "LOCATION": "(place)", "NATIONAL_ID": "(identity number)", "ORGANIZATION": "(organisation)",
+    "PASSPORT": "(passport number)", "PERSON": "(name)", "PHONE_NUMBER": "(telephone number)", "SECRET": "(secret)",
+    "TAX_ID": "(tax number)", "UK_NHS": "(NHS number)",
     "UK_NINO": "(National Insurance number)", "UK_SORT_CODE": "(sort code)", "US_DRIVER_LICENSE": "(licence number)",
     "US_SSN": "(social security number)",
 }  # fmt: skip
-ENTITIES = frozenset(_NEUTRAL)
+_KINDS = ENTITIES | {LITERAL}
 
 # What models make of the kinds' names when they shorten, inflect or translate them; compared without case and separators.
 _SYNONYMS = {
@@ -58,7 +61,7 @@ _SYNONYMS = {
 def kinds() -> dict[str, tuple[str, str, bool]]:
     """Every spelling of a kind, in lower case with underscores: (entity, part, is the kind's own name)."""
     found: dict[str, tuple[str, str, bool]] = {}
-    for entity in ENTITIES:
+    for entity in _KINDS:
         found[entity.lower()] = (entity, "", True)
         for part in PARTS:
             found[f"{entity}_{part}".lower()] = (entity, part, True)
@@ -82,14 +85,14 @@ def read_tag(match: re.Match[str]) -> tuple[str, int]:
 def split_part(kind: str) -> tuple[str, str]:
     """ "PERSON_GIVEN" is (PERSON, GIVEN), "IBAN_CODE" is (IBAN_CODE, "")."""
     head, _, tail = kind.rpartition("_")
-    return (head, tail) if tail in PARTS and head in ENTITIES else (kind, "")
+    return (head, tail) if tail in PARTS and head in _KINDS else (kind, "")
 
 
 def is_tag(match: re.Match[str]) -> bool:
     """Does the match name a kind that a map can hold?"""
-    return split_part(read_tag(match)[0])[0] in ENTITIES
+    return split_part(read_tag(match)[0])[0] in _KINDS
 
 
 def neutral(kind: str) -> str:
     """A word that may stand where a tag stands for nothing."""
-    return _NEUTRAL[split_part(kind)[0]]
+    return _NEUTRAL.get(split_part(kind)[0], "(…)")

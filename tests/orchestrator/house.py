@@ -22,7 +22,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from moderation.gate import StreamGate
-from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Verdict
+from moderation.pseudonyms import Covered
+from moderation.pseudonyms import Pseudonyms as RealPseudonyms
+from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator.bots.base import Bot
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.breaker import Breaker
@@ -141,7 +143,15 @@ class ScriptedRails:
     def names(self, direction: Direction) -> tuple[str, ...]:
         return ("calm", "stern")
 
-    def judge(self, rail: str, direction: Direction, text: str, embedding: np.ndarray, context: str = "") -> Verdict:
+    def judge(
+        self,
+        rail: str,
+        direction: Direction,
+        text: str,
+        embedding: np.ndarray,
+        context: str = "",
+        beside: Beside = NOTHING_BESIDE,
+    ) -> Verdict:
         self.seen += [text, context]
         match self._rule(rail, direction, text):
             case Exception() as error:
@@ -250,10 +260,14 @@ class Pseudonyms:
                 counts[entity] = counts.get(entity, 0) + 1
         return text, counts
 
-    def restore(self, text: str) -> str:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+        """Tags are what the model reads; what it writes is read as it is."""
+        return RealPseudonyms().cover(messages)
+
+    def restore(self, text: str, before: str) -> tuple[str, int]:
         for original, tag in self._tags.items():
             text = text.replace(tag, original)
-        return text
+        return text, 0
 
     def dump(self) -> bytes:
         return json.dumps(self._tags).encode()
@@ -302,6 +316,7 @@ class Meter:
     def route(self, bot: str) -> None: ...
     def entities(self, counts: Mapping[str, int]) -> None: ...
     def tokens(self, kind: str, count: int) -> None: ...
+    def unrestored(self, count: int) -> None: ...
 
     def finished(self, bot: str, outcome: str, seconds: float) -> None:
         self.outcomes.append(outcome)
