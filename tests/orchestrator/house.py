@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from moderation.gate import StreamGate
-from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Verdict
+from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator.bots.base import Bot
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.breaker import Breaker
@@ -141,7 +141,15 @@ class ScriptedRails:
     def names(self, direction: Direction) -> tuple[str, ...]:
         return ("calm", "stern")
 
-    def judge(self, rail: str, direction: Direction, text: str, embedding: np.ndarray, context: str = "") -> Verdict:
+    def judge(
+        self,
+        rail: str,
+        direction: Direction,
+        text: str,
+        embedding: np.ndarray,
+        context: str = "",
+        beside: Beside = NOTHING_BESIDE,
+    ) -> Verdict:
         self.seen += [text, context]
         match self._rule(rail, direction, text):
             case Exception() as error:
