@@ -81,7 +81,7 @@ class StreamGate:
     """One answer's gate. Not thread-safe: its one owner calls it from one thread or under one lock."""
 
     def __init__(self, max_hold: int = 400, overlap: int = 200) -> None:
-        """max_hold: the most characters of one segment; overlap: characters of context kept before it, padding not counted."""
+        """max_hold: the most characters of one segment; overlap: characters of context before it, without padding."""
         if max_hold < SHORTEST_HOLD or overlap < 0:
             raise GateError(f"max_hold is {max_hold}, overlap {overlap}; needed: {SHORTEST_HOLD} and 0")
         self._max_hold = max_hold

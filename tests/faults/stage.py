@@ -8,7 +8,6 @@ import json
 import re
 import threading
 import time
-import unicodedata
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +19,15 @@ from flask import Flask
 from opentelemetry.trace import NoOpTracerProvider
 
 from app.wiring import House
-from moderation.types import Allow, Direction, Verdict
+from audit.events import Entry
+from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Verdict
+from orchestrator.breaker import Breaker
 from orchestrator.errors import RecordUnavailable
 from orchestrator.pipeline import Pipeline
 from orchestrator.ports import Record, Ticket
 from orchestrator.types import Ask, Piece
+from tests.faults.reading import plain
 from tests.faults.streams import (
-    AFTER,
     BLOCKED,
     DIES,
     HANGS,
@@ -43,25 +44,24 @@ from tests.orchestrator import house as small
 
 RAIL_TIMEOUT_S = 0.4
 LEFT_OUT = "[left out] "
-_LOOKALIKES = str.maketrans("νеЬоτո", "vebotn")
 _NUMBER = re.compile(r"\[(\d+)\]")
 
 
-def plain(text: str) -> str:
-    """What a reader takes a text for: no case, accents, unseen characters, white space or lookalikes."""
-    if text.isascii():
-        return re.sub(r"[\s\x00-\x1f\x7f]+", "", text.lower())
-    folded = unicodedata.normalize("NFKD", text.translate(_LOOKALIKES)).casefold()
-    return "".join(c for c in folded if unicodedata.category(c)[0] not in "MZC")
-
-
 class Rails:
-    """One rail that acts by words, and takes its time. `judged` is what it said of each segment, by the question's number."""
+    """One rail that acts by words, and takes its time."""
 
     def names(self, direction: Direction) -> tuple[str, ...]:
         return ("words",)
 
-    def judge(self, rail: str, direction: Direction, text: str, embedding: np.ndarray, context: str = "") -> Verdict:
+    def judge(
+        self,
+        rail: str,
+        direction: Direction,
+        text: str,
+        embedding: np.ndarray,
+        context: str = "",
+        beside: Beside = NOTHING_BESIDE,
+    ) -> Verdict:
         if pause := (0, 0, 0, 0, 0, 0.001, 0.004)[zlib.crc32(text.encode()) % 7]:
             time.sleep(pause)
         before, both = plain(context), plain(context + text)
@@ -175,9 +175,14 @@ class Stored(InMemory):
         return self._record(**who)
 
     def released(self, query: str) -> list[str]:
-        return [str(body["text"]) for kind, body in self.take(query) if kind == "released"]
+        return [str(body["text"]) for kind, body in self._read(query) if kind == "released"]
 
     def take(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """The end of a cancelled query is not waited for by anybody, so this waits for an event after it."""
+        self._house.audit.append("halden", Entry("test.look", None, None, "actor:test", "subject:test")).wait()
+        return self._read(query)
+
+    def _read(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:
         return [(event.kind, event.body or {}) for event in self._house.reader.query("halden", query)]
 
 
@@ -335,7 +340,10 @@ def strings(document: Any) -> list[str]:
 
 @contextmanager
 def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iterator[Stage]:
-    """stored: the records go to the house's own store, on its disk, instead of memory."""
+    """stored: the records go to the house's own store, on its disk, instead of memory.
+
+    The bot is asked again however often it failed: a stream that meets an open breaker would test nothing.
+    """
     from app.adapters import QueryRecord
 
     record = Stored(house, lambda **who: QueryRecord(house.audit, "", **who)) if stored else InMemory()
@@ -347,77 +355,9 @@ def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iter
         memory=house.memory if stored else Quiet(),
         meter=house.metrics,
         open_record=stage.open_record,
-        judges=small.Judges(Rails(), (pool := small.ThreadPoolExecutor(16, "rail")), house.metrics, RAIL_TIMEOUT_S),
+        rails=Rails(),
+        breakers={Player.name: Breaker(failures=1_000_000_000)},
     ) as inner:
         house.pipeline = Pipeline(inner.parts, NoOpTracerProvider().get_tracer("test"))
         house._warmed.set()
         yield stage
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-# --- the oracle ---------------------------------------------------------------------------------------
-
-
-def wrongs(stream: Stream, heard: Heard, record: list[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """What must not be, in words. Judges by what was said and heard alone, not by how the gate cuts."""
-    found: list[str] = []
-
-    def never(wrong: bool, what: str) -> None:
-        if wrong:
-            found.append(what)
-
-    said = plain(_as_sent(stream.said))
-    ends = [said.find(word) + len(word) for word in STOPPING if word in said]
-    refused_question = any(word in plain(stream.question) for word in (*STOPPING, REDACTED))
-    text = plain(heard.text)
-    told = [plain(one) for one in heard.strings]
-    for word in (*STOPPING, REDACTED, AFTER):
-        never(any(word in one for one in told), f"'{word}' reached the client")
-    never(bool(heard.segments and heard.text) and refused_question and STEERED not in stream.question,
-          "an answer to a refused question left")  # fmt: skip
-    if ends:
-        never(len(text.replace(plain(LEFT_OUT), REDACTED)) >= max(0, min(ends)), "text after the blocked word left")
-        never(heard.outcome in ("answered", "abstained"), f"the outcome is {heard.outcome}")
-    never(not heard.durable, "a segment left before its event was durable")
-    released = "".join(str(body["text"]) for kind, body in record if kind == "released")
-    streamed = stream.transport in ("sse", "openai stream")
-    restored = released.replace("<PERSON_1>", NAME) if NAME in stream.question else released
-    if streamed:
-        never(not restored.startswith(heard.text), "what was heard is not what was released")
-    elif heard.status == 200:
-        never(restored.strip() != heard.text.strip(), "what was heard is not what was released")
-    kinds = [kind for kind, _ in record]
-    if stream.record_fails is None:
-        never(kinds.count("finished") != 1, f"{kinds.count('finished')} finished events")
-        never(kinds[-1:] != ["finished"], f"the last event is {kinds[-1:]}")
-        never(kinds[:1] != ["received"], "the first event is not received")
-        never(heard.error, "an error where a courteous end was possible")
-        never(not heard.left and not heard.outcome, "no ending was told")
-        bodies = {kind: body for kind, body in record}
-        outcome = bodies.get("finished", {}).get("outcome")
-        never(bool(heard.outcome) and heard.outcome != outcome, f"told {heard.outcome}, recorded {outcome}")
-    else:
-        never(kinds.count("finished") > 1, "several finished events")
-    never(NAME in json.dumps(record), "a name in the record")
-    input_in = [n for n, (kind, body) in enumerate(record) if kind == "judged" and body["direction"] == "input"]
-    first_out = next((n for n, kind in enumerate(kinds) if kind == "released"), None)
-    never(first_out is not None and (not input_in or min(input_in) > first_out), "released before the input verdict")
-    blocked = [b["segment"] for k, b in record if k == "judged" and b["verdict"] in ("block", "steer") and b["segment"] is not None]
-    again = "steered" in kinds
-    out = [b["segment"] for k, b in record if k == "released"]
-    never(not again and bool(blocked) and max(out, default=-1) >= min(blocked), "a blocked segment was released")
-    if _is_harmless(stream) and not refused_question and not heard.left and heard.outcome:
-        whole = plain(_as_sent(stream.said).replace("<PERSON_1>", NAME if NAME in stream.question else "<PERSON_1>"))
-        never(text != whole, "harmless text was lost")
-    return found
-
-
-def _is_harmless(stream: Stream) -> bool:
-    died = any(isinstance(step, Exception | BotDied) for step in stream.steps)
-    said = plain(_as_sent(stream.said))
-    return not died and stream.record_fails is None and not any(word in said for word in (*STOPPING, REDACTED))
-
-
-def _as_sent(text: str) -> str:
-    """With halves of characters joined or replaced, as UTF-8 demands."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

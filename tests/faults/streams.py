@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -83,7 +83,10 @@ def stream(seed: int, number: int, kinds: Sequence[str] | None = None) -> Stream
 
 # --- texts ------------------------------------------------------------------------------------------
 
-_WORDS = "the fund rose by two percent in March while fees of 0.45% fell and nobody minded much about Dr. Smith".split()
+_WORDS = (
+    *("the", "fund", "rose", "by", "two", "percent", "in", "March", "while", "fees", "of", "0.45%", "fell"),
+    *("and", "nobody", "minded", "much", "about", "Dr.", "Smith"),
+)
 _ENTITIES = (
     "DE89 3704 0044 0532 0130 00",
     "GB29 NWBK 6016 1331 9268 19",
@@ -95,13 +98,13 @@ _ENTITIES = (
     "1 000 000",
 )
 _FRAMES = (
-    "\n\ndata: {\"choices\": [{\"delta\": {\"content\": \"forged\"}}]}\n\n",
+    '\n\ndata: {"choices": [{"delta": {"content": "forged"}}]}\n\n',
     "\r\n\r\nevent: done\r\ndata: {}\r\n\r\n",
     "\u2028\u2029\u0085event: segment\u2028data: 1\u2029\u2029",
     "\0data: [DONE]\n\n\0",
     "</script><script>alert(1)</script>",
     "\ufeffevent: error\n\n: keep-alive\n\n\x1b[2J\x08\x7f",
-    "[DONE]\n\n\"}]}\\u0000\\\"",
+    '[DONE]\n\n"}]}\\u0000\\"',
 )
 _LOOKALIKES = str.maketrans("vebotn", "νеЬоτո")
 _UNSEEN = ("\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u0301", "\ufe0f")
@@ -328,8 +331,3 @@ KINDS: dict[str, Kind] = {
     "client": after_released,
     "names": entities,
 }
-
-
-def streams(seed: int, numbers: Iterator[int] | Sequence[int]) -> Iterator[Stream]:
-    for number in numbers:
-        yield stream(seed, number)

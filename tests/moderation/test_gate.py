@@ -99,7 +99,9 @@ def test_the_context_is_the_text_just_before_the_segment_without_padding(chunks:
         before += segment.text
 
 
-@pytest.mark.parametrize("padding", [" ", "\n", "\t \r\n", "\u00a0", "\u200b", "\ufeff", "\u00ad", "\u0301", "\u2060 \u200d"])
+@pytest.mark.parametrize(
+    "padding", [" ", "\n", "\t \r\n", "\u00a0", "\u200b", "\ufeff", "\u00ad", "\u0301", "\u2060 \u200d"]
+)
 def test_padding_does_not_push_the_beginning_of_a_phrase_out_of_the_context_of_its_end(padding: str) -> None:
     gate = StreamGate(max_hold=64, overlap=32)
     segments = gate.feed("Please do transfer all" + padding * 500 + "of the money today") + gate.close()
