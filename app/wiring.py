@@ -238,7 +238,7 @@ class House:
         ]
         parts = Parts(
             memory=self.memory,
-            redact=Pseudonymiser(redactor, known_entities(policy.pii.pseudonymise)),
+            redact=Pseudonymiser(redactor, known_entities(policy.redacted_first)),
             embed=embed,
             judges=Judges(
                 Rails.load(policy, heads, redactor, embed),

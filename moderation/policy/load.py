@@ -45,7 +45,7 @@ def load_policy(path: Path | None = None) -> Policy:
     for tenant, overrides in policy.tenants.items():
         _check_names(path, dict(overrides), lines, ("tenants", tenant))
         try:
-            policy.for_tenant(tenant)
+            policy.resolve(tenant)
         except ValidationError as error:
             raise _located(path, error, lines, ("tenants", tenant)) from error
     return policy

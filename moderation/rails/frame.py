@@ -15,6 +15,7 @@ from moderation.policy import RAILS, Policy, RailPolicy
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, Rail, Seen, UnknownRail
 from moderation.rails.identifiers import IdentifiersRail
 from moderation.rails.scored import Readings, ScoredRail
+from moderation.rails.secrets import SecretsRail
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Verdict
 
 
@@ -27,16 +28,19 @@ class Rails:
         heads: Heads,
         redactor: FindsHardIdentifiers | None = None,
         exemplars: Embedding | None = None,
+        embed: Embed | None = None,
     ) -> None:
+        """embed: for what stands hidden in a text (encoded, backwards); exemplars: of the topic rail."""
         self._policy = policy
         self._exemplars = exemplars
-        readings, rules = Readings(), policy.rails
+        readings, rules = Readings(embed), policy.rails
         self._rails: Mapping[str, Rail] = {
             "injection": ScoredRail("injection", rules["injection"], heads, readings),
             "toxicity": ScoredRail("toxicity", rules["toxicity"], heads, readings),
             "topic": ScoredRail("topic", rules["topic"], heads, readings, self._near_an_example),
             "advice": ScoredRail("advice", rules["advice"], heads, readings),
             "pii": IdentifiersRail(rules["pii"], redactor),
+            "secrets": SecretsRail(rules["secrets"]),
         }
 
     @classmethod
@@ -47,9 +51,9 @@ class Rails:
         redactor: FindsHardIdentifiers | None,
         embed: Embed,
     ) -> Rails:
-        """`embed` turns the policy's in-scope examples into vectors, once."""
+        """`embed` turns the policy's in-scope examples into vectors, once, and what is found hidden in a text."""
         examples = policy.topic.in_scope
-        return cls(policy, heads, redactor, embed(examples) if examples else None)
+        return cls(policy, heads, redactor, embed(examples) if examples else None, embed)
 
     def names(self, direction: Direction) -> tuple[str, ...]:
         """The rails that must judge in this direction."""
