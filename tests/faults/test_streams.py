@@ -74,7 +74,7 @@ def test_the_streams_are_worth_playing(stage: Stage) -> None:
     for number in range(8 * len(KINDS)):
         heard = stage.play(stream(SEED, number))
         outcomes.add((heard.outcome, bool(plain(heard.text))))
-    assert outcomes >= {("answered", True), ("refused", True), ("refused", False), ("failed", True), ("abstained", True)}
+    assert outcomes >= {("answered", True), ("refused", True), ("refused", False), ("failed", False), ("abstained", True)}
 
 
 def test_the_judgement_notices_a_leak(stage: Stage) -> None:
