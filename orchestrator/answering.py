@@ -20,11 +20,9 @@ from moderation.types import Allow, Block, Direction, Redact, Steer, Verdict
 from orchestrator import names
 from orchestrator.bots.base import Bot
 from orchestrator.errors import BotUnavailable
-from orchestrator.judging import Judged, worst
+from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
-from orchestrator.ports import Record
 from orchestrator.producing import Ended, Production
-from orchestrator.tracing import Trace
 from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made, Piece, Text
 
 KEEP_ALIVE_S = 2.0
@@ -82,18 +80,18 @@ class Answering:
     def __init__(
         self,
         parts: Parts,
+        hearing: Hearing,
         bot: Bot,
         ask: Ask,
         instruction: str,
-        trace: Trace,
-        record: Record,
         wake: threading.Event,
     ) -> None:
         self.bot = bot
         self.made: Made | None = None
         self.judged: list[Judged] = []
         self.citations: dict[int, Citation] = {}
-        self._parts, self._trace, self._record, self._wake = parts, trace, record, wake
+        self._parts, self._hearing, self._wake = parts, hearing, wake
+        self._trace, self._record = hearing.trace, hearing.record
         self._cancel = threading.Event()
         self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
         self._gate: StreamGate = parts.new_gate()
@@ -216,16 +214,7 @@ class Answering:
             found: np.ndarray = self._parts.embed([text])[0]
             return found
 
-        future = self._parts.pool.submit(
-            self._parts.judges.judge,
-            Direction.OUTPUT,
-            text,
-            vector,
-            context,
-            segment,
-            self._trace,
-            self._record,
-        )
+        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment)
         future.add_done_callback(lambda _: self._wake.set())
         return future
 

@@ -22,9 +22,10 @@ from moderation.types import Block, Direction, Redact, Steer, Verdict
 from orchestrator import names
 from orchestrator.answering import Answering, Blocked, Ending, Failed, Finished, Said, Steered
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
-from orchestrator.judging import Judged, worst
+from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
 from orchestrator.recording import UntilFinished
+from orchestrator.ruling import Ruling
 from orchestrator.selector import Evidence
 from orchestrator.tracing import Trace, micro
 from orchestrator.types import (
@@ -55,10 +56,10 @@ log = structlog.get_logger(__name__)
 
 
 class Journey:
-    """Runs once: `for out in Journey(parts, query, sampling, trace).run()`. Used by one thread."""
+    """Runs once: `for out in Journey(parts, ruling, query, sampling, trace).run()`. Used by one thread."""
 
-    def __init__(self, parts: Parts, query: Query, sampling: Mapping[str, Any], trace: Trace) -> None:
-        self._parts, self._query, self._sampling, self._trace = parts, query, sampling, trace
+    def __init__(self, parts: Parts, ruling: Ruling, query: Query, sampling: Mapping[str, Any], trace: Trace) -> None:
+        self._parts, self._ruling, self._query, self._sampling, self._trace = parts, ruling, query, sampling, trace
         self._record = UntilFinished(
             parts.open_record(
                 tenant=query.tenant,
@@ -68,8 +69,10 @@ class Journey:
                 subject=query.subject,
                 trace_id=trace.trace_id,
                 span_id=trace.span_id,
+                policy=ruling.digest,
             )
         )
+        self._hearing = Hearing(ruling.judges, trace, self._record)
         self._wake = threading.Event()
         self._cancel = threading.Event()
         self._judged: list[Judged] = []
@@ -127,7 +130,7 @@ class Journey:
         remembered: Sequence[Turn] = ()
         if not query.fresh:
             dumped, remembered = parts.memory.load(query.tenant, query.subject, query.conversation)
-        self._pseudonyms = parts.redact.open(dumped)
+        self._pseudonyms = self._ruling.redact.open(dumped)
         before = self._pseudonyms.dump()
         with self._trace.step(names.REDACT) as span:
             self._question, counts = self._pseudonyms.redact(query.text)
@@ -141,16 +144,7 @@ class Journey:
                 parts.memory.save_pseudonyms, query.tenant, query.subject, query.conversation, known
             )
         vector = self._embed(self._question)
-        rails = parts.pool.submit(
-            parts.judges.judge,
-            Direction.INPUT,
-            self._question,
-            lambda: vector,
-            "",
-            None,
-            self._trace,
-            self._record,
-        )
+        rails = parts.pool.submit(self._hearing.judge, Direction.INPUT, self._question, lambda: vector)
         rails.add_done_callback(lambda _: self._wake.set())
         if not parts.speculate:
             self._settle(rails)
@@ -169,7 +163,7 @@ class Journey:
         for role, text in self._query.before:
             clean, _ = self._pseudonyms.redact(text)
             vector = partial(self._embed, clean)
-            judged = self._parts.judges.judge(Direction.INPUT, clean, vector, "", None, self._trace, self._record)
+            judged = self._hearing.judge(Direction.INPUT, clean, vector)
             if any(isinstance(j.verdict, Block) for j in judged if j.verdict.finding.rail in _CONTEXT_RAILS):
                 self._record.append("left_out", {"role": role, "text": clean})
                 asked = ""
@@ -247,7 +241,7 @@ class Journey:
                     steered, instruction = True, self._correct(name, ask, found)
                 self._record.append("leaving", {"bot": name}, labels={"bot": name}).wait()
             while True:
-                attempt = Answering(self._parts, bot, ask, instruction, self._trace, self._record, self._wake)
+                attempt = Answering(self._parts, self._hearing, bot, ask, instruction, self._wake)
                 ending = yield from self._follow(attempt, rails, steered)
                 if isinstance(ending, Steered) and not steered:
                     # Steered by what it was saying: there is one restart, so it must also heed what the question calls for.

@@ -158,6 +158,27 @@ class Judges:
         return Judged(direction, segment, verdict, ms)
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """One query before its judges: its spans, its record. Judges any of its texts, on any thread."""
+
+    judges: Judges
+    trace: Trace
+    record: Record
+
+    def judge(
+        self,
+        direction: Direction,
+        text: str,
+        embedding: Callable[[], np.ndarray],
+        context: str = "",
+        segment: int | None = None,
+        beside: Beside = NOTHING_BESIDE,
+    ) -> list[Judged]:
+        """See `Judges.judge`. segment: None for what is no segment of the answer."""
+        return self.judges.judge(direction, text, embedding, context, segment, self.trace, self.record, beside)
+
+
 def worst(judged: Sequence[Judged]) -> Verdict:
     """The verdict that decides: block before steer before redact before allow. Any redaction of a text stands for
     all of them, since `judge` has made every rail's edits in each."""

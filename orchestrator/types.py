@@ -24,6 +24,7 @@ class Query:
 
     before: (role, text) of earlier messages that a client without a stored conversation brings along, as typed.
     fresh: whether the conversation begins with this query.
+    languages: tags (RFC 5646) of the languages that the caller reads, best first; empty where nothing is known.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Query:
     text: str = field(repr=False)
     before: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     fresh: bool = True
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -346,7 +346,7 @@ def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iter
     """
     from app.adapters import QueryRecord
 
-    record = Stored(house, lambda **who: QueryRecord(house.audit, "", **who)) if stored else InMemory()
+    record = Stored(house, lambda **who: QueryRecord(house.audit, **who)) if stored else InMemory()
     stage = Stage(app, key, record, Rails())
     with small.a_house(
         Player(stage.find),

@@ -31,6 +31,7 @@ from orchestrator.judging import Judges
 from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
 from orchestrator.routes import BotRoute, Routes
+from orchestrator.ruling import Ruling
 from orchestrator.selector import Evidence, Selector
 from orchestrator.types import (
     Answer,
@@ -47,6 +48,8 @@ from orchestrator.types import (
 )
 
 DIMENSIONS = 256
+POLICY = "aa" * 32
+"""Digest of the policy that these houses say is in force."""
 LONG_S = 20.0
 """How long a test waits for what must happen; reached only when it fails."""
 
@@ -408,12 +411,12 @@ def a_house(
             raise passages
         return passages[:k]
 
+    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), Redactor(known or {}))
     parts = Parts(
         **{
             "memory": memory,
-            "redact": Redactor(known or {}),
+            "rule_on": lambda _query: ruling,
             "embed": embed,
-            "judges": Judges(rails, rails_pool, meter, rail_timeout_s),
             "search": search,
             "support": Support(),
             "selector": selector or InOrder(routes),
