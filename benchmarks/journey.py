@@ -37,6 +37,7 @@ from app.settings import load_settings
 from app.wiring import House
 from moderation.types import Direction
 from orchestrator.pipeline import Pipeline
+from orchestrator.ruling import Ruling
 from orchestrator.types import Answer, Query, SegmentOut
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +103,7 @@ def ask(house: House, pipeline: Pipeline, text: str, tokens: int) -> tuple[float
 
 def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[str, Any]:
     parts = pipeline.parts
-    off = dataclasses.replace(parts, judges=_switched_off(parts.judges))
+    off = dataclasses.replace(parts, rule_on=lambda query: _switched_off(parts.rule_on(query)))
     variants = {
         "off": Pipeline(off, pipeline.tracer),
         "one after another": Pipeline(dataclasses.replace(parts, speculate=False), pipeline.tracer),
@@ -153,10 +154,10 @@ def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[s
     }
 
 
-def _switched_off(judges: Any) -> Any:
-    quiet = copy.copy(judges)
+def _switched_off(ruling: Ruling) -> Ruling:
+    quiet: Any = copy.copy(ruling.judges)
     quiet._rails = NoRails()
-    return quiet
+    return dataclasses.replace(ruling, judges=quiet)
 
 
 def _summary(values: Sequence[float]) -> dict[str, float]:

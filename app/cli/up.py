@@ -23,8 +23,8 @@ from rich.panel import Panel
 
 from app.cli.shared import console, settings
 from app.keys import KeyRing, Role
+from app.opening import demo_key_path, open_keys
 from app.settings import Settings
-from app.wiring import demo_key_path, open_keys
 
 SAMPLES = Path("samples")
 READY_S = 900.0

@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from moderation.gate import StreamGate
-from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Verdict
+from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator.bots.base import Bot
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.breaker import Breaker
@@ -31,6 +31,7 @@ from orchestrator.judging import Judges
 from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
 from orchestrator.routes import BotRoute, Routes
+from orchestrator.ruling import Ruling
 from orchestrator.selector import Evidence, Selector
 from orchestrator.types import (
     Answer,
@@ -47,6 +48,8 @@ from orchestrator.types import (
 )
 
 DIMENSIONS = 256
+POLICY = "aa" * 32
+"""Digest of the policy that these houses say is in force."""
 LONG_S = 20.0
 """How long a test waits for what must happen; reached only when it fails."""
 
@@ -141,7 +144,15 @@ class ScriptedRails:
     def names(self, direction: Direction) -> tuple[str, ...]:
         return ("calm", "stern")
 
-    def judge(self, rail: str, direction: Direction, text: str, embedding: np.ndarray, context: str = "") -> Verdict:
+    def judge(
+        self,
+        rail: str,
+        direction: Direction,
+        text: str,
+        embedding: np.ndarray,
+        context: str = "",
+        beside: Beside = NOTHING_BESIDE,
+    ) -> Verdict:
         self.seen += [text, context]
         match self._rule(rail, direction, text):
             case Exception() as error:
@@ -368,6 +379,7 @@ def a_house(
     model: ScriptedModel | None = None,
     rule: Rule = lambda _rail, _direction, _text: None,
     open: frozenset[str] = frozenset(),
+    rails: Any = None,
     log: Log | None = None,
     embed: Words | None = None,
     known: Mapping[str, str] | None = None,
@@ -388,7 +400,7 @@ def a_house(
         },
     )
     log, embed, memory, meter = log or Log(), embed or Words(), Memory(), Meter()
-    rails = ScriptedRails(rule, open)
+    rails = rails or ScriptedRails(rule, open)
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
@@ -399,12 +411,12 @@ def a_house(
             raise passages
         return passages[:k]
 
+    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), Redactor(known or {}))
     parts = Parts(
         **{
             "memory": memory,
-            "redact": Redactor(known or {}),
+            "rule_on": lambda _query: ruling,
             "embed": embed,
-            "judges": Judges(rails, rails_pool, meter, rail_timeout_s),
             "search": search,
             "support": Support(),
             "selector": selector or InOrder(routes),
