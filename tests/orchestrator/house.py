@@ -379,6 +379,7 @@ def a_house(
     model: ScriptedModel | None = None,
     rule: Rule = lambda _rail, _direction, _text: None,
     open: frozenset[str] = frozenset(),
+    rails: Any = None,
     log: Log | None = None,
     embed: Words | None = None,
     known: Mapping[str, str] | None = None,
@@ -399,7 +400,7 @@ def a_house(
         },
     )
     log, embed, memory, meter = log or Log(), embed or Words(), Memory(), Meter()
-    rails = ScriptedRails(rule, open)
+    rails = rails or ScriptedRails(rule, open)
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
