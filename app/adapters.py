@@ -47,7 +47,6 @@ class QueryRecord:
     """Appends one query's events. Implements `ports.Record`."""
 
     store: AuditStore
-    policy_digest: str
     tenant: str
     query: str
     conversation: str
@@ -55,6 +54,7 @@ class QueryRecord:
     subject: str
     trace_id: str
     span_id: str
+    policy: str
 
     def append(
         self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
@@ -67,7 +67,7 @@ class QueryRecord:
             subject=self.subject,
             trace_id=self.trace_id,
             span_id=self.span_id,
-            policy_digest=self.policy_digest,
+            policy_digest=self.policy,
             model_digest=model,
             labels=labels or {},
             body=body,

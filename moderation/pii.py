@@ -93,7 +93,12 @@ class Redactor:
             )
         patterned = patterned_recognisers()
         nlp = FolderNlpEngine(Path(ner_path))
-        nlp.load()
+        try:
+            nlp.load()
+        except ValueError as foreign:
+            raise PiiError(
+                f"{ner_path}: this spaCy model cannot be read, {foreign}; run `countersign models pull en-core-web-md`"
+            ) from foreign
         registry = RecognizerRegistry(
             recognizers=[
                 SecretRecogniser(),

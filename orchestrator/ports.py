@@ -118,7 +118,9 @@ class OpenRecord(Protocol):
         subject: str,
         trace_id: str,
         span_id: str,
-    ) -> Record: ...
+        policy: str,
+    ) -> Record:
+        """policy: digest of the policy in force for this query; every event of the record carries it."""
 
 
 class Remember(Protocol):

@@ -81,6 +81,14 @@ class RailPolicy(_Strict):
         words = rule.words if rule is not None and rule.words is not None else self.words
         return words.spoken(language) if language else words
 
+    def spoken(self, language: str) -> RailPolicy:
+        """The same rules with their words in a language, where they are translated into it."""
+        categories = {
+            name: rule.model_copy(update={"words": rule.words.spoken(language)}) if rule.words else rule
+            for name, rule in self.categories.items()
+        }
+        return self.model_copy(update={"words": self.words.spoken(language), "categories": categories})
+
 
 Style = Literal["tag", "surrogate"]
 
@@ -179,6 +187,11 @@ class Policy(_Strict):
                 if known in self.languages:
                     return known
         return self.languages[0] if self.languages else ""
+
+    def spoken(self, language: str) -> Policy:
+        """The same policy with its words in a language. It is for rails to speak from: records name this one's digest."""
+        rails = {name: rail.spoken(language) for name, rail in self.rails.items()} if language else self.rails
+        return self.model_copy(update={"rails": rails})
 
     def _laid(self, tenant: str, audience: str) -> Policy:
         whole = self.model_dump(mode="json")

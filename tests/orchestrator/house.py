@@ -33,6 +33,7 @@ from orchestrator.judging import Judges
 from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
 from orchestrator.routes import BotRoute, Routes
+from orchestrator.ruling import Ruling
 from orchestrator.selector import Evidence, Selector
 from orchestrator.types import (
     Answer,
@@ -49,6 +50,8 @@ from orchestrator.types import (
 )
 
 DIMENSIONS = 256
+POLICY = "aa" * 32
+"""Digest of the policy that these houses say is in force."""
 LONG_S = 20.0
 """How long a test waits for what must happen; reached only when it fails."""
 
@@ -383,6 +386,7 @@ def a_house(
     model: ScriptedModel | None = None,
     rule: Rule = lambda _rail, _direction, _text: None,
     open: frozenset[str] = frozenset(),
+    rails: Any = None,
     log: Log | None = None,
     embed: Words | None = None,
     known: Mapping[str, str] | None = None,
@@ -403,7 +407,7 @@ def a_house(
         },
     )
     log, embed, memory, meter = log or Log(), embed or Words(), Memory(), Meter()
-    rails = ScriptedRails(rule, open)
+    rails = rails or ScriptedRails(rule, open)
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
@@ -414,12 +418,12 @@ def a_house(
             raise passages
         return passages[:k]
 
+    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), Redactor(known or {}))
     parts = Parts(
         **{
             "memory": memory,
-            "redact": Redactor(known or {}),
+            "rule_on": lambda _query: ruling,
             "embed": embed,
-            "judges": Judges(rails, rails_pool, meter, rail_timeout_s),
             "search": search,
             "support": Support(),
             "selector": selector or InOrder(routes),
