@@ -32,6 +32,7 @@ from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.judging import Judges
 from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
+from orchestrator.ports import Redact as PortRedact
 from orchestrator.routes import BotRoute, Routes
 from orchestrator.ruling import Ruling
 from orchestrator.selector import Evidence, Selector
@@ -390,6 +391,7 @@ def a_house(
     log: Log | None = None,
     embed: Words | None = None,
     known: Mapping[str, str] | None = None,
+    redact: PortRedact | None = None,
     passages: Sequence[Passage] | Exception = (),
     rail_timeout_s: float = LONG_S,
     first_piece_s: float = LONG_S,
@@ -418,7 +420,7 @@ def a_house(
             raise passages
         return passages[:k]
 
-    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), Redactor(known or {}))
+    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), redact or Redactor(known or {}))
     parts = Parts(
         **{
             "memory": memory,
