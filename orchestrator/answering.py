@@ -28,6 +28,8 @@ from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made,
 KEEP_ALIVE_S = 2.0
 AHEAD = 32
 """Segments that may wait for their verdicts before the bot has to wait."""
+LONGEST = 4096
+"""Characters of a piece that are cut into segments at a time, whatever a bot says in one breath."""
 BATCH = 256
 """Pieces taken before verdicts and deadlines are looked at again."""
 
@@ -95,6 +97,7 @@ class Answering:
         self._beside = Beside(hidden=Hidden(ask.marks.canary, prompts.OWN_WORDS))
         self._gate: StreamGate = parts.new_gate()
         self._pending: dict[int, Future[list[Judged]]] = {}
+        self._left: Text | None = None  # the rest of a long piece
         self._quotes: dict[int, tuple[Citation, Future[list[Judged]]]] = {}
         self._abstained = False
         self._released = False
@@ -112,6 +115,8 @@ class Answering:
             yield from self._run(production, rails, settle, may_steer)
         finally:
             production.cancel()
+            for future in (*self._pending.values(), *(quote for _, quote in self._quotes.values())):
+                future.cancel()  # the pool is every journey's: what nobody waits for shall not stand in it
 
     def _run(
         self,
@@ -157,10 +162,9 @@ class Answering:
                 yield result
                 spoke = time.perf_counter()
             if ended and input_in and not self._pending:
-                reason = str(self.made.details.get("finish_reason", "stop")) if self.made else "stop"
-                yield Finished(self._abstained, reason)
+                yield Finished(self._abstained, self.made.finish_reason if self.made else "stop")
                 return
-            if production.waiting and len(self._pending) < AHEAD:
+            if (self._left or production.waiting) and len(self._pending) < AHEAD:
                 self._wake.set()
             now = time.perf_counter()
             if late := self._late(now - begun, heard):
@@ -177,8 +181,15 @@ class Answering:
         """What the bot has said meanwhile, but not more than the rails keep up with: then the queue fills and
         the bot waits."""
         for _ in range(BATCH):
-            if len(self._pending) >= AHEAD or (piece := production.take()) is None:
+            if len(self._pending) >= AHEAD:
                 return
+            piece = self._left or production.take()
+            if piece is None:
+                return
+            self._left = None
+            if isinstance(piece, Text) and len(piece.text) > LONGEST:
+                self._left = Text(piece.text[LONGEST:])
+                piece = Text(piece.text[:LONGEST])
             yield piece
 
     def _hear(self, piece: Piece) -> None:
@@ -255,6 +266,6 @@ class Answering:
         return None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Why a bot failed; only messages that were written for the record are repeated."""
     return str(error) if isinstance(error, BotUnavailable) else type(error).__name__

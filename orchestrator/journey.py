@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import structlog
 
-from moderation.types import Block, Direction, Verdict
+from moderation.types import Block, Direction, Redact, Steer, Verdict
 from orchestrator import names
 from orchestrator.answering import Answering, Blocked, Ending, Failed, Finished, Said, Steered
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
+from orchestrator.recording import UntilFinished
 from orchestrator.ruling import Ruling
 from orchestrator.screening import Screened, Screening
 from orchestrator.selector import Evidence
@@ -46,6 +47,7 @@ from orchestrator.types import (
     SegmentOut,
     Turn,
 )
+from orchestrator.veil import Veiled
 
 _MARK = re.compile(r"\[(\d+)\]")
 _FOLLOW_UP_WORDS = 6
@@ -60,15 +62,17 @@ class Journey:
 
     def __init__(self, parts: Parts, ruling: Ruling, query: Query, sampling: Mapping[str, Any], trace: Trace) -> None:
         self._parts, self._ruling, self._query, self._sampling, self._trace = parts, ruling, query, sampling, trace
-        self._record = parts.open_record(
-            tenant=query.tenant,
-            query=query.id,
-            conversation=query.conversation,
-            actor=query.actor,
-            subject=query.subject,
-            trace_id=trace.trace_id,
-            span_id=trace.span_id,
-            policy=ruling.digest,
+        self._record = UntilFinished(
+            parts.open_record(
+                tenant=query.tenant,
+                query=query.id,
+                conversation=query.conversation,
+                actor=query.actor,
+                subject=query.subject,
+                trace_id=trace.trace_id,
+                span_id=trace.span_id,
+                policy=ruling.digest,
+            )
         )
         self._hearing = Hearing(ruling.judges, trace, self._record)
         self._wake = threading.Event()
@@ -97,7 +101,7 @@ class Journey:
         except ConversationUnknown:
             self._end_unheard("failed", "error", "conversation unknown")
             raise
-        except Exception as error:
+        except BaseException as error:
             self._end_unheard("failed", "error", f"unexpected {type(error).__name__}")
             raise
         finally:
@@ -107,9 +111,9 @@ class Journey:
         """The way; what nobody foresaw becomes an apology."""
         try:
             yield from self._travel()
-        except (RecordUnavailable, ConversationUnknown):
+        except (RecordUnavailable, ConversationUnknown, GeneratorExit, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:
+        except BaseException as error:  # a panic of a native library is no Exception
             log.error(
                 "journey.failed",
                 query=self._query.id,
@@ -153,6 +157,7 @@ class Journey:
         # what attacks may still win the question for the documents: there it is left out, and no model answers instead
         route = self._choose(asked, asked_vector, passages)
         yield RouteOut(route)
+        veil = partial(Veiled, pseudonyms=self._pseudonyms)
         ask = Ask(
             asked,
             history,
@@ -162,6 +167,7 @@ class Journey:
             instruction,
             self._sampling,
             self._cancel,
+            veil,
             parts.marking.of(query.tenant, query.conversation),
             screening.attacks,
         )
@@ -252,16 +258,22 @@ class Journey:
                 ending = Failed(f"bot '{name}' is not configured" if name else "policy forbids every bot")
                 continue
             if bot.leaves_boundary:
-                verdict = self._settle(rails)
-                if isinstance(verdict, Block):
-                    return Blocked(verdict)
+                found = self._ruled(rails)
+                if isinstance(found, Blocked):
+                    return found
+                if found and not steered:
+                    steered, instruction = True, self._correct(name, ask, found)
                 self._record.append("leaving", {"bot": name}, labels={"bot": name}).wait()
             while True:
                 attempt = Answering(self._parts, self._hearing, bot, ask, instruction, self._wake)
                 ending = yield from self._follow(attempt, rails, steered)
                 if isinstance(ending, Steered) and not steered:
-                    steered, instruction = True, f"{ask.instruction} {ending.instruction}".strip()
-                    self._record.append("steered", {"bot": name, "rail": ending.rail})
+                    # Steered by what it was saying: there is one restart, so it must also heed what the question calls for.
+                    found = self._ruled(rails)
+                    if isinstance(found, Blocked):
+                        ending = found
+                        break
+                    steered, instruction = True, self._correct(name, ask, found, ending)
                     continue
                 break
             breaker = self._parts.breakers[name]
@@ -273,6 +285,24 @@ class Journey:
             if self._said:
                 return ending
         return ending
+
+    def _ruled(self, rails: Future[list[Judged]]) -> Blocked | Steered | None:
+        """What the input verdict demands before a bot may be asked; waits for it."""
+        match self._settle(rails):
+            case Block() as verdict:
+                return Blocked(verdict)
+            case Redact(finding):  # what should have been replaced would be read
+                return Blocked(self._parts.as_block(finding.rail))
+            case Steer(finding, instruction):
+                return Steered(instruction, finding.rail)
+        return None
+
+    def _correct(self, bot: str, ask: Ask, *by: Steered | None) -> str:
+        """The instruction with every correction, each once."""
+        corrections = {one.instruction: one.rail for one in by if one}
+        for rail in corrections.values():
+            self._record.append("steered", {"bot": bot, "rail": rail})
+        return " ".join((ask.instruction, *corrections)).strip()
 
     def _follow(self, attempt: Answering, rails: Future[list[Judged]], steered: bool) -> Generator[Outgoing, None, Ending]:
         """Passes on what an attempt releases, each segment after its event is durable."""
@@ -298,8 +328,11 @@ class Journey:
         self._await_pseudonyms()
         if not self._said:
             self._trace.note("first_segment", self._trace.elapsed())
+        text, lost = self._pseudonyms.restore(said.text, "".join(self._said[-4:]))
+        if lost:
+            self._parts.meter.unrestored(lost)
         self._said.append(said.text)
-        yield SegmentOut(said.id, self._pseudonyms.restore(said.text))
+        yield SegmentOut(said.id, text)
         for citation in new:
             self._shown.append(citation)
             yield CitationOut(citation)
@@ -360,7 +393,7 @@ class Journey:
         with self._trace.step(names.AUDIT):
             receipt = self._end_record(outcome, finish_reason, reason).wait()
         self._trace.root.set_attribute(names.OUTCOME, outcome)
-        usage = {k: int(v) for k, v in (self._made.details.items() if self._made else ()) if k.endswith("_tokens")}
+        usage = self._made.usage if self._made else {}
         for kind, count in usage.items():
             self._parts.meter.tokens(kind, count)
         return Answer(

@@ -105,7 +105,7 @@ class Judges:
         rails = self._rails.names(direction)
         try:
             vector = embedding()
-        except Exception as error:
+        except BaseException as error:  # a panic of a native library is no Exception
             why = f"the sentence encoder failed ({type(error).__name__})"
             judged = [Judged(direction, segment, self._rails.fail(rail, direction, why), 0.0) for rail in rails]
         else:
@@ -169,7 +169,7 @@ class Judges:
             future.cancel()
             verdict = self._rails.fail(rail, direction, f"no verdict within {self._timeout:g} s")
             ms = self._timeout * 1000
-        except Exception as error:
+        except BaseException as error:  # a rail that dies has given no verdict, whatever it dies of
             verdict = self._rails.fail(rail, direction, f"the rail failed ({type(error).__name__})")
             ms = (time.perf_counter() - begun) * 1000
         return Judged(direction, segment, verdict, ms)

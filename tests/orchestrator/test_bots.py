@@ -46,7 +46,7 @@ def passage(text: str, document: str = "fees.md", score: float = 0.9, title: str
 
 def ask(*passages: Passage, history: Sequence[Turn] = (), instruction: str = "") -> Ask:
     question = "What is the fee?"
-    return Ask(question, history, np.zeros(1), passages, frozenset(), instruction, {}, threading.Event(), MARKS)
+    return Ask(question, history, np.zeros(1), passages, frozenset(), instruction, {}, threading.Event(), marks=MARKS)
 
 
 def text_of(pieces: Sequence[Piece]) -> str:
