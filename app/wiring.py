@@ -7,7 +7,7 @@ models and compiles them, after which `ready` is true.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,10 +19,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters import LoadedLater, QueryRecord, Searched, Supported
+from app.announcing import Announcer
 from app.keys import KeyRing
 from app.metrics import Metrics
 from app.opening import describe_live, key_encryption_key, open_chat, open_encoder, open_redactor, pepper
-from app.ruling import Rulings, Workshop
+from app.policy_in_force import Document, PolicyInForce
+from app.ruling import Workshop
 from app.settings import Settings
 from app.telemetry import tracer_provider
 from audit.checkpoints import Checkpointer
@@ -85,6 +87,7 @@ class House:
     models: ModelStore
     policy: Policy
     state: dict[str, str] = field(default_factory=dict)
+    in_force: PolicyInForce | None = None
     pipeline: Pipeline | None = None
     library: Library | None = None
     _closers: list[Callable[[], None]] = field(default_factory=list)
@@ -184,6 +187,8 @@ class House:
         if chat:
             model.load()
             self.state["chat model"] = "ready"
+        if self.in_force is not None:
+            self.in_force.start()
         self._warmed.set()
         log.info("service.ready", models=[settings.chat, settings.encoder_model, settings.ner_model])
         return self.pipeline
@@ -213,6 +218,20 @@ class House:
         while self._closers:
             self._closers.pop(0)()
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The versions of the policies known here, by digest."""
+        return self.in_force.versions if self.in_force else {self.policy.digest: self.policy.version}
+
+    def reload_policy(self) -> None:
+        """Looks at the policy file now. May be called from a signal handler."""
+        if self.in_force is not None:
+            self.in_force.reload()
+
+    def _policies(self, workshop: Workshop) -> PolicyInForce:
+        announcer = Announcer(self.audit, self.keys, self.settings.tenant)
+        return PolicyInForce(Document("in force", self.settings.policy_file, workshop, announcer, self.metrics))
+
     def _join(self, embed: Embed, redactor: Redactor, live: LiveData, model: LoadedLater) -> Pipeline:
         settings = self.settings
         routes = load_routes(settings.routes_file)
@@ -223,20 +242,21 @@ class House:
         workshop = Workshop(
             Heads.load(), redactor, embed, rails_pool, self.metrics, settings.rail_timeout_s, Readings(embed)
         )
-        rulings = Rulings(self.policy, workshop).prepare()
+        in_force = self.in_force = self._policies(workshop)
         bots: dict[str, Bot] = {
             "api": ApiBot(live),
             "rag": RagBot(evidence, model if settings.rag_wording else None, Bar(ANSWERABLE, SUPPORTED)),
             "onprem": OnPremBot(model),
         }
         self._closers[:0] = [
+            in_force.close,
             lambda: pool.shutdown(wait=False, cancel_futures=True),
             lambda: rails_pool.shutdown(wait=False, cancel_futures=True),
             live.close,
         ]
         parts = Parts(
             memory=self.memory,
-            rule_on=rulings.on,
+            rule_on=in_force.on,
             embed=embed,
             search=Searched(library),
             support=evidence,
