@@ -10,12 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Engine, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from app.announcing import Announcer, Said
 from app.tables import kill_switch
@@ -148,10 +149,9 @@ class SwitchBoard:
         while not self._closing.wait(EVERY_S):
             try:
                 self.read()
-            except SQLAlchemyError as error:
-                log.warning("switches.unread", error=type(error).__name__)
-            except Exception as error:  # a board that stopped reading would know no switch thrown from now on
-                log.error("switches.unread", error=type(error).__name__)
+            except Exception as error:  # whatever it is: who stops reading knows no switch that is thrown from now on
+                with suppress(OSError, ValueError):  # a full disk or a closed stream
+                    log.warning("switches.unread", error=type(error).__name__)
 
 
 def _aware(moment: datetime) -> datetime:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 from sqlalchemy import event
@@ -164,8 +165,9 @@ def test_the_command_turns_off_lists_and_turns_on(site: Site, monkeypatch: pytes
 
     def run(*arguments: str) -> str:
         done = runner.invoke(cli, ["switch", *arguments])
+        structlog.reset_defaults()  # the command had set the logs to a stream that ends with it
         assert done.exit_code == 0, done.output
-        return done.output
+        return done.stdout
 
     run("off", "--bot", "rag", "--tenant", "harbour", "--reason", "case 4")
     assert '"tenant": "harbour", "bot": "rag", "reason": "case 4", "by": "terminal"' in run("list", "--json")
