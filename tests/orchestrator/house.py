@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -177,7 +177,8 @@ class ScriptedRails:
         return Allow(finding("screen"))
 
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
-        return Allow(finding(rail, why)) if rail in self._open else block(rail, why)
+        failure = replace(finding(rail, why), category="failure")
+        return Allow(failure) if rail in self._open else replace(block(rail, why), finding=failure)
 
 
 def finding(rail: str, reason: str = "") -> Finding:
