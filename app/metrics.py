@@ -46,6 +46,11 @@ class Metrics:
             registry=r,
         )
         self._tokens = Counter("countersign_tokens_total", "Tokens of the on-prem model", ["kind"], registry=r)
+        self._unrestored = Counter(
+            "countersign_pseudonyms_unrestored_total",
+            "Pseudonyms in answers for which no original could be put back",
+            registry=r,
+        )
         self._unrecorded = Counter(
             "countersign_refused_unrecorded_total",
             "Answers withheld because the store could not be written",
@@ -117,6 +122,9 @@ class Metrics:
 
     def tokens(self, kind: str, count: int) -> None:
         self._tokens.labels(kind).inc(count)
+
+    def unrestored(self, count: int) -> None:
+        self._unrestored.inc(count)
 
     def refused_unrecorded(self) -> None:
         self._unrecorded.inc()

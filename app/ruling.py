@@ -51,7 +51,7 @@ class Workshop:
         rails = Rails.load(policy.spoken(language), self.heads, self.redactor, self._examples, self.readings)
         judges = Judges(rails, self.pool, self.meter, self.timeout_s, self.heads.digest)
         entities = known_entities(policy.redacted_first)
-        return Ruling(policy.digest, policy.version, judges, Pseudonymiser(self.redactor, entities))
+        return Ruling(policy.digest, policy.version, judges, Pseudonymiser(self.redactor, entities, policy.pii.styles))
 
     def _examples(self, texts: Sequence[str]) -> np.ndarray:
         """Policies mostly share their examples of what is in scope: each set is embedded once."""

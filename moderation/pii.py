@@ -18,7 +18,7 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 
 from moderation.entities import ENTITIES, PSEUDONYMISED, PiiError, known_entities
-from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, read_tag
+from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag
 from moderation.recognisers.accounts import (
     AccountRecogniser,
     CardRecogniser,
@@ -149,17 +149,15 @@ class Redactor:
         entities = known_entities(entities)
         seen = shown(text)
         read = seen.text
-        tags = (m for m in TAG.finditer(read) if read_tag(m)[0] in ENTITIES | {LITERAL})
-        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in tags]
-        found = self._find(read)
+        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in TAG.finditer(read) if is_tag(m)]
+        wanted = entities | {LITERAL}
+        first = [s for s in resolve(read, [*literal, *self._find(read)]) if s.entity in wanted]
+        self._tag(read, first, pseudonyms)
+        # What was found here or in an earlier turn, wherever else it stands: "meyer" in the line below "Anna Meyer".
         known = [s for s in self._allowed(read, pseudonyms.known(read)) if s.entity in entities]
-        spans = resolve(read, [*literal, *_merge(found, known)])
-        chosen = [_name_alone(read, s) for s in spans if s.entity in entities or s.entity == LITERAL]
-        # The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next.
-        replaced = {
-            s: MARKER if s.entity == "SECRET" else pseudonyms.tag(s.entity, read[s.start : s.end])
-            for s in sorted(chosen, key=lambda s: (s.start - s.end, s.start))
-        }
+        spans = resolve(read, [*literal, *_merge(first, known)])
+        chosen = [_name_alone(read, s) for s in spans if s.entity in wanted]
+        replaced = self._tag(read, chosen, pseudonyms)
         places = given(seen, chosen)
         out: list[str] = []
         at = 0
@@ -169,6 +167,12 @@ class Redactor:
         out.append(text[at:])
         counts = Counter(s.entity for s in chosen if s.entity != LITERAL)
         return Redaction("".join(out), tuple(s for s in places if s.end > s.start), dict(counts))
+
+    @staticmethod
+    def _tag(read: str, spans: list[PiiSpan], pseudonyms: Pseudonyms) -> dict[PiiSpan, str]:
+        """What stands for each span. The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next."""
+        named = [_name_alone(read, s) for s in sorted(spans, key=lambda s: (s.start - s.end, s.start))]
+        return {s: MARKER if s.entity == "SECRET" else pseudonyms.tag(s.entity, read[s.start : s.end]) for s in named}
 
     def _allowed(self, text: str, spans: list[PiiSpan]) -> list[PiiSpan]:
         """Without names that are part of an allowed term; of a name that reaches beyond one, the rest stays found."""

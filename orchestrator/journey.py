@@ -46,6 +46,7 @@ from orchestrator.types import (
     SegmentOut,
     Turn,
 )
+from orchestrator.veil import Veiled
 
 _MARK = re.compile(r"\[(\d+)\]")
 _FOLLOW_UP_WORDS = 6
@@ -152,7 +153,8 @@ class Journey:
         passages = self._retrieve(asked, asked_vector)
         route = self._choose(asked, asked_vector, passages)
         yield RouteOut(route)
-        ask = Ask(asked, history, asked_vector, passages, query.groups, instruction, self._sampling, self._cancel)
+        veil = partial(Veiled, pseudonyms=self._pseudonyms)
+        ask = Ask(asked, history, asked_vector, passages, query.groups, instruction, self._sampling, self._cancel, veil)
         ending = yield from self._answer_along(route, ask, rails)
         yield from self._conclude(ending)
 
@@ -304,8 +306,11 @@ class Journey:
         self._await_pseudonyms()
         if not self._said:
             self._trace.note("first_segment", self._trace.elapsed())
+        text, lost = self._pseudonyms.restore(said.text, "".join(self._said[-4:]))
+        if lost:
+            self._parts.meter.unrestored(lost)
         self._said.append(said.text)
-        yield SegmentOut(said.id, self._pseudonyms.restore(said.text))
+        yield SegmentOut(said.id, text)
         for citation in new:
             self._shown.append(citation)
             yield CitationOut(citation)

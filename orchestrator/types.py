@@ -7,11 +7,14 @@ caller typed) and `SegmentOut.text` (restored for the caller who typed it).
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from orchestrator.ports import Generate
 
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens")
 _REASONS = ("stop", "length", "content_filter", "cancelled")
@@ -104,7 +107,9 @@ class Route:
 
 @dataclass(frozen=True)
 class Ask:
-    """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict."""
+    """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict.
+
+    veil: through which a bot must ask any model (orchestrator/veil.py)."""
 
     question: str
     history: Sequence[Turn]
@@ -114,6 +119,7 @@ class Ask:
     instruction: str
     sampling: Mapping[str, Any]
     cancel: threading.Event
+    veil: Callable[[Generate], Generate] = field(default=lambda model: model, repr=False)
 
 
 @dataclass(frozen=True)

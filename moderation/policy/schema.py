@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from moderation.entities import ALIASES
 from moderation.policy.checks import problems
 from moderation.policy.layers import laid_over, layers_of
 from moderation.policy.names import RAILS
@@ -89,10 +90,23 @@ class RailPolicy(_Strict):
         return self.model_copy(update={"words": self.words.spoken(language), "categories": categories})
 
 
+Style = Literal["tag", "surrogate"]
+
+
 class PiiPolicy(_Strict):
-    """Which entities become pseudonyms before anything else sees the text."""
+    """Which entities become pseudonyms before anything else sees the text, and what a model reads in their place.
+
+    pseudonym: `tag` (<PERSON_1>) or `surrogate` (a false but well-formed value); by entity too, where `default` names
+    the style of those that are not listed (tag, unless it says otherwise)."""
 
     pseudonymise: tuple[str, ...] = Field(min_length=1)
+    pseudonym: Style | Mapping[str, Style] = "tag"
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        """The style by entity (by our own names for them), with `default`."""
+        given = {"default": self.pseudonym} if isinstance(self.pseudonym, str) else self.pseudonym
+        return {"default": "tag", **{ALIASES.get(name, name): style for name, style in given.items()}}
 
 
 class TopicPolicy(_Strict):

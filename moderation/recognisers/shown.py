@@ -61,7 +61,9 @@ def _plain(c: str) -> str:
     if kind == "Nd":
         return str(unicodedata.decimal(c))
     simple = unicodedata.normalize("NFKC", c)
-    return simple if simple != c and all(p.isalnum() or p.isascii() for p in simple) else c
+    if "\ufb00" <= c <= "\ufb06":  # fi, fl: other characters that are read as several stay, lest a span ends within one
+        return simple
+    return simple if len(simple) == 1 and (simple.isalnum() or simple.isascii()) else c
 
 
 def _composed(run: str) -> str:

@@ -22,6 +22,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from moderation.gate import StreamGate
+from moderation.pseudonyms import Covered
+from moderation.pseudonyms import Pseudonyms as RealPseudonyms
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator.bots.base import Bot
 from orchestrator.bots.onprem import OnPremBot
@@ -30,6 +32,7 @@ from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.judging import Judges
 from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
+from orchestrator.ports import Redact as PortRedact
 from orchestrator.routes import BotRoute, Routes
 from orchestrator.ruling import Ruling
 from orchestrator.selector import Evidence, Selector
@@ -261,10 +264,14 @@ class Pseudonyms:
                 counts[entity] = counts.get(entity, 0) + 1
         return text, counts
 
-    def restore(self, text: str) -> str:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+        """Tags are what the model reads; what it writes is read as it is."""
+        return RealPseudonyms().cover(messages)
+
+    def restore(self, text: str, before: str) -> tuple[str, int]:
         for original, tag in self._tags.items():
             text = text.replace(tag, original)
-        return text
+        return text, 0
 
     def dump(self) -> bytes:
         return json.dumps(self._tags).encode()
@@ -313,6 +320,7 @@ class Meter:
     def route(self, bot: str) -> None: ...
     def entities(self, counts: Mapping[str, int]) -> None: ...
     def tokens(self, kind: str, count: int) -> None: ...
+    def unrestored(self, count: int) -> None: ...
 
     def finished(self, bot: str, outcome: str, seconds: float) -> None:
         self.outcomes.append(outcome)
@@ -383,6 +391,7 @@ def a_house(
     log: Log | None = None,
     embed: Words | None = None,
     known: Mapping[str, str] | None = None,
+    redact: PortRedact | None = None,
     passages: Sequence[Passage] | Exception = (),
     rail_timeout_s: float = LONG_S,
     first_piece_s: float = LONG_S,
@@ -411,7 +420,7 @@ def a_house(
             raise passages
         return passages[:k]
 
-    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), Redactor(known or {}))
+    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), redact or Redactor(known or {}))
     parts = Parts(
         **{
             "memory": memory,
