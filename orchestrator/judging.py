@@ -5,6 +5,7 @@ A rail that errs or is late counts as the policy's fail mode for that rail: bloc
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -134,6 +135,8 @@ class Judges:
         begun = time.perf_counter()
         with trace.step(names.RAIL, **{names.RAIL_NAME: rail, names.DIRECTION: direction.value}) as span:
             verdict = self._rails.judge(rail, direction, text, vector, context, beside)
+            if not math.isfinite(verdict.finding.probability):  # NaN is below every threshold, and would pass
+                raise ValueError("the rail's probability is no number")
             _describe(span, verdict, segment)
         return verdict, (time.perf_counter() - begun) * 1000
 
