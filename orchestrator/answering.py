@@ -22,7 +22,7 @@ from orchestrator.bots.base import Bot
 from orchestrator.errors import BotUnavailable
 from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
-from orchestrator.producing import Ended, Production
+from orchestrator.producing import Cancel, Ended, Production
 from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made, Piece, Text
 
 KEEP_ALIVE_S = 2.0
@@ -64,13 +64,20 @@ class Steered:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """The bot or the tenant was switched off; `reason` is that of who did it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """The bot could not answer; `reason` holds no words of the caller."""
 
     reason: str
 
 
-Ending = Finished | Blocked | Steered | Failed
+Ending = Finished | Blocked | Steered | Stopped | Failed
 Step = Said | KeepAlive | Ending
 
 
@@ -85,14 +92,16 @@ class Answering:
         ask: Ask,
         instruction: str,
         wake: threading.Event,
+        off: Callable[[], str | None],
     ) -> None:
+        """off: why the bot may not go on, or None; asked all the time."""
         self.bot = bot
         self.made: Made | None = None
         self.judged: list[Judged] = []
         self.citations: dict[int, Citation] = {}
         self._parts, self._hearing, self._wake = parts, hearing, wake
         self._trace, self._record = hearing.trace, hearing.record
-        self._cancel = threading.Event()
+        self._cancel = Cancel(off)
         self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
         self._gate: StreamGate = parts.new_gate()
         self._pending: dict[int, Future[list[Judged]]] = {}
@@ -129,6 +138,9 @@ class Answering:
         while True:
             self._wake.wait(0.1)
             self._wake.clear()
+            if self._cancel.is_set() and self._cancel.switched is not None:
+                yield Stopped(self._cancel.switched)
+                return
             if not input_in and rails.done():
                 input_in = True
                 verdict = settle(rails)
