@@ -151,6 +151,9 @@ def _entities(tree: Mapping[str, Any]) -> Iterator[Problem]:
         if name not in known:
             told = unknown("entity", name, sorted(ENTITIES), plural="entities") if not near(name, ALIASES) else ""
             yield Problem(("pii", "pseudonymise", str(index)), told or unknown("entity", name, known, plural="entities"))
+    for name in _mapping(_mapping(tree.get("pii")).get("pseudonym")):
+        if name != "default" and name not in known:
+            yield Problem(("pii", "pseudonym", str(name)), unknown("entity", str(name), sorted(ENTITIES), plural="entities"))
 
 
 def _layers(tree: Mapping[str, Any]) -> Iterator[Problem]:

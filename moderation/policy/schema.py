@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from moderation.entities import ALIASES
 from moderation.policy.checks import problems
 from moderation.policy.layers import laid_over, layers_of
 from moderation.policy.names import RAILS
@@ -80,11 +81,32 @@ class RailPolicy(_Strict):
         words = rule.words if rule is not None and rule.words is not None else self.words
         return words.spoken(language) if language else words
 
+    def spoken(self, language: str) -> RailPolicy:
+        """The same rules with their words in a language, where they are translated into it."""
+        categories = {
+            name: rule.model_copy(update={"words": rule.words.spoken(language)}) if rule.words else rule
+            for name, rule in self.categories.items()
+        }
+        return self.model_copy(update={"words": self.words.spoken(language), "categories": categories})
+
+
+Style = Literal["tag", "surrogate"]
+
 
 class PiiPolicy(_Strict):
-    """Which entities become pseudonyms before anything else sees the text."""
+    """Which entities become pseudonyms before anything else sees the text, and what a model reads in their place.
+
+    pseudonym: `tag` (<PERSON_1>) or `surrogate` (a false but well-formed value); by entity too, where `default` names
+    the style of those that are not listed (tag, unless it says otherwise)."""
 
     pseudonymise: tuple[str, ...] = Field(min_length=1)
+    pseudonym: Style | Mapping[str, Style] = "tag"
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        """The style by entity (by our own names for them), with `default`."""
+        given = {"default": self.pseudonym} if isinstance(self.pseudonym, str) else self.pseudonym
+        return {"default": "tag", **{ALIASES.get(name, name): style for name, style in given.items()}}
 
 
 class TopicPolicy(_Strict):
@@ -165,6 +187,11 @@ class Policy(_Strict):
                 if known in self.languages:
                     return known
         return self.languages[0] if self.languages else ""
+
+    def spoken(self, language: str) -> Policy:
+        """The same policy with its words in a language. It is for rails to speak from: records name this one's digest."""
+        rails = {name: rail.spoken(language) for name, rail in self.rails.items()} if language else self.rails
+        return self.model_copy(update={"rails": rails})
 
     def _laid(self, tenant: str, audience: str) -> Policy:
         whole = self.model_dump(mode="json")
