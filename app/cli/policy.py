@@ -133,15 +133,15 @@ def diff(old: Path, new: Path, tenant: str, audience: str, as_json: bool) -> int
 def _print_changes(changes: Sequence[Change]) -> None:
     from moderation.policy.compare import KINDS
 
-    table = Table("", "what", "from", "to", expand=False)
-    ordered = sorted(changes, key=lambda one: (one.whose != "", one.whose, KINDS.index(one.kind)))
-    for index, one in enumerate(ordered):
-        if one.whose and (not index or ordered[index - 1].whose != one.whose):
-            table.add_section()
-            table.add_row("", f"[bold]for {plain(one.whose)}[/bold]", "", "")
-        colour = _COLOURS[one.kind]
-        table.add_row(f"[{colour}]{one.kind}[/{colour}]", plain(one.what), plain(one.old) or "-", plain(one.new) or "-")
-    _results().print(table)
+    for whose in dict.fromkeys(one.whose for one in changes):
+        if whose:
+            click.echo(f"for {whose} besides:")
+        table = Table("", "what", "from", "to", expand=False)
+        theirs = [one for one in changes if one.whose == whose]
+        for one in sorted(theirs, key=lambda one: KINDS.index(one.kind)):
+            colour = _COLOURS[one.kind]
+            table.add_row(f"[{colour}]{one.kind}[/{colour}]", plain(one.what), plain(one.old) or "-", plain(one.new) or "-")
+        _results().print(table)
     counts = [f"{sum(one.kind == kind for one in changes)} {kind}" for kind in KINDS]
     click.echo(", ".join(counts))
 
@@ -298,7 +298,7 @@ def _print_whys(text: str, judged: Judged, whys: Sequence[Why]) -> None:
         if why.places:
             click.echo(f"  in the text: {', '.join(repr(place) for place in why.places)}")
         if why.words:
-            click.echo(f"  without the word: {', '.join(f'{word} -{moved:.2f}' for word, moved in why.words)}")
+            click.echo(f"  without the word: {', '.join(f'{word} {left:.3f}' for word, left in why.words)}")
         if why.message:
             click.echo(f"  says: {why.message} ({_short(why.words_from)})")
 
@@ -325,7 +325,7 @@ def _known(kind: str, name: str, known: Sequence[str]) -> None:
 
 def _bench(sound: Policy) -> Bench:
     """The real rails of a policy. Imports the models' libraries, so only what needs them calls it."""
-    from app.wiring import open_encoder, open_redactor
+    from app.opening import open_encoder, open_redactor
     from inference.store import ModelStore
     from moderation.head import Heads
     from moderation.policy.trial import Bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,12 @@ from moderation.types import Allow, Block, Direction, Finding, Verdict
 _WORD = re.compile(r"\S+")
 _MOST_WORDS = 48  # of a text are tried without
 _NAMED = 5  # words that moved a probability
-_LEAST = 0.02  # of probability that a word must move to be named
+_LEAST = 0.5  # of log-odds that a word must move to be named; a probability near 1 hardly moves
 
 
 @dataclass(frozen=True)
 class Why:
-    """One rail on one text. words: those without which the probability would be lower, and by how much.
+    """One rail on one text. words: those without which the probability is lower, and what it is without them.
 
     places: what the rail points at, as it stands in the text. threshold_from, action_from, words_from: who wrote them."""
 
@@ -42,7 +43,11 @@ class Why:
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
-        return {**vars(self), "places": list(self.places), "words": {word: round(moved, 4) for word, moved in self.words}}
+        return {
+            **vars(self),
+            "places": list(self.places),
+            "words": {word: round(without, 6) for word, without in self.words},
+        }
 
 
 def explain(found: PolicyFile, bench: Bench, embed: Embed, text: str, direction: Direction) -> tuple[Judged, list[Why]]:
@@ -57,8 +62,8 @@ def explain(found: PolicyFile, bench: Bench, embed: Embed, text: str, direction:
     whys = []
     for verdict in judged.verdicts:
         finding = verdict.finding
-        moved = [(word, finding.probability - _probability(told[finding.rail], finding)) for word, told in without]
-        named = sorted((one for one in moved if one[1] >= _LEAST), key=lambda one: -one[1])[:_NAMED]
+        left = sorted(((word, _probability(told[finding.rail], finding)) for word, told in without), key=lambda one: one[1])
+        named = [one for one in left if _log_odds(finding.probability) - _log_odds(one[1]) >= _LEAST][:_NAMED]
         whys.append(_why(found, direction, verdict, judged.text, named))
     return judged, whys
 
@@ -67,6 +72,11 @@ def _without_each_word(text: str) -> list[tuple[str, str]]:
     """Each of the first words, and the text without it."""
     words = list(_WORD.finditer(text))[:_MOST_WORDS]
     return [(word.group(), text[: word.start()] + text[word.end() :]) for word in words] if len(words) > 1 else []
+
+
+def _log_odds(probability: float) -> float:
+    kept = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(kept / (1 - kept))
 
 
 def _probability(explained: Mapping[str, Any], of: Finding) -> float:

@@ -72,6 +72,8 @@ def _folds(text: str) -> bool:
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")  # YAML takes 1e-06 for a word
     if not isinstance(value, str):
         return json.dumps(value)
     return value if _reads_back(value) else json.dumps(value, ensure_ascii=not value.isprintable())
