@@ -13,6 +13,7 @@ from orchestrator.breaker import Breaker
 from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Support
 from orchestrator.ruling import RuleOn
 from orchestrator.selector import Selector
+from orchestrator.shadow import Shadow
 from orchestrator.types import Query
 
 
@@ -44,6 +45,7 @@ class Parts:
     corpus_digest: Callable[[], str]
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})
     switched_off: Callable[[str, str], str | None] = field(default=lambda _tenant, _bot: None)
+    shadow: Shadow | None = None
     top_k: int = 8
     speculate: bool = True
     failed_message: str = "I am sorry, I cannot get a reliable answer to that at the moment, so I would rather not give one."
