@@ -38,6 +38,8 @@ class JudgeRails(Protocol):
         beside: Beside = NOTHING_BESIDE,
     ) -> Verdict: ...
 
+    def screen(self, text: str) -> Verdict: ...
+
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict: ...
 
 
@@ -124,6 +126,21 @@ class Judges:
             record.append("judged", one.body(), labels=_labels(one), model=self._digest)
             self._meter.verdict(direction.value, one.verdict.finding.rail, one.verdict.name, one.ms / 1000)
         return judged
+
+    @property
+    def timeout_s(self) -> float:
+        return self._timeout
+
+    def screen(self, text: str) -> Verdict:
+        """Whether a model may read a text that nobody typed. Never raises for the rail's failure."""
+        try:
+            return self._rails.screen(text)
+        except Exception as error:
+            return self.unscreened(f"the rail failed ({type(error).__name__})")
+
+    def unscreened(self, why: str) -> Verdict:
+        """What a text comes to that could not be screened: the injection rail's fail mode."""
+        return self._rails.fail("injection", Direction.INPUT, why)
 
     def _one(
         self,

@@ -1,6 +1,6 @@
 """Adversarial streams through the service: not a byte of what a rail blocks, nor of what follows it, reaches a client.
 
-A short form of `python -m tests.faults.fuzz_streams`, which plays a hundred thousand.
+A short form of `make fuzz`, which plays a hundred thousand.
 """
 
 from __future__ import annotations
