@@ -74,7 +74,7 @@ def write_archive(path: Path, top: str, items: Mapping[str, Item]) -> None:
     with (
         path.open("wb") as file,
         StoredGzip(file) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, bufsize=_STORED) as archive,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_STORED) as archive,
     ):
         folders: set[str] = set()
         for name in sorted(items):
