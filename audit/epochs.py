@@ -48,7 +48,7 @@ def confirm(engine: Engine, file: Path, keys: Iterable[VerifierKey]) -> None:
 
 
 def contradictions(engine: Engine, file: Path, keys: Iterable[VerifierKey]) -> Iterator[tuple[Kept, str]]:
-    """The last checkpoint of each log that the database does not continue, and why. Raises LogDamaged for an altered file."""
+    """Each log's last checkpoint that the database does not continue, and why. Raises LogDamaged for an altered file."""
     keys = tuple(keys)
     for kept in last_checkpoints(file).values():
         signed = _opened(kept, file, keys)
