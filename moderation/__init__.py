@@ -2,9 +2,12 @@
 
 from moderation.types import (
     Allow,
+    Beside,
     Block,
     Direction,
+    Edit,
     Finding,
+    Hidden,
     ModerationError,
     PiiSpan,
     Redact,
@@ -14,9 +17,12 @@ from moderation.types import (
 
 __all__ = [
     "Allow",
+    "Beside",
     "Block",
     "Direction",
+    "Edit",
     "Finding",
+    "Hidden",
     "ModerationError",
     "PiiSpan",
     "Redact",

@@ -17,7 +17,8 @@ from typing import Any
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 
-from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, read_tag
+from moderation.entities import ENTITIES, PSEUDONYMISED, PiiError, known_entities
+from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag
 from moderation.recognisers.accounts import (
     AccountRecogniser,
     CardRecogniser,
@@ -38,10 +39,12 @@ from moderation.recognisers.documents import DateRecogniser, DocumentRecogniser
 from moderation.recognisers.names import NameRecogniser, coordinate
 from moderation.recognisers.nlp import FolderNlpEngine
 from moderation.recognisers.resolve import resolve
+from moderation.recognisers.secrets import SecretRecogniser
 from moderation.recognisers.stock import StockRecogniser
 from moderation.recognisers.trust import CompanyRecogniser, NerRecogniser
 from moderation.recognisers.words import common, ordinary
-from moderation.types import ModerationError, PiiSpan
+from moderation.secrets import MARKER
+from moderation.types import PiiSpan
 
 __all__ = [
     "ENTITIES",
@@ -54,29 +57,10 @@ __all__ = [
     "known_entities",
 ]
 
-# What a policy replaces unless it says otherwise. Places, firms and dates are found, but a question is about them.
-PSEUDONYMISED = frozenset(
-    (
-        "PERSON", "ADDRESS", "CREDIT_CARD", "PHONE_NUMBER", "EMAIL_ADDRESS", "US_SSN", "IBAN_CODE", "US_DRIVER_LICENSE",
-        "IP_ADDRESS", "PASSPORT", "TAX_ID", "NATIONAL_ID", "UK_NHS", "UK_NINO", "UK_SORT_CODE", "BANK_ACCOUNT",
-        "DATE_OF_BIRTH", "CRYPTO",
-    )
-)  # fmt: skip
-# Names that Presidio gives to what we call otherwise; a policy may use either.
-_ALIASES = {
-    "US_PASSPORT": "PASSPORT", "UK_PASSPORT": "PASSPORT", "US_BANK_NUMBER": "BANK_ACCOUNT", "US_ITIN": "TAX_ID",
-    "IT_FISCAL_CODE": "TAX_ID", "ES_NIF": "TAX_ID", "ES_NIE": "TAX_ID", "URL": "DOMAIN_NAME",
-    "UK_DRIVING_LICENCE": "US_DRIVER_LICENSE",
-}  # fmt: skip
-ENTITIES = PSEUDONYMISED | {"LOCATION", "ORGANIZATION", "DATE_TIME", "DOMAIN_NAME"}
 _THRESHOLD = 0.4
 # A date, a web site or a street in an answer comes from a document and says nothing about who asked.
 _PUBLIC = frozenset(("DATE_TIME", "DOMAIN_NAME", "ADDRESS"))
 _NAMES = frozenset(("PERSON", "ORGANIZATION", "LOCATION"))
-
-
-class PiiError(ModerationError):
-    """The redactor cannot be loaded, or is asked for an entity that nothing finds."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +70,6 @@ class Redaction:
     text: str
     spans: tuple[PiiSpan, ...]
     counts: dict[str, int]
-
-
-def known_entities(names: Iterable[str]) -> frozenset[str]:
-    """The entities that `names` mean, Presidio's names included. Raises PiiError for a name that nothing finds."""
-    meant = frozenset(_ALIASES.get(name, name) for name in names)
-    unknown = sorted(meant - ENTITIES)
-    if unknown:
-        raise PiiError(
-            f"entity {unknown[0]!r} is unknown, nothing would be redacted for it; known are {', '.join(sorted(ENTITIES))}"
-        )
-    return meant
 
 
 class Redactor:
@@ -120,9 +93,15 @@ class Redactor:
             )
         patterned = patterned_recognisers()
         nlp = FolderNlpEngine(Path(ner_path))
-        nlp.load()
+        try:
+            nlp.load()
+        except ValueError as foreign:
+            raise PiiError(
+                f"{ner_path}: this spaCy model cannot be read, {foreign}; run `countersign models pull en-core-web-md`"
+            ) from foreign
         registry = RecognizerRegistry(
             recognizers=[
+                SecretRecogniser(),
                 *patterned,
                 NameRecogniser(nlp.lexicon),
                 CompanyRecogniser(),
@@ -156,19 +135,18 @@ class Redactor:
         return [s for s in resolve(text, spans) if s.entity not in _PUBLIC]
 
     def redact(self, text: str, pseudonyms: Pseudonyms, entities: frozenset[str] = PSEUDONYMISED) -> Redaction:
-        """Replaces what `entities` names, and whatever in the text already looks like a tag.
+        """Replaces what `entities` names, and whatever in the text already looks like a tag. A secret leaves no trace.
 
         Raises PiiError for an entity that nothing finds."""
         entities = known_entities(entities)
-        tags = (m for m in TAG.finditer(text) if read_tag(m)[0] in ENTITIES | {LITERAL})
-        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in tags]
+        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in TAG.finditer(text) if is_tag(m)]
         found = self.find(text)
         known = [s for s in self._allowed(text, pseudonyms.known(text)) if s.entity in entities]
         spans = resolve(text, [*literal, *_merge(found, known)])
         chosen = [_name_alone(text, s) for s in spans if s.entity in entities or s.entity == LITERAL]
         # The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next.
         replaced = {
-            s: pseudonyms.tag(s.entity, text[s.start : s.end])
+            s: MARKER if s.entity == "SECRET" else pseudonyms.tag(s.entity, text[s.start : s.end])
             for s in sorted(chosen, key=lambda s: (s.start - s.end, s.start))
         }
         out: list[str] = []

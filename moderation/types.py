@@ -5,7 +5,8 @@ Invariant: a `Verdict` is exactly one of Allow, Redact, Steer, Block, and carrie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -48,11 +49,21 @@ class Allow:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """`text` in place of what stands at [start:end] (characters)."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Redact:
-    """Release `text` in place of the segment."""
+    """Release `text` in place of the segment; `edits` made it so."""
 
     finding: Finding
     text: str
+    edits: tuple[Edit, ...] = ()
     name: ClassVar[str] = "redact"
 
 
@@ -76,3 +87,25 @@ class Block:
 
 
 Verdict = Allow | Redact | Steer | Block
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What an answer must not repeat: our own words to the model, and the token that lies among them.
+
+    canary: letters only, not guessable; it must reach no log, no record and no exception. words: the prompt's own text.
+    """
+
+    canary: str = field(repr=False)
+    words: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a rail may look at beside the text. sources: the evidence that a text may cite, by its number."""
+
+    sources: Mapping[int, str] = field(default_factory=dict, repr=False)
+    hidden: Hidden | None = None
+
+
+NOTHING_BESIDE = Beside()

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from opentelemetry.trace import Span
 
-from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Verdict
+from moderation.rails.edits import together
+from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator import names
 from orchestrator.ports import Meter, Record
 from orchestrator.tracing import Trace, micro
@@ -26,7 +27,15 @@ class JudgeRails(Protocol):
 
     def names(self, direction: Direction) -> tuple[str, ...]: ...
 
-    def judge(self, rail: str, direction: Direction, text: str, embedding: np.ndarray, context: str = "") -> Verdict: ...
+    def judge(
+        self,
+        rail: str,
+        direction: Direction,
+        text: str,
+        embedding: np.ndarray,
+        context: str = "",
+        beside: Beside = NOTHING_BESIDE,
+    ) -> Verdict: ...
 
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict: ...
 
@@ -87,21 +96,25 @@ class Judges:
         segment: int | None,
         trace: Trace,
         record: Record,
+        beside: Beside = NOTHING_BESIDE,
     ) -> list[Judged]:
         """Every rail's verdict on a text, in the policy's order; one `judged` event each. Never raises for a
-        rail's failure."""
+        rail's failure. Of several rails that redact, each verdict carries the text with all of their edits."""
         rails = self._rails.names(direction)
         try:
             vector = embedding()
-        except Exception as error:
+        except BaseException as error:  # a panic of a native library is no Exception
             why = f"the sentence encoder failed ({type(error).__name__})"
             judged = [Judged(direction, segment, self._rails.fail(rail, direction, why), 0.0) for rail in rails]
         else:
             begun = time.perf_counter()
             futures = {
-                rail: self._pool.submit(self._one, rail, direction, text, vector, context, segment, trace) for rail in rails
+                rail: self._pool.submit(self._one, rail, direction, text, vector, context, segment, trace, beside)
+                for rail in rails
             }
             judged = [self._result(rail, direction, segment, future, begun) for rail, future in futures.items()]
+            verdicts = together(text, [one.verdict for one in judged])
+            judged = [replace(one, verdict=verdict) for one, verdict in zip(judged, verdicts, strict=True)]
         for one in judged:
             record.append("judged", one.body(), labels=_labels(one), model=self._digest)
             self._meter.verdict(direction.value, one.verdict.finding.rail, one.verdict.name, one.ms / 1000)
@@ -116,10 +129,11 @@ class Judges:
         context: str,
         segment: int | None,
         trace: Trace,
+        beside: Beside,
     ) -> tuple[Verdict, float]:
         begun = time.perf_counter()
         with trace.step(names.RAIL, **{names.RAIL_NAME: rail, names.DIRECTION: direction.value}) as span:
-            verdict = self._rails.judge(rail, direction, text, vector, context)
+            verdict = self._rails.judge(rail, direction, text, vector, context, beside)
             _describe(span, verdict, segment)
         return verdict, (time.perf_counter() - begun) * 1000
 
@@ -138,15 +152,36 @@ class Judges:
             future.cancel()
             verdict = self._rails.fail(rail, direction, f"no verdict within {self._timeout:g} s")
             ms = self._timeout * 1000
-        except Exception as error:
+        except BaseException as error:  # a rail that dies has given no verdict, whatever it dies of
             verdict = self._rails.fail(rail, direction, f"the rail failed ({type(error).__name__})")
             ms = (time.perf_counter() - begun) * 1000
         return Judged(direction, segment, verdict, ms)
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """One query before its judges: its spans, its record. Judges any of its texts, on any thread."""
+
+    judges: Judges
+    trace: Trace
+    record: Record
+
+    def judge(
+        self,
+        direction: Direction,
+        text: str,
+        embedding: Callable[[], np.ndarray],
+        context: str = "",
+        segment: int | None = None,
+        beside: Beside = NOTHING_BESIDE,
+    ) -> list[Judged]:
+        """See `Judges.judge`. segment: None for what is no segment of the answer."""
+        return self.judges.judge(direction, text, embedding, context, segment, self.trace, self.record, beside)
+
+
 def worst(judged: Sequence[Judged]) -> Verdict:
-    """The verdict that decides: block before steer before redact before allow. Redactions of several rails
-    never meet on one text, because one rail alone redacts."""
+    """The verdict that decides: block before steer before redact before allow. Any redaction of a text stands for
+    all of them, since `judge` has made every rail's edits in each."""
     order = (Block, Steer, Redact, Allow)
     verdicts = [one.verdict for one in judged]
     if not verdicts:

@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from moderation.entities import ALIASES
+from moderation.policy.checks import problems
+from moderation.policy.layers import laid_over, layers_of
+from moderation.policy.names import RAILS
 from moderation.types import Direction
 
-# The rails and the categories that each of them scores. A policy must give each category a threshold.
-RAILS: Mapping[str, tuple[str, ...]] = {
-    "injection": ("injection",),
-    "toxicity": ("hate", "harassment", "violence", "self_harm", "sexual", "minors"),
-    "topic": ("out_of_scope",),
-    "advice": ("personal_advice", "promissory", "forward_looking"),
-    "pii": ("hard_identifier",),
-}
 Action = Literal["block", "steer", "redact", "allow"]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Translation(_Strict):
+    """The same words for who reads another language."""
+
+    message: str = Field(min_length=1)
+    alternatives: tuple[str, ...] = Field(min_length=1)
 
 
 class Words(_Strict):
@@ -37,6 +40,14 @@ class Words(_Strict):
     message: str = Field(min_length=1)
     alternatives: tuple[str, ...] = Field(min_length=1)
     instruction: str = ""
+    translations: Mapping[str, Translation] = {}
+
+    def spoken(self, language: str) -> Words:
+        """These words in a language ("de"; "de-AT" finds "de"), or as they were written where nobody translated them."""
+        for name in (language, language.partition("-")[0].lower()):
+            if (found := self.translations.get(name)) is not None:
+                return self.model_copy(update={"message": found.message, "alternatives": found.alternatives})
+        return self
 
 
 class CategoryRule(_Strict):
@@ -55,19 +66,6 @@ class RailPolicy(_Strict):
     words: Words
     categories: Mapping[str, CategoryRule] = {}
 
-    @field_validator("thresholds")
-    @classmethod
-    def _between_nought_and_one(
-        cls, thresholds: Mapping[str, float | Mapping[Direction, float]]
-    ) -> Mapping[str, float | Mapping[Direction, float]]:
-        for category, given in thresholds.items():
-            for value in given.values() if isinstance(given, Mapping) else (given,):
-                if not 0.0 < value <= 1.0:
-                    raise ValueError(f"threshold of '{category}' is {value}; it must be above 0 and at most 1")
-            if isinstance(given, Mapping) and set(given) != set(Direction):
-                raise ValueError(f"threshold of '{category}' by direction needs both input and output")
-        return thresholds
-
     def threshold_for(self, category: str, direction: Direction) -> float:
         given = self.thresholds[category]
         return given[direction] if isinstance(given, Mapping) else given
@@ -77,15 +75,38 @@ class RailPolicy(_Strict):
         action = rule.action if rule is not None and rule.action is not None else self.action
         return action if isinstance(action, str) else action.get(direction, "block")
 
-    def words_for(self, category: str) -> Words:
+    def words_for(self, category: str, language: str = "") -> Words:
+        """What is said of a category, in a language where its words have a translation into it."""
         rule = self.categories.get(category)
-        return rule.words if rule is not None and rule.words is not None else self.words
+        words = rule.words if rule is not None and rule.words is not None else self.words
+        return words.spoken(language) if language else words
+
+    def spoken(self, language: str) -> RailPolicy:
+        """The same rules with their words in a language, where they are translated into it."""
+        categories = {
+            name: rule.model_copy(update={"words": rule.words.spoken(language)}) if rule.words else rule
+            for name, rule in self.categories.items()
+        }
+        return self.model_copy(update={"words": self.words.spoken(language), "categories": categories})
+
+
+Style = Literal["tag", "surrogate"]
 
 
 class PiiPolicy(_Strict):
-    """Which entities become pseudonyms before anything else sees the text."""
+    """Which entities become pseudonyms before anything else sees the text, and what a model reads in their place.
+
+    pseudonym: `tag` (<PERSON_1>) or `surrogate` (a false but well-formed value); by entity too, where `default` names
+    the style of those that are not listed (tag, unless it says otherwise)."""
 
     pseudonymise: tuple[str, ...] = Field(min_length=1)
+    pseudonym: Style | Mapping[str, Style] = "tag"
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        """The style by entity (by our own names for them), with `default`."""
+        given = {"default": self.pseudonym} if isinstance(self.pseudonym, str) else self.pseudonym
+        return {"default": "tag", **{ALIASES.get(name, name): style for name, style in given.items()}}
 
 
 class TopicPolicy(_Strict):
@@ -96,52 +117,96 @@ class TopicPolicy(_Strict):
 
 
 class Policy(_Strict):
+    """One deployment's policy, and the layers that tenants and audiences lay over it.
+
+    language    the one that words are written in; empty: the first of `languages`
+    languages   those in which every message can be read; the first is for readers who name none of them
+    audiences   name to {groups: […], and what differs for them}, the first that fits counts
+    tenants     name to what differs for it, `audiences` of its own among it
+    """
+
     version: str = Field(min_length=1)
+    language: str = ""
+    languages: tuple[str, ...] = ()
     rails: Mapping[str, RailPolicy]
     pii: PiiPolicy
     topic: TopicPolicy = TopicPolicy()
+    audiences: Mapping[str, Mapping[str, Any]] = {}
     tenants: Mapping[str, Mapping[str, Any]] = {}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        for name in RAILS:
-            if name not in self.rails:
-                raise ValueError(f"rail '{name}' is missing; write it down, even if enabled: false")
-            actions = [self.rails[name].action_for(c, d) for c in RAILS[name] for d in Direction]
-            if "redact" in actions and name != "pii":
-                raise ValueError(f"rail '{name}' cannot redact, it finds no spans; use block, steer or allow")
-            steers = "steer" in actions
-            if steers and not self.rails[name].words.instruction:
-                raise ValueError(f"rail '{name}' steers but its words give no instruction; add one")
+        found = [problem.what for problem in problems(self.model_dump(mode="json"))]
+        if found:
+            raise ValueError("; ".join(found))
         return self
+
+    @property
+    def redacted_first(self) -> tuple[str, ...]:
+        """The entities that go before anything else sees a question: those that become pseudonyms, and secrets,
+        unless the policy takes no offence at them."""
+        secrets = self.rails["secrets"]
+        minded = any(secrets.action_for(category, Direction.INPUT) != "allow" for category in RAILS["secrets"])
+        if secrets.enabled and Direction.INPUT in secrets.directions and minded:
+            return (*self.pii.pseudonymise, "SECRET")
+        return tuple(name for name in self.pii.pseudonymise if name != "SECRET")
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of the canonical form: sorted compact ASCII JSON, fractions as millionths."""
-        canonical = json.dumps(_integers(self.model_dump(mode="json")), sort_keys=True, separators=(",", ":"))
+        """SHA-256 (hex) of the canonical form: sorted compact ASCII JSON, numbers as millionths."""
+        whole = _millionths(self.model_dump(mode="json"))
+        whole["audiences"] = list(whole["audiences"].items())  # of two that fit, the first counts: their order is meaning
+        canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
-    def for_tenant(self, tenant: str) -> Policy:
-        """The policy with this tenant's overrides laid over it (and so with a digest of its own)."""
-        overrides = self.tenants.get(tenant)
-        if not overrides:
+    def resolve(self, tenant: str = "", audience: str = "") -> Policy:
+        """What holds for one tenant's caller, with a digest of its own and no layers left in it.
+
+        Laid over each other: this policy, the audience's layer, the tenant's, the tenant's for the audience. A name
+        that the policy does not know adds nothing. Safe to call from many threads: what is remembered is the same for all.
+        """
+        if not self.tenants and not self.audiences:
             return self
+        asked = (tenant if tenant in self.tenants else "", audience if audience in self.audiences else "")
+        if asked not in self._resolved:
+            self._resolved[asked] = self._laid(*asked)
+        return self._resolved[asked]
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[str, str], Policy]:
+        return {}
+
+    def audience_of(self, groups: frozenset[str]) -> str:
+        """The first audience, in the file's order, one of whose groups the caller is in; "" where there is none."""
+        return next((name for name, layer in self.audiences.items() if not groups.isdisjoint(layer["groups"])), "")
+
+    def language_for(self, wanted: Sequence[str]) -> str:
+        """The first wanted language ("de-AT" finds "de") that this policy speaks, or its first; "" if it names none."""
+        for name in wanted:
+            for known in (name, name.partition("-")[0].lower()):
+                if known in self.languages:
+                    return known
+        return self.languages[0] if self.languages else ""
+
+    def spoken(self, language: str) -> Policy:
+        """The same policy with its words in a language. It is for rails to speak from: records name this one's digest."""
+        rails = {name: rail.spoken(language) for name, rail in self.rails.items()} if language else self.rails
+        return self.model_copy(update={"rails": rails})
+
+    def _laid(self, tenant: str, audience: str) -> Policy:
         whole = self.model_dump(mode="json")
-        whole["tenants"] = {}
-        return Policy.model_validate(_merged(whole, overrides))
+        for layer in layers_of(whole, tenant, audience):
+            whole = laid_over(whole, layer)
+        return Policy.model_validate({**whole, "tenants": {}, "audiences": {}})
 
 
-def _merged(base: Any, over: Any) -> Any:
-    if isinstance(base, dict) and isinstance(over, Mapping):
-        return {**base, **{key: _merged(base.get(key), value) for key, value in over.items()}}
-    return over
-
-
-def _integers(value: Any) -> Any:
-    if isinstance(value, float):
+def _millionths(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
         return round(value * 1_000_000)
-    if isinstance(value, dict):
-        return {key: _integers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_integers(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _millionths(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_millionths(item) for item in value]
     return value

@@ -11,9 +11,9 @@ from moderation.types import PiiSpan
 
 # Who wins where two findings overlap: what a form proves, before what a model believes.
 _ORDER = (
-    "LITERAL", "EMAIL_ADDRESS", "IBAN_CODE", "CREDIT_CARD", "CRYPTO", "DOMAIN_NAME", "IP_ADDRESS", "US_SSN", "UK_NINO",
-    "UK_NHS", "US_DRIVER_LICENSE", "PASSPORT", "TAX_ID", "NATIONAL_ID", "UK_SORT_CODE", "BANK_ACCOUNT", "DATE_OF_BIRTH",
-    "DATE_TIME", "PHONE_NUMBER", "ADDRESS", "PERSON", "ORGANIZATION", "LOCATION",
+    "SECRET", "LITERAL", "EMAIL_ADDRESS", "IBAN_CODE", "CREDIT_CARD", "CRYPTO", "DOMAIN_NAME", "IP_ADDRESS", "US_SSN",
+    "UK_NINO", "UK_NHS", "US_DRIVER_LICENSE", "PASSPORT", "TAX_ID", "NATIONAL_ID", "UK_SORT_CODE", "BANK_ACCOUNT",
+    "DATE_OF_BIRTH", "DATE_TIME", "PHONE_NUMBER", "ADDRESS", "PERSON", "ORGANIZATION", "LOCATION",
 )  # fmt: skip
 _RANK = {entity: rank for rank, entity in enumerate(_ORDER)}
 _SPLITTABLE = frozenset(("ADDRESS", "PERSON", "ORGANIZATION", "LOCATION"))

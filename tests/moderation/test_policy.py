@@ -59,9 +59,9 @@ def test_the_shipped_policy_names_every_rail_and_gives_every_category_a_threshol
         ("      hate: 0.6", "      hate: 0", "hate: 0", ["threshold of 'hate' is 0"]),
         ("      hate: 0.6", "      hate: {input: 0.6}", "hate: {", ["by direction needs both input and output"]),
         ("      hate: 0.6", "      hate: often", "hate: often", ["rails.toxicity.thresholds.hate"]),
-        ("    fail: block", "    fial: block", "fial: block", ["rails.injection.fial", "not permitted"]),
-        ("    fail: block", "    fail: maybe", "fail: maybe", ["rails.injection.fail", "'block' or 'allow'"]),
-        ("    action: steer", "    action: shout", "action: shout", ["rails.topic.action"]),
+        ("    fail: block", "    fial: block", "fial: block", ["injection.fial: key 'fial' is unknown", "mean 'fail'?"]),
+        ("    fail: block", "    fail: maybe", "fail: maybe", ["'maybe' is unknown", "known: block, allow"]),
+        ("    action: steer", "    action: shout", "action: shout", ["rails.topic.action: 'shout' is"]),
         ("    directions: [input]", "    directions: [sideways]", "[sideways]", ["rails.topic.directions", "input"]),
         ('version: "2026.1"', 'verson: "2026.1"', "verson:", ["version"]),
     ],
@@ -138,12 +138,70 @@ def test_the_digest_is_of_the_meaning_and_not_of_the_layout(edited: Edited, tmp_
 
 def test_a_tenants_overrides_change_what_they_name_and_nothing_else(edited: Edited) -> None:
     policy = load_policy(edited("tenants: {}", "tenants:\n  harbour:\n    rails:\n      topic: {action: block}\n"))
-    harbour = policy.for_tenant("harbour")
+    harbour = policy.resolve("harbour")
     assert harbour.rails["topic"].action_for("out_of_scope", Direction.INPUT) == "block"
     assert harbour.rails["topic"].words == policy.rails["topic"].words
     assert harbour.rails["toxicity"] == policy.rails["toxicity"]
     assert harbour.digest != policy.digest
-    assert policy.for_tenant("another") is policy
+    assert policy.resolve("another").rails == policy.rails
+    assert policy.resolve("another").digest != harbour.digest
+
+
+def test_the_layers_are_laid_over_each_other_base_audience_tenant_tenants_audience(edited: Edited) -> None:
+    layers = """
+audiences:
+  staff: {groups: [employees], rails: {topic: {action: allow, fail: block}, advice: {fail: allow}}}
+  clients: {groups: [retail, employees], rails: {topic: {thresholds: {out_of_scope: 0.5}}}}
+tenants:
+  harbour:
+    rails: {topic: {action: block}}
+    audiences:
+      staff: {rails: {topic: {thresholds: {out_of_scope: 0.7}}}}
+"""
+    policy = load_policy(edited("tenants: {}", layers))
+    topic = policy.resolve("harbour", "staff").rails["topic"]
+    assert (topic.action, topic.fail, topic.thresholds["out_of_scope"]) == ("block", "block", 0.7)
+    assert policy.resolve("harbour", "staff").rails["advice"].fail == "allow"
+    assert policy.resolve("harbour", "clients").rails["topic"].thresholds["out_of_scope"] == 0.5
+    assert policy.resolve("", "staff").rails["topic"].action == "allow"
+    assert policy.resolve("", "").rails == policy.rails
+    assert policy.resolve("harbour", "unheard of") is policy.resolve("harbour")
+    assert len({policy.resolve(t, a).digest for t in ("", "harbour") for a in ("", "staff", "clients")}) == 6
+    again = policy.resolve("harbour", "staff")
+    assert again.resolve("harbour", "staff") is again
+    assert policy.audience_of(frozenset({"employees", "printers"})) == "staff"
+    assert policy.audience_of(frozenset({"retail"})) == "clients"
+    assert policy.audience_of(frozenset({"printers"})) == ""
+
+
+def test_words_are_said_in_the_readers_language_and_otherwise_as_they_were_written() -> None:
+    policy = load_policy()
+    for rail in policy.rails.values():
+        for category in ("", *rail.categories):
+            written = rail.words_for(category)
+            said = {rail.words_for(category, language).message for language in policy.languages}
+            assert len(said) == len(policy.languages)
+            assert {len(rail.words_for(category, one).alternatives) for one in policy.languages} == {
+                len(written.alternatives)
+            }
+            assert rail.words_for(category, "pt") == rail.words_for(category, "en") == written
+            assert rail.words_for(category, "de-AT") == rail.words_for(category, "de") != written
+            assert rail.words_for(category, "de").instruction == written.instruction
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it"])
+def test_words_for_a_person_who_speaks_of_suicide_name_the_emergency_number_and_a_helpline(language: str) -> None:
+    words = load_policy().rails["toxicity"].words_for("self_harm", language)
+    emergency = {
+        "en": "emergency number",
+        "de": "Notruf",
+        "fr": "numéro d'urgence",
+        "es": "número de emergencias",
+        "it": "numero di emergenza",
+    }
+    assert emergency[language] in words.message
+    assert emergency[language] in words.alternatives[0]
+    assert any("findahelpline.com" in one for one in words.alternatives)
 
 
 @pytest.mark.parametrize(

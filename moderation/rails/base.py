@@ -1,0 +1,72 @@
+"""What every rail is, and what it is shown of a text.
+
+Invariant: a rail's verdict is a function of its policy and of what `Seen` holds. It never swallows an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.policy import RailPolicy
+from moderation.types import (
+    NOTHING_BESIDE,
+    Allow,
+    Beside,
+    Block,
+    Direction,
+    Finding,
+    ModerationError,
+    PiiSpan,
+    Steer,
+    Verdict,
+)
+
+Embedding = NDArray[np.float32]
+Embed = Callable[[Sequence[str]], Embedding]
+
+
+class UnknownRail(ModerationError):
+    """A rail that this policy does not run."""
+
+
+class FindsHardIdentifiers(Protocol):
+    """What the pii rail needs: identifiers that patterns and check digits find, without a language model."""
+
+    def find_hard(self, text: str) -> list[PiiSpan]: ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One text as a rail sees it. embedding: float32[384], unit length; before: what came just before, already judged."""
+
+    direction: Direction
+    text: str
+    embedding: Embedding
+    before: str = ""
+    beside: Beside = NOTHING_BESIDE
+
+
+class Rail(Protocol):
+    """One rail of one policy. Safe to call from many threads at once."""
+
+    def judges(self, direction: Direction) -> bool:
+        """Whether it has anything to say in this direction, beyond what the policy's `directions` allow."""
+
+    def judge(self, seen: Seen) -> Verdict: ...
+
+
+def act(action: str, finding: Finding, rules: RailPolicy) -> Verdict:
+    """The verdict that an action other than redact comes to."""
+    words = rules.words_for(finding.category)
+    match action:
+        case "allow":
+            return Allow(finding)
+        case "steer":
+            return Steer(finding, words.instruction or rules.words.instruction)
+        case _:
+            return Block(finding, words.message, words.alternatives)
