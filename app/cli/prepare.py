@@ -17,7 +17,7 @@ def prepare() -> None:
     \b
     countersign prepare
     """
-    from app.wiring import key_encryption_key
+    from app.opening import key_encryption_key
     from audit.signing import load_keys
 
     found = settings()

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.opening import key_encryption_key
 from app.operations.checks import Check
 from app.operations.copies import sqlite_path
 from app.settings import Settings
-from app.wiring import key_encryption_key
 from audit import tables
 from audit.checkpoints import current_epoch, stored_checkpoint
 from audit.engine import create_engine_for

@@ -16,12 +16,12 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app.keys import KeyRing
+from app.opening import key_encryption_key, open_keys
 from app.operations.backup import KEYS, key_tables, log_tables, read_manifest
 from app.operations.copies import is_empty, restore_database
 from app.operations.errors import BackupError
 from app.settings import Settings
 from app.trust import own_trust
-from app.wiring import key_encryption_key, open_keys
 from audit import keys as subject_keys
 from audit import tables
 from audit.checkpoint_file import last_checkpoints

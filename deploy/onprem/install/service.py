@@ -81,9 +81,7 @@ def stop(site: Site) -> None:
     deadline = time.monotonic() + STOP_S
     while running(site) is not None:
         if time.monotonic() > deadline:
-            print(
-                f"stopping     process {pid} does not end: killed; what it was answering will be recorded as aborted"
-            )
+            print(f"stopping     process {pid} does not end: killed; what it was answering will be recorded as aborted")
             os.kill(pid, signal.SIGKILL)
             deadline += STOP_S
         time.sleep(0.1)
