@@ -45,7 +45,11 @@ class Wanted:
     out: Path
     models: tuple[str, ...]
     version: str | None = None
-    commit: str | None = None
+
+    @property
+    def kept(self) -> Path:
+        """Wheels that were fetched and kernels that were compiled, for the next build."""
+        return self.root / "dist" / ".kept"
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,12 @@ def build(wanted: Wanted, key: SecretKey, tell: Callable[[str], None]) -> Built:
     manifest = load_manifest()
     specs = [find_model(manifest, name) for name in wanted.models]
     wanted.out.mkdir(parents=True, exist_ok=True)
-    kept = wanted.out / ".kept"
     with tempfile.TemporaryDirectory(dir=wanted.out, prefix=".build-") as scratch:
         tree, own_folder = Path(scratch, "tree"), Path(scratch, "own")
         export(wanted.root, commit, tree)
-        wheels = collect(tree / "requirements" / "runtime.lock", kept / "wheels")
+        wheels = collect(tree / "requirements" / "runtime.lock", wanted.kept / "wheels")
         tell(f"{len(wheels)} wheels of the lock are here; building Countersign's own")
-        own = build_own(tree, own_folder, kept, wanted.version, epoch)
+        own = build_own(tree, own_folder, wanted.kept, wanted.version, epoch)
         version = own.name.split("-")[1]
         items = dict(_contents(tree))
         items |= {f"wheels/{path.name}": Item(path) for path in [*wheels, own]}
