@@ -37,6 +37,9 @@ class Metrics:
             registry=r,
         )
         self._routes = Counter("countersign_route_total", "Chosen bots", ["bot"], registry=r)
+        self._passages = Counter(
+            "countersign_passages_screened_total", "Passages by what screening came to", ["outcome"], registry=r
+        )
         self._entities = Counter("countersign_pii_entities_total", "Redacted entities", ["entity"], registry=r)
         self._journeys = Histogram(
             "countersign_journey_duration_seconds",
@@ -112,6 +115,10 @@ class Metrics:
 
     def route(self, bot: str) -> None:
         self._routes.labels(bot).inc()
+
+    def screened(self, kept: int, left_out: int) -> None:
+        self._passages.labels("kept").inc(kept)
+        self._passages.labels("left_out").inc(left_out)
 
     def entities(self, counts: Mapping[str, int]) -> None:
         for entity, count in counts.items():

@@ -12,6 +12,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -213,7 +214,8 @@ class PolicyInForce:
                     if document is not None:
                         document.look(at_once=at_once)
                 except Exception as error:  # whatever it is, what is in force stays so, and the next look comes
-                    log.error("policy.watch_failed", error=type(error).__name__)
+                    with suppress(OSError, ValueError):  # a full disk or a closed stream
+                        log.error("policy.watch_failed", error=type(error).__name__)
 
 
 def _fingerprint(files: tuple[Path, ...]) -> str:

@@ -7,7 +7,7 @@ models and compiles them, after which `ready` is true.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from app.opening import describe_live, key_encryption_key, open_chat, open_encod
 from app.policy_in_force import Document, PolicyInForce
 from app.ruling import Workshop
 from app.settings import Settings
+from app.switches import SwitchBoard, Switches
 from app.telemetry import tracer_provider
 from audit.checkpoints import Checkpointer
 from audit.desk import KeepingDesk
@@ -88,6 +89,7 @@ class House:
     policy: Policy
     state: dict[str, str] = field(default_factory=dict)
     in_force: PolicyInForce | None = None
+    board: SwitchBoard | None = None
     pipeline: Pipeline | None = None
     library: Library | None = None
     _closers: list[Callable[[], None]] = field(default_factory=list)
@@ -229,8 +231,24 @@ class House:
             self.in_force.reload()
 
     def _policies(self, workshop: Workshop) -> PolicyInForce:
-        announcer = Announcer(self.audit, self.keys, self.settings.tenant)
-        return PolicyInForce(Document("in force", self.settings.policy_file, workshop, announcer, self.metrics))
+        return PolicyInForce(Document("in force", self.settings.policy_file, workshop, self.announcer, self.metrics))
+
+    @property
+    def announcer(self) -> Announcer:
+        return Announcer(self.audit, self.keys, self.settings.tenant)
+
+    @property
+    def switches(self) -> Switches:
+        """Kill switches, to be looked at and thrown."""
+        return Switches(self.engine, self.announcer, sorted(load_routes(self.settings.routes_file).bots))
+
+    def _board(self, bots: Iterable[str]) -> SwitchBoard:
+        """What is switched off, read over a connection of its own: no burst of queries makes it wait for one."""
+        own = create_engine_for(self.settings.url)
+        board = self.board = SwitchBoard(Switches(own, self.announcer, sorted(bots)))
+        self._closers[:0] = [board.close, own.dispose]
+        board.start()
+        return board
 
     def _join(self, embed: Embed, redactor: Redactor, live: LiveData, model: LoadedLater) -> Pipeline:
         settings = self.settings
@@ -269,6 +287,7 @@ class House:
             new_gate=StreamGate,
             live_question=lambda text: describe_live(live, text),
             corpus_digest=lambda: library.digest,
+            switched_off=self._board(bots).why_off,
         )
         return Pipeline(parts, self.tracing.get_tracer("countersign"))
 

@@ -26,6 +26,7 @@ _COMMANDS = {
     "restore": ("app.cli.backup", "Puts a backup into an empty installation."),
     "search": ("app.cli.library", "Passages of the library for a question."),
     "serve": ("app.cli.serve", "The service alone."),
+    "switch": ("app.cli.switch", "Kill switches: a bot or a tenant, off at once everywhere."),
     "up": ("app.cli.up", "The whole demo: models, samples, live data, service."),
     "witness": ("app.cli.witness", "Vouches, on another machine, that a log was never rewritten."),
 }

@@ -13,6 +13,7 @@ RAILS: Mapping[str, tuple[str, ...]] = {
     "advice": ("personal_advice", "promissory", "forward_looking"),
     "pii": ("hard_identifier",),
     "secrets": ("key", "private_key", "password"),
+    "leakage": ("system_prompt",),
 }
 REDACTING = ("pii", "secrets")  # the rails that find where, and not only whether
 

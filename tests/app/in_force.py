@@ -109,6 +109,7 @@ def a_site(home: Path, *bots: Bot, url: str = "", shadow: Path | None = None, **
         rule_on=in_force.on,
         open_record=lambda **who: QueryRecord(house.audit, **who),
         meter=house.metrics,
+        switched_off=house._board(("api", "onprem", "rag")).why_off,
         **more,
     ) as inner:
         house.pipeline = inner.pipeline
