@@ -69,6 +69,12 @@ class Metrics:
         self._policy_refused = Gauge(
             "countersign_policy_file_rejected", "1 while the policy file is not the policy in use", ["role"], registry=r
         )
+        self._shadow = Counter(
+            "countersign_shadow_total",
+            "What a policy that is tried out judged: texts compared, rails that differed, texts dropped, failures",
+            ["result"],
+            registry=r,
+        )
         self.chats = Gauge("countersign_chats_in_flight", "Journeys under way", registry=r)
         self.turned_away = Counter("countersign_turned_away_total", "Requests answered 429", registry=r)
 
@@ -105,6 +111,9 @@ class Metrics:
     def policy_file(self, role: str, result: str) -> None:
         self._policy_files.labels(role, result).inc()
         self._policy_refused.labels(role).set(result == "rejected")
+
+    def shadow(self, result: str, count: int) -> None:
+        self._shadow.labels(result).inc(count)
 
     def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None:
         self._verdicts.labels(direction, rail, verdict).inc()

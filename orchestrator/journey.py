@@ -74,7 +74,10 @@ class Journey:
                 policy=ruling.digest,
             )
         )
-        self._hearing = Hearing(ruling.judges, trace, self._record)
+        self._watched = (
+            parts.shadow.watch(query, ruling.digest, ruling.candidate) if parts.shadow and ruling.candidate else None
+        )
+        self._hearing = Hearing(ruling.judges, trace, self._record, self._watched)
         self._wake = threading.Event()
         self._cancel = threading.Event()
         self._judged: list[Judged] = []
@@ -438,6 +441,8 @@ class Journey:
         if self._finished:
             return None
         self._finished = True
+        if self._watched is not None:
+            self._watched.ended()
         timings = self._trace.timings
         bot = self._route.bot if self._route else ""
         verdict = worst(self._judged).name

@@ -15,6 +15,7 @@ from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Suppo
 from orchestrator.ruling import RuleOn
 from orchestrator.screening import Memo
 from orchestrator.selector import Selector
+from orchestrator.shadow import Shadow
 from orchestrator.types import Query
 
 
@@ -49,6 +50,7 @@ class Parts:
     screened: Memo = field(default_factory=Memo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})
     switched_off: Callable[[str, str], str | None] = field(default=lambda _tenant, _bot: None)
+    shadow: Shadow | None = None
     top_k: int = 8
     speculate: bool = True
     failed_message: str = "I am sorry, I cannot get a reliable answer to that at the moment, so I would rather not give one."
