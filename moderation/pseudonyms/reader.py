@@ -290,5 +290,7 @@ def _skeleton(kind: str) -> str:
     return _GAP.sub("", kind).lower()
 
 
-_KINDS = {_skeleton(spelled): meaning for spelled, meaning in kinds().items()}
+_KINDS: dict[str, tuple[str, str, bool]] = {}
+for _spelled, _meaning in kinds().items():  # the kinds' own names come first and win
+    _KINDS.setdefault(_skeleton(_spelled), _meaning)
 _PREFIXES = frozenset(skeleton[:length] for skeleton in _KINDS for length in range(1, len(skeleton) + 1))
