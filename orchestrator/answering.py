@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from moderation.gate import Halt, Release, Segment, StreamGate
-from moderation.types import Allow, Block, Direction, Redact, Steer, Verdict
-from orchestrator import names
+from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
+from orchestrator import names, prompts
 from orchestrator.bots.base import Bot
 from orchestrator.errors import BotUnavailable
 from orchestrator.judging import Hearing, Judged, worst
@@ -103,6 +103,7 @@ class Answering:
         self._trace, self._record = hearing.trace, hearing.record
         self._cancel = Cancel(off)
         self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
+        self._beside = Beside(hidden=Hidden(ask.marks.canary, prompts.OWN_WORDS))
         self._gate: StreamGate = parts.new_gate()
         self._pending: dict[int, Future[list[Judged]]] = {}
         self._left: Text | None = None  # the rest of a long piece
@@ -226,7 +227,7 @@ class Answering:
             found: np.ndarray = self._parts.embed([text])[0]
             return found
 
-        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment)
+        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment, self._beside)
         future.add_done_callback(lambda _: self._wake.set())
         return future
 

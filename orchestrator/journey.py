@@ -26,6 +26,7 @@ from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
 from orchestrator.recording import UntilFinished
 from orchestrator.ruling import Ruling
+from orchestrator.screening import Screened, Screening
 from orchestrator.selector import SWITCHED_OFF, Evidence
 from orchestrator.tracing import Trace, micro
 from orchestrator.types import (
@@ -73,7 +74,10 @@ class Journey:
                 policy=ruling.digest,
             )
         )
-        self._hearing = Hearing(ruling.judges, trace, self._record)
+        self._watched = (
+            parts.shadow.watch(query, ruling.digest, ruling.candidate) if parts.shadow and ruling.candidate else None
+        )
+        self._hearing = Hearing(ruling.judges, trace, self._record, self._watched)
         self._wake = threading.Event()
         self._cancel = threading.Event()
         self._judged: list[Judged] = []
@@ -154,10 +158,25 @@ class Journey:
             self._settle(rails)
         asked, asked_vector = self._in_context(vector, history)
         passages = self._retrieve(asked, asked_vector)
+        screening = Screening(self._hearing, parts.screened, query.tenant, self._ruling.digest)
+        screened = parts.pool.submit(screening.passages, passages)
+        # what attacks may still win the question for the documents: there it is left out, and no model answers instead
         route = self._choose(asked, asked_vector, passages)
         yield RouteOut(route)
         veil = partial(Veiled, pseudonyms=self._pseudonyms)
-        ask = Ask(asked, history, asked_vector, passages, query.groups, instruction, self._sampling, self._cancel, veil)
+        ask = Ask(
+            asked,
+            history,
+            asked_vector,
+            self._kept_of(screened.result()),
+            query.groups,
+            instruction,
+            self._sampling,
+            self._cancel,
+            veil,
+            parts.marking.of(query.tenant, query.conversation),
+            screening.attacks,
+        )
         ending = yield from self._answer_along(route, ask, rails)
         yield from self._conclude(ending)
 
@@ -206,6 +225,12 @@ class Journey:
         ]  # fmt: skip
         self._record.append("retrieved", {"passages": found, "corpus": self._parts.corpus_digest()})
         return passages
+
+    def _kept_of(self, screened: Screened) -> Sequence[Passage]:
+        if screened.left_out:
+            self._record.append("screened", screened.body())
+        self._parts.meter.screened(len(screened.kept), len(screened.left_out))
+        return screened.kept
 
     def _choose(self, question: str, vector: np.ndarray, passages: Sequence[Passage]) -> Route:
         parts = self._parts
@@ -416,6 +441,8 @@ class Journey:
         if self._finished:
             return None
         self._finished = True
+        if self._watched is not None:
+            self._watched.ended()
         timings = self._trace.timings
         bot = self._route.bot if self._route else ""
         verdict = worst(self._judged).name

@@ -38,6 +38,8 @@ class JudgeRails(Protocol):
         beside: Beside = NOTHING_BESIDE,
     ) -> Verdict: ...
 
+    def screen(self, text: str) -> Verdict: ...
+
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict: ...
 
 
@@ -88,6 +90,10 @@ class Judges:
             digest,
         )
 
+    @property
+    def rails(self) -> JudgeRails:
+        return self._rails
+
     def judge(
         self,
         direction: Direction,
@@ -120,6 +126,21 @@ class Judges:
             record.append("judged", one.body(), labels=_labels(one), model=self._digest)
             self._meter.verdict(direction.value, one.verdict.finding.rail, one.verdict.name, one.ms / 1000)
         return judged
+
+    @property
+    def timeout_s(self) -> float:
+        return self._timeout
+
+    def screen(self, text: str) -> Verdict:
+        """Whether a model may read a text that nobody typed. Never raises for the rail's failure."""
+        try:
+            return self._rails.screen(text)
+        except Exception as error:
+            return self.unscreened(f"the rail failed ({type(error).__name__})")
+
+    def unscreened(self, why: str) -> Verdict:
+        """What a text comes to that could not be screened: the injection rail's fail mode."""
+        return self._rails.fail("injection", Direction.INPUT, why)
 
     def _one(
         self,
@@ -161,13 +182,30 @@ class Judges:
         return Judged(direction, segment, verdict, ms)
 
 
+class Listens(Protocol):
+    """Somebody who is told of every text and its verdicts, and whom nobody waits for."""
+
+    def heard(
+        self,
+        direction: Direction,
+        text: str,
+        vector: np.ndarray,
+        context: str,
+        segment: int | None,
+        judged: Sequence[Judged],
+        beside: Beside,
+        /,
+    ) -> None: ...
+
+
 @dataclass(frozen=True)
 class Hearing:
-    """One query before its judges: its spans, its record. Judges any of its texts, on any thread."""
+    """One query before its judges: its spans, its record, perhaps a listener. Judges any of its texts, on any thread."""
 
     judges: Judges
     trace: Trace
     record: Record
+    listener: Listens | None = None
 
     def judge(
         self,
@@ -179,7 +217,16 @@ class Hearing:
         beside: Beside = NOTHING_BESIDE,
     ) -> list[Judged]:
         """See `Judges.judge`. segment: None for what is no segment of the answer."""
-        return self.judges.judge(direction, text, embedding, context, segment, self.trace, self.record, beside)
+        vectors: list[np.ndarray] = []
+
+        def kept() -> np.ndarray:
+            vectors.append(embedding())
+            return vectors[0]
+
+        judged = self.judges.judge(direction, text, kept, context, segment, self.trace, self.record, beside)
+        if self.listener is not None and vectors:
+            self.listener.heard(direction, text, vectors[0], context, segment, judged, beside)
+        return judged
 
 
 def worst(judged: Sequence[Judged]) -> Verdict:

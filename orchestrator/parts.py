@@ -10,9 +10,12 @@ from moderation.gate import StreamGate
 from moderation.types import Block, Finding
 from orchestrator.bots.base import Bot
 from orchestrator.breaker import Breaker
+from orchestrator.marks import Marking
 from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Support
 from orchestrator.ruling import RuleOn
+from orchestrator.screening import Memo
 from orchestrator.selector import Selector
+from orchestrator.shadow import Shadow
 from orchestrator.types import Query
 
 
@@ -26,6 +29,7 @@ class Parts:
     switched_off: why a tenant, or a bot for a tenant, may not be asked at this moment (bot "": the tenant), or None. It is
     asked again all the time, so it must cost nothing.
     live_question: what a connector would be asked for a text, in words, or None.
+    marking: draws what is random in prompts. screened: verdicts on passages that were met before.
     """
 
     memory: Remember
@@ -42,8 +46,11 @@ class Parts:
     new_gate: Callable[[], StreamGate]
     live_question: Callable[[str], str | None]
     corpus_digest: Callable[[], str]
+    marking: Marking = field(default_factory=Marking)
+    screened: Memo = field(default_factory=Memo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})
     switched_off: Callable[[str, str], str | None] = field(default=lambda _tenant, _bot: None)
+    shadow: Shadow | None = None
     top_k: int = 8
     speculate: bool = True
     failed_message: str = "I am sorry, I cannot get a reliable answer to that at the moment, so I would rather not give one."
