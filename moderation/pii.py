@@ -41,6 +41,7 @@ from moderation.recognisers.nlp import FolderNlpEngine
 from moderation.recognisers.resolve import Ground, resolve
 from moderation.recognisers.secrets import SecretRecogniser
 from moderation.recognisers.shown import given, shown
+from moderation.recognisers.states import StateRecogniser
 from moderation.recognisers.stock import StockRecogniser
 from moderation.recognisers.trust import CompanyRecogniser, NerRecogniser
 from moderation.recognisers.words import common, ordinary
@@ -208,6 +209,7 @@ def patterned_recognisers() -> tuple[SpanRecogniser, ...]:
         IbanRecogniser(),
         SocialSecurityRecogniser(),
         UnitedKingdomRecogniser(),
+        StateRecogniser(),
         DocumentRecogniser(),
         AccountRecogniser(),
         DateRecogniser(),

@@ -16,6 +16,7 @@ from moderation.policy import RAILS, Policy, RailPolicy
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, Rail, Seen, UnknownRail
 from moderation.rails.identifiers import IdentifiersRail
 from moderation.rails.leakage import LeakageRail
+from moderation.rails.restricted import RestrictedRail
 from moderation.rails.scored import Readings, ScoredRail
 from moderation.rails.secrets import SecretsRail
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Verdict
@@ -45,6 +46,7 @@ class Rails:
             "pii": IdentifiersRail(rules["pii"], redactor),
             "secrets": SecretsRail(rules["secrets"]),
             "leakage": LeakageRail(rules["leakage"], readings),
+            "restricted": RestrictedRail(rules["restricted"], policy.restricted.lists, readings),
         }
         self._screen = PassageScreen(rules["injection"], heads, embed, readings) if embed is not None else None
 
