@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from app.cli.lazy import Lazy
 from app.cli.shared import InputError, plain, progress, put, settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _audience = click.option("--audience", default="", help="As this audience has it
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
-@click.group()
+@click.group(cls=Lazy, lazy={"shadow-report": ("app.cli.shadow_report", "What the policy that is tried out would change.")})
 def policy() -> None:
     """The moderation policy: what may be said, to whom, with which words.
 
