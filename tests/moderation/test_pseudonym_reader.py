@@ -118,6 +118,7 @@ TEXTS = st.lists(st.one_of(FRAGMENTS, st.text(max_size=6)), max_size=12).map("".
 @UNHURRIED
 @example(f"{SURNAME[:4]}-\n{SURNAME[4:]}", [5, 6])
 @example("<PERSON_1_", [9])
+@example("PERSON_1_x", [9])
 @example("&lt;PERSON_1&gt;", [1, 2, 3, 4, 13, 14])
 @given(TEXTS, st.lists(st.integers(0, 200), max_size=12))
 def test_what_is_read_does_not_depend_on_the_chunks(text: str, marks: list[int]) -> None:
