@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from app.cli.lazy import Lazy
 from app.cli.shared import console, put, settings
 from app.settings import show
 
@@ -39,7 +40,7 @@ def show_config(as_json: bool) -> None:
     console().print(table)
 
 
-@click.group()
+@click.group(cls=Lazy, lazy={"shadow-report": ("app.cli.shadow_report", "What the policy that is tried out would change.")})
 def policy() -> None:
     """The moderation policy.
 

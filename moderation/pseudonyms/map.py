@@ -119,6 +119,11 @@ class Pseudonyms:
                 spans.append(PiiSpan(match.start(), match.end(), entry.entity, 0.95))
             return [*spans, *self._typed_surrogates(text)]
 
+    def people(self) -> tuple[tuple[str, ...], ...]:
+        """The fullest name of everyone who was named, word by word without regard to case."""
+        with self._lock:
+            return tuple(e.names for e in self._entries if e.names)
+
     # -- what a model reads and writes ------------------------------------------------------------------------------------
 
     def prepare(self, styles: Mapping[str, Style]) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from moderation.pseudonyms.forms import SUFFIX, WAIT, WORD, Form, NotYet, fold_all, is_word
+from moderation.pseudonyms.forms import WAIT, WORD, Form, NotYet, fold_all, is_word
 from moderation.pseudonyms.tags import kinds, tag
 from moderation.recognisers.words import common
 
@@ -20,7 +20,7 @@ _RUN = re.compile(f"{WORD}+")
 _URL = re.compile(r"://|(?<!\w)www\.|]\(", re.I)
 _URL_ENDS = re.compile(r"[\s\">]")
 
-_KIND_GAP = r"(?:\\?_|[ \u00a0-]|\r?\n)"
+_KIND_GAP = r"(?:\\?_(?:\r?\n)?|[ \u00a0-]|\r?\n)"
 _LETTERS = r"[^\W\d_]+"
 _KIND = rf"(?P<kind>{_LETTERS}(?:{_KIND_GAP}{_LETTERS}){{0,4}})"
 _WRITTEN = re.compile(rf"{_KIND}(?P<gap>[\s\\_:#-]{{0,3}})(?P<number>\d{{1,6}})(?!\d)")
@@ -235,7 +235,7 @@ class Reader:
             if _PART_OF_ADDRESS.match(text, end):
                 return None
         begin, replacement = start, form.replacement
-        if form.name and (suffix := SUFFIX.match(text, end)):
+        if suffix := form.ending(text, end):
             replacement, end = replacement + suffix.group(), suffix.end()
         before, after = _loose_marks(text[start:end])
         replacement = before + replacement + after
@@ -290,5 +290,7 @@ def _skeleton(kind: str) -> str:
     return _GAP.sub("", kind).lower()
 
 
-_KINDS = {_skeleton(spelled): meaning for spelled, meaning in kinds().items()}
+_KINDS: dict[str, tuple[str, str, bool]] = {}
+for _spelled, _meaning in kinds().items():  # the kinds' own names come first and win
+    _KINDS.setdefault(_skeleton(_spelled), _meaning)
 _PREFIXES = frozenset(skeleton[:length] for skeleton in _KINDS for length in range(1, len(skeleton) + 1))
