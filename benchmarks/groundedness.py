@@ -3,8 +3,9 @@
     python -m benchmarks.groundedness CHUNKS.jsonl [--fit]
 
 CHUNKS is a library's chunks.jsonl. From each sentence with a figure or a direction come faithful forms (the sentence,
-shortened, reworded lightly or freely, its amounts rewritten) and contradictions (another figure, a year off by one, another scale, denied,
-turned round, another name, another passage's sentence). Sentences are halved by their SHA-256: even to fit, odd to measure.
+shortened, reworded lightly or freely, its amounts rewritten) and contradictions (another figure, a year off by one,
+another scale, denied, turned round, another name, another passage's sentence). Sentences are halved by their SHA-256:
+even to fit, odd to measure.
 """
 
 from __future__ import annotations

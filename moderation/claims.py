@@ -19,8 +19,8 @@ FEATURES = (
     "denial", "direction",
 )  # fmt: skip
 # Logistic weights over FEATURES, and the bias: fitted by benchmarks/groundedness.py (docs/model-cards/groundedness.md).
-WEIGHTS: tuple[float, ...] = (3.96, 2.971, 0.412, -6.173, -4.742, -5.08, -5.965, -1.081, -6.505, -5.822)
-BIAS = -4.188
+WEIGHTS: tuple[float, ...] = (7.159, 0.136, -2.055, -5.3, -4.121, -3.419, -6.155, -1.421, -6.429, -5.747)
+BIAS = -2.225
 
 _MOST_UNITS = 200
 _BESIDE = 3  # words on either side of a figure that say what it is a figure of
