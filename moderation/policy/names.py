@@ -39,7 +39,9 @@ def unknown(kind: str, name: str, known: Iterable[str], *, of: str = "", plural:
     """ "rail 'toxicty' is unknown; did you mean 'toxicity'? known rails: …" """
     listed = list(known)
     whose = f" of {of}" if of else ""
-    return f"{kind} '{name}'{whose} is unknown;{near(name, listed)} known {plural or kind + 's'}: {', '.join(listed)}"
+    return (
+        f"{kind} '{name}'{whose} is unknown;{near(name, listed)} known {plural or kind + 's'}: {', '.join(listed) or 'none'}"
+    )
 
 
 def near(name: str, known: Iterable[str]) -> str:
