@@ -222,6 +222,7 @@ def test_no_segment_of_the_gate_ends_inside_a_tag_that_was_read(text: str, hold:
         ("<TELEFONNUMMER_1>", ORIGINALS[4][1]),
         ("IBAN-Code 1", ORIGINALS[2][1]),
         ("Email address 1", ORIGINALS[5][1]),
+        ("Anna <<EMAIL_ADDRESS_1>>", "Anna <anna@bank.de>"),
         ("<tarjeta de crédito 1>", ORIGINALS[3][1]),
         ("<CREDIT_CARD>", ORIGINALS[3][1]),
         ("<PERSON_9>", "(name)"),
