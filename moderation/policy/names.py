@@ -15,8 +15,9 @@ RAILS: Mapping[str, tuple[str, ...]] = {
     "secrets": ("key", "private_key", "password"),
     "leakage": ("system_prompt",),
     "restricted": ("name",),
+    "groundedness": ("unsupported",),
 }
-REDACTING = ("pii", "secrets", "restricted")  # the rails that find where, and not only whether
+REDACTING = ("pii", "secrets", "restricted", "groundedness")  # the rails that find where, and not only whether
 
 # ISO 639-1, as far as a firm of our kind writes to its clients in it.
 LANGUAGES: Mapping[str, str] = {

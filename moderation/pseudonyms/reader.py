@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from moderation.pseudonyms.forms import WAIT, WORD, Form, NotYet, fold_all, is_word
-from moderation.pseudonyms.tags import kinds, tag
+from moderation.pseudonyms.tags import CANONICAL, kinds, tag
 from moderation.recognisers.words import common
 
 MOST = 512  # more than the longest form with all its gaps; a longer word is none of ours
@@ -146,6 +146,9 @@ class Reader:
     def _tag(self, text: str, at: int, start: int, past: str, *, final: bool) -> tuple[int, int, str] | NotYet | None:
         if not final and self._tag_begun(text, start):
             return WAIT
+        exact = CANONICAL.match(text, start - 1) if start > at else None
+        if exact and _KINDS.get(_skeleton(exact[1]), ("", "", False))[2]:  # more brackets around it are the sentence's
+            return start - 1, exact.end(), exact.group()
         opened = _OPEN.search(text, at, start)
         found = _WRITTEN.match(text, start)
         if found is None:
