@@ -24,7 +24,7 @@ from moderation.views import plain, unmasked
 PHRASES_PATH = Path(__file__).parent / "data" / "phrases.yaml"
 FOLDS = 4
 TOXIC = ("hate", "harassment", "violence", "self_harm", "sexual", "minors")
-ADVICE = ("personal_advice", "promissory", "forward_looking")
+ADVICE = ("personal_advice", "promissory", "forward_looking", "unbalanced")
 HARMLESS: Mapping[str, int] = dict.fromkeys((*TOXIC, "injection"), 0)
 
 # Rows that BIPIA counts as attacks because of where they stood (inside a document). As a question from a user they
@@ -140,14 +140,14 @@ def _tweets(folder: Path) -> Iterator[Example]:
 
 
 def _banking(folder: Path) -> Iterator[Example]:
-    labels = {**HARMLESS, "out_of_scope": 0, "promissory": 0, "forward_looking": 0, "personal_advice": 0}
+    labels = {**HARMLESS, "out_of_scope": 0, "promissory": 0, "forward_looking": 0, "personal_advice": 0, "unbalanced": 0}
     for row in _rows(folder, "intents_banking.jsonl"):
         yield Example(row["text"], "banking", row["label"], f"banking {row['text'].lower()}", labels)
 
 
 def _clinc(folder: Path) -> Iterator[Example]:
     for row in _rows(folder, "intents_clinc.jsonl"):
-        labels = {**HARMLESS, "out_of_scope": int(row["label"] not in CLINC_IN_SCOPE), "promissory": 0}
+        labels = {**HARMLESS, "out_of_scope": int(row["label"] not in CLINC_IN_SCOPE), "promissory": 0, "unbalanced": 0}
         yield Example(row["text"], "clinc", row["label"], f"clinc {row['text'].lower()}", labels)
 
 

@@ -104,6 +104,7 @@ class Rails:
             "threshold": finding.threshold,
             "category": finding.category,
             "reason": finding.reason,
+            "spans": [list(span) for span in finding.spans],
         }
         if isinstance(rail, ScoredRail) and len(RAILS[name]) > 1:
             entry["categories"] = {score.category: score.probability for score in rail.scores(seen)}

@@ -40,7 +40,7 @@ def repeats(parsed: Any) -> Iterator[tuple[int, int]]:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.category}: {rule.reason}")
 def test_no_pattern_repeats_anything_without_a_bound(rule: Rule) -> None:
     """So the steps that one place of a text can cost are bounded, and judging is linear in the text's length."""
-    for pattern in filter(None, (rule.pattern, rule.unless)):
+    for pattern in filter(None, (rule.pattern, rule.unless, rule.beside)):
         assert all(times < UNBOUNDED for _, times in repeats(_parser.parse(pattern.pattern)))
 
 
