@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from audit.log import AuditStore
 from audit.log import Ticket as AuditTicket
 from inference.errors import PromptTooLong
 from inference.types import Message, Prompt, Sampling
-from moderation.pii import Pseudonyms, Redactor
+from moderation.pii import Redactor
+from moderation.pseudonyms import Covered, Pseudonyms, Style
 from orchestrator.errors import BotUnavailable, RecordUnavailable
 from orchestrator.ports import Embed
 from orchestrator.types import Passage
@@ -46,7 +47,6 @@ class QueryRecord:
     """Appends one query's events. Implements `ports.Record`."""
 
     store: AuditStore
-    policy_digest: str
     tenant: str
     query: str
     conversation: str
@@ -54,6 +54,7 @@ class QueryRecord:
     subject: str
     trace_id: str
     span_id: str
+    policy: str
 
     def append(
         self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
@@ -66,7 +67,7 @@ class QueryRecord:
             subject=self.subject,
             trace_id=self.trace_id,
             span_id=self.span_id,
-            policy_digest=self.policy_digest,
+            policy_digest=self.policy,
             model_digest=model,
             labels=labels or {},
             body=body,
@@ -80,15 +81,21 @@ class QueryRecord:
 class ConversationPseudonyms:
     """One conversation's redactor. Implements `ports.Pseudonymise`."""
 
-    def __init__(self, redactor: Redactor, pseudonyms: Pseudonyms, entities: frozenset[str]) -> None:
-        self._redactor, self._pseudonyms, self._entities = redactor, pseudonyms, entities
+    def __init__(
+        self, redactor: Redactor, pseudonyms: Pseudonyms, entities: frozenset[str], styles: Mapping[str, Style]
+    ) -> None:
+        self._redactor, self._pseudonyms, self._entities, self._styles = redactor, pseudonyms, entities, styles
 
     def redact(self, text: str) -> tuple[str, Mapping[str, int]]:
         redaction = self._redactor.redact(text, self._pseudonyms, self._entities)
+        self._pseudonyms.prepare(self._styles)
         return redaction.text, redaction.counts
 
-    def restore(self, text: str) -> str:
-        return self._pseudonyms.restore(text)
+    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+        return self._pseudonyms.cover(messages, self._styles)
+
+    def restore(self, text: str, before: str) -> tuple[str, int]:
+        return self._pseudonyms.restored(text, before)
 
     def dump(self) -> bytes:
         return self._pseudonyms.dump()
@@ -100,10 +107,11 @@ class Pseudonymiser:
 
     redactor: Redactor
     entities: frozenset[str]
+    styles: Mapping[str, Style] = field(default_factory=lambda: {"default": "tag"})
 
     def open(self, dumped: bytes | None) -> ConversationPseudonyms:
         pseudonyms = Pseudonyms() if dumped is None else Pseudonyms.load(dumped)
-        return ConversationPseudonyms(self.redactor, pseudonyms, self.entities)
+        return ConversationPseudonyms(self.redactor, pseudonyms, self.entities, self.styles)
 
 
 class Supported:

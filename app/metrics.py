@@ -46,10 +46,25 @@ class Metrics:
             registry=r,
         )
         self._tokens = Counter("countersign_tokens_total", "Tokens of the on-prem model", ["kind"], registry=r)
+        self._unrestored = Counter(
+            "countersign_pseudonyms_unrestored_total",
+            "Pseudonyms in answers for which no original could be put back",
+            registry=r,
+        )
         self._unrecorded = Counter(
             "countersign_refused_unrecorded_total",
             "Answers withheld because the store could not be written",
             registry=r,
+        )
+        self._policies = Gauge(
+            "countersign_policy_info", "The policies in use: always 1", ["role", "digest", "version"], registry=r
+        )
+        self._policy_now: dict[str, tuple[str, str, str]] = {}
+        self._policy_files = Counter(
+            "countersign_policy_files_total", "Changed policy files, by what came of them", ["role", "result"], registry=r
+        )
+        self._policy_refused = Gauge(
+            "countersign_policy_file_rejected", "1 while the policy file is not the policy in use", ["role"], registry=r
         )
         self.chats = Gauge("countersign_chats_in_flight", "Journeys under way", registry=r)
         self.turned_away = Counter("countersign_turned_away_total", "Requests answered 429", registry=r)
@@ -75,6 +90,19 @@ class Metrics:
         for name, text, read in shown:
             Gauge(f"countersign_{name}", text, registry=self.registry).set_function(read)
 
+    def policy(self, role: str, digest: str, version: str) -> None:
+        """The policy of a role is this one from now on. Called by one thread."""
+        now = (role, digest, version)
+        if (before := self._policy_now.get(role)) not in (None, now):
+            self._policies.remove(*before)
+        self._policy_now[role] = now
+        self._policies.labels(*now).set(1)
+        self._policy_refused.labels(role).set(0)
+
+    def policy_file(self, role: str, result: str) -> None:
+        self._policy_files.labels(role, result).inc()
+        self._policy_refused.labels(role).set(result == "rejected")
+
     def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None:
         self._verdicts.labels(direction, rail, verdict).inc()
         self._rail.labels(rail).observe(seconds)
@@ -94,6 +122,9 @@ class Metrics:
 
     def tokens(self, kind: str, count: int) -> None:
         self._tokens.labels(kind).inc(count)
+
+    def unrestored(self, count: int) -> None:
+        self._unrestored.inc(count)
 
     def refused_unrecorded(self) -> None:
         self._unrecorded.inc()

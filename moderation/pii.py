@@ -18,7 +18,7 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 
 from moderation.entities import ENTITIES, PSEUDONYMISED, PiiError, known_entities
-from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, read_tag
+from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag
 from moderation.recognisers.accounts import (
     AccountRecogniser,
     CardRecogniser,
@@ -93,7 +93,12 @@ class Redactor:
             )
         patterned = patterned_recognisers()
         nlp = FolderNlpEngine(Path(ner_path))
-        nlp.load()
+        try:
+            nlp.load()
+        except ValueError as foreign:
+            raise PiiError(
+                f"{ner_path}: this spaCy model cannot be read, {foreign}; run `countersign models pull en-core-web-md`"
+            ) from foreign
         registry = RecognizerRegistry(
             recognizers=[
                 SecretRecogniser(),
@@ -134,8 +139,7 @@ class Redactor:
 
         Raises PiiError for an entity that nothing finds."""
         entities = known_entities(entities)
-        tags = (m for m in TAG.finditer(text) if read_tag(m)[0] in ENTITIES | {LITERAL})
-        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in tags]
+        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in TAG.finditer(text) if is_tag(m)]
         found = self.find(text)
         known = [s for s in self._allowed(text, pseudonyms.known(text)) if s.entity in entities]
         spans = resolve(text, [*literal, *_merge(found, known)])

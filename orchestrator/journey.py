@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 import structlog
 
-from moderation.types import Block, Direction, Verdict
+from moderation.types import Block, Direction, Redact, Steer, Verdict
 from orchestrator import names
 from orchestrator.answering import Answering, Blocked, Ending, Failed, Finished, Said, Steered
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
-from orchestrator.judging import Judged, worst
+from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
+from orchestrator.recording import UntilFinished
+from orchestrator.ruling import Ruling
 from orchestrator.selector import Evidence
 from orchestrator.tracing import Trace, micro
 from orchestrator.types import (
@@ -44,6 +46,7 @@ from orchestrator.types import (
     SegmentOut,
     Turn,
 )
+from orchestrator.veil import Veiled
 
 _MARK = re.compile(r"\[(\d+)\]")
 _FOLLOW_UP_WORDS = 6
@@ -54,19 +57,23 @@ log = structlog.get_logger(__name__)
 
 
 class Journey:
-    """Runs once: `for out in Journey(parts, query, sampling, trace).run()`. Used by one thread."""
+    """Runs once: `for out in Journey(parts, ruling, query, sampling, trace).run()`. Used by one thread."""
 
-    def __init__(self, parts: Parts, query: Query, sampling: Mapping[str, Any], trace: Trace) -> None:
-        self._parts, self._query, self._sampling, self._trace = parts, query, sampling, trace
-        self._record = parts.open_record(
-            tenant=query.tenant,
-            query=query.id,
-            conversation=query.conversation,
-            actor=query.actor,
-            subject=query.subject,
-            trace_id=trace.trace_id,
-            span_id=trace.span_id,
+    def __init__(self, parts: Parts, ruling: Ruling, query: Query, sampling: Mapping[str, Any], trace: Trace) -> None:
+        self._parts, self._ruling, self._query, self._sampling, self._trace = parts, ruling, query, sampling, trace
+        self._record = UntilFinished(
+            parts.open_record(
+                tenant=query.tenant,
+                query=query.id,
+                conversation=query.conversation,
+                actor=query.actor,
+                subject=query.subject,
+                trace_id=trace.trace_id,
+                span_id=trace.span_id,
+                policy=ruling.digest,
+            )
         )
+        self._hearing = Hearing(ruling.judges, trace, self._record)
         self._wake = threading.Event()
         self._cancel = threading.Event()
         self._judged: list[Judged] = []
@@ -93,7 +100,7 @@ class Journey:
         except ConversationUnknown:
             self._end_unheard("failed", "error", "conversation unknown")
             raise
-        except Exception as error:
+        except BaseException as error:
             self._end_unheard("failed", "error", f"unexpected {type(error).__name__}")
             raise
         finally:
@@ -103,9 +110,9 @@ class Journey:
         """The way; what nobody foresaw becomes an apology."""
         try:
             yield from self._travel()
-        except (RecordUnavailable, ConversationUnknown):
+        except (RecordUnavailable, ConversationUnknown, GeneratorExit, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:
+        except BaseException as error:  # a panic of a native library is no Exception
             log.error(
                 "journey.failed",
                 query=self._query.id,
@@ -124,7 +131,7 @@ class Journey:
         remembered: Sequence[Turn] = ()
         if not query.fresh:
             dumped, remembered = parts.memory.load(query.tenant, query.subject, query.conversation)
-        self._pseudonyms = parts.redact.open(dumped)
+        self._pseudonyms = self._ruling.redact.open(dumped)
         before = self._pseudonyms.dump()
         with self._trace.step(names.REDACT) as span:
             self._question, counts = self._pseudonyms.redact(query.text)
@@ -138,16 +145,7 @@ class Journey:
                 parts.memory.save_pseudonyms, query.tenant, query.subject, query.conversation, known
             )
         vector = self._embed(self._question)
-        rails = parts.pool.submit(
-            parts.judges.judge,
-            Direction.INPUT,
-            self._question,
-            lambda: vector,
-            "",
-            None,
-            self._trace,
-            self._record,
-        )
+        rails = parts.pool.submit(self._hearing.judge, Direction.INPUT, self._question, lambda: vector)
         rails.add_done_callback(lambda _: self._wake.set())
         if not parts.speculate:
             self._settle(rails)
@@ -155,7 +153,8 @@ class Journey:
         passages = self._retrieve(asked, asked_vector)
         route = self._choose(asked, asked_vector, passages)
         yield RouteOut(route)
-        ask = Ask(asked, history, asked_vector, passages, query.groups, instruction, self._sampling, self._cancel)
+        veil = partial(Veiled, pseudonyms=self._pseudonyms)
+        ask = Ask(asked, history, asked_vector, passages, query.groups, instruction, self._sampling, self._cancel, veil)
         ending = yield from self._answer_along(route, ask, rails)
         yield from self._conclude(ending)
 
@@ -166,7 +165,7 @@ class Journey:
         for role, text in self._query.before:
             clean, _ = self._pseudonyms.redact(text)
             vector = partial(self._embed, clean)
-            judged = self._parts.judges.judge(Direction.INPUT, clean, vector, "", None, self._trace, self._record)
+            judged = self._hearing.judge(Direction.INPUT, clean, vector)
             if any(isinstance(j.verdict, Block) for j in judged if j.verdict.finding.rail in _CONTEXT_RAILS):
                 self._record.append("left_out", {"role": role, "text": clean})
                 asked = ""
@@ -237,16 +236,22 @@ class Journey:
                 ending = Failed(f"bot '{name}' is not configured" if name else "policy forbids every bot")
                 continue
             if bot.leaves_boundary:
-                verdict = self._settle(rails)
-                if isinstance(verdict, Block):
-                    return Blocked(verdict)
+                found = self._ruled(rails)
+                if isinstance(found, Blocked):
+                    return found
+                if found and not steered:
+                    steered, instruction = True, self._correct(name, ask, found)
                 self._record.append("leaving", {"bot": name}, labels={"bot": name}).wait()
             while True:
-                attempt = Answering(self._parts, bot, ask, instruction, self._trace, self._record, self._wake)
+                attempt = Answering(self._parts, self._hearing, bot, ask, instruction, self._wake)
                 ending = yield from self._follow(attempt, rails, steered)
                 if isinstance(ending, Steered) and not steered:
-                    steered, instruction = True, f"{ask.instruction} {ending.instruction}".strip()
-                    self._record.append("steered", {"bot": name, "rail": ending.rail})
+                    # Steered by what it was saying: there is one restart, so it must also heed what the question calls for.
+                    found = self._ruled(rails)
+                    if isinstance(found, Blocked):
+                        ending = found
+                        break
+                    steered, instruction = True, self._correct(name, ask, found, ending)
                     continue
                 break
             breaker = self._parts.breakers[name]
@@ -258,6 +263,24 @@ class Journey:
             if self._said:
                 return ending
         return ending
+
+    def _ruled(self, rails: Future[list[Judged]]) -> Blocked | Steered | None:
+        """What the input verdict demands before a bot may be asked; waits for it."""
+        match self._settle(rails):
+            case Block() as verdict:
+                return Blocked(verdict)
+            case Redact(finding):  # what should have been replaced would be read
+                return Blocked(self._parts.as_block(finding.rail))
+            case Steer(finding, instruction):
+                return Steered(instruction, finding.rail)
+        return None
+
+    def _correct(self, bot: str, ask: Ask, *by: Steered | None) -> str:
+        """The instruction with every correction, each once."""
+        corrections = {one.instruction: one.rail for one in by if one}
+        for rail in corrections.values():
+            self._record.append("steered", {"bot": bot, "rail": rail})
+        return " ".join((ask.instruction, *corrections)).strip()
 
     def _follow(self, attempt: Answering, rails: Future[list[Judged]], steered: bool) -> Generator[Outgoing, None, Ending]:
         """Passes on what an attempt releases, each segment after its event is durable."""
@@ -283,8 +306,11 @@ class Journey:
         self._await_pseudonyms()
         if not self._said:
             self._trace.note("first_segment", self._trace.elapsed())
+        text, lost = self._pseudonyms.restore(said.text, "".join(self._said[-4:]))
+        if lost:
+            self._parts.meter.unrestored(lost)
         self._said.append(said.text)
-        yield SegmentOut(said.id, self._pseudonyms.restore(said.text))
+        yield SegmentOut(said.id, text)
         for citation in new:
             self._shown.append(citation)
             yield CitationOut(citation)
@@ -345,7 +371,7 @@ class Journey:
         with self._trace.step(names.AUDIT):
             receipt = self._end_record(outcome, finish_reason, reason).wait()
         self._trace.root.set_attribute(names.OUTCOME, outcome)
-        usage = {k: int(v) for k, v in (self._made.details.items() if self._made else ()) if k.endswith("_tokens")}
+        usage = self._made.usage if self._made else {}
         for kind, count in usage.items():
             self._parts.meter.tokens(kind, count)
         return Answer(

@@ -104,7 +104,7 @@ class Judges:
         rails = self._rails.names(direction)
         try:
             vector = embedding()
-        except Exception as error:
+        except BaseException as error:  # a panic of a native library is no Exception
             why = f"the sentence encoder failed ({type(error).__name__})"
             judged = [Judged(direction, segment, self._rails.fail(rail, direction, why), 0.0) for rail in rails]
         else:
@@ -153,10 +153,31 @@ class Judges:
             future.cancel()
             verdict = self._rails.fail(rail, direction, f"no verdict within {self._timeout:g} s")
             ms = self._timeout * 1000
-        except Exception as error:
+        except BaseException as error:  # a rail that dies has given no verdict, whatever it dies of
             verdict = self._rails.fail(rail, direction, f"the rail failed ({type(error).__name__})")
             ms = (time.perf_counter() - begun) * 1000
         return Judged(direction, segment, verdict, ms)
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """One query before its judges: its spans, its record. Judges any of its texts, on any thread."""
+
+    judges: Judges
+    trace: Trace
+    record: Record
+
+    def judge(
+        self,
+        direction: Direction,
+        text: str,
+        embedding: Callable[[], np.ndarray],
+        context: str = "",
+        segment: int | None = None,
+        beside: Beside = NOTHING_BESIDE,
+    ) -> list[Judged]:
+        """See `Judges.judge`. segment: None for what is no segment of the answer."""
+        return self.judges.judge(direction, text, embedding, context, segment, self.trace, self.record, beside)
 
 
 def worst(judged: Sequence[Judged]) -> Verdict:

@@ -10,8 +10,8 @@ from moderation.gate import StreamGate
 from moderation.types import Block, Finding
 from orchestrator.bots.base import Bot
 from orchestrator.breaker import Breaker
-from orchestrator.judging import Judges
-from orchestrator.ports import Embed, Meter, OpenRecord, Redact, Remember, Search, Support
+from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Support
+from orchestrator.ruling import RuleOn
 from orchestrator.selector import Selector
 from orchestrator.types import Query
 
@@ -19,16 +19,16 @@ from orchestrator.types import Query
 @dataclass(frozen=True)
 class Parts:
     """The parts of one deployment. `pool` runs retrieval, memory and the judging of texts; the rails
-    themselves run on a pool of their own inside `judges`, so that a judge never waits for itself.
+    themselves run on a pool of their own inside the ruling's judges, so that a judge never waits for itself.
 
+    rule_on: the policy in force for a query, with the judges and the redactor that follow from it.
     speculate: whether generation starts before the input verdict (off only to measure what it saves).
     live_question: what a connector would be asked for a text, in words, or None.
     """
 
     memory: Remember
-    redact: Redact
+    rule_on: RuleOn
     embed: Embed
-    judges: Judges
     search: Search
     support: Support
     selector: Selector

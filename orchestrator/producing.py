@@ -19,7 +19,7 @@ from orchestrator.types import Ask, Made, Piece
 class Ended:
     """The bot has no more to say; `error` is what stopped it early."""
 
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class Production:
@@ -50,7 +50,7 @@ class Production:
         self._ask.cancel.set()
 
     def _run(self) -> None:
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             with self._trace.step(names.GENERATE, **{names.OPERATION: "chat", names.BOT: self.bot.name}) as span:
                 pieces = self.bot.answer(self._ask)
@@ -63,15 +63,15 @@ class Production:
                                 ("prompt_tokens", names.INPUT_TOKENS),
                                 ("completion_tokens", names.OUTPUT_TOKENS),
                             ):
-                                if key in piece.details:
-                                    span.set_attribute(name, int(piece.details[key]))
+                                if key in piece.usage:
+                                    span.set_attribute(name, piece.usage[key])
                         if not self._put(piece):
                             return
                 finally:
                     close = getattr(pieces, "close", None)
                     if close:
                         close()
-        except Exception as caught:
+        except BaseException as caught:  # a panic of a native library is no Exception, and no end of an answer either
             error = caught
         finally:
             self._put(Ended(error))

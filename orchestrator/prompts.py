@@ -9,10 +9,13 @@ from orchestrator.types import Passage, Turn
 
 Message = tuple[str, str]
 
+ABOUT_TAGS = (
+    "Tags such as <PERSON_1> or <IBAN_CODE_1> stand for personal data: repeat a tag exactly where you mean that person "
+    "or thing, and never guess what it stands for."
+)
 _HOUSE = (
     "You are the assistant of a financial firm. Answer briefly, correctly and politely, in the language of the question. "
-    "Tags such as <PERSON_1> or <IBAN_CODE_1> stand for personal data: repeat a tag exactly where you mean that person "
-    "or thing, and never guess what it stands for. Never invent prices, figures or facts about the firm. "
+    f"{ABOUT_TAGS} Never invent prices, figures or facts about the firm. "
     "Never give personal investment advice and never promise returns."
 )
 _DOCUMENTS = (

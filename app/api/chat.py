@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import problems
 from app.api.access import body, caller, house
-from app.api.journeys import Underway, link_of, new_query
+from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
 from app.problems import Problem
 from orchestrator.types import (
     Answer,
@@ -41,6 +41,10 @@ class ChatRequest(BaseModel):
         Field(pattern=r"^c_[0-9a-f]{32}$", description="From an earlier answer; leave out to begin."),
     ] = None
     stream: Annotated[bool, Field(description="Answer as server-sent events.")] = False
+    language: Annotated[
+        str | None,
+        Field(pattern=LANGUAGE, description="Of what the service itself says (RFC 5646); else the Accept-Language header."),
+    ] = None
 
 
 @blueprint.post("/v1/chat")
@@ -48,7 +52,8 @@ def chat() -> Response:
     key = caller("caller", "administrator")
     asked = body(ChatRequest)
     check_message(asked.message)
-    query = new_query(key, asked.message, request.headers.get("Countersign-Subject"), asked.conversation_id)
+    person = request.headers.get("Countersign-Subject")
+    query = new_query(key, asked.message, person, asked.conversation_id, languages=languages(asked.language))
     underway = Underway(query, default_sampling(), link_of(dict(request.headers)))
     if asked.stream:
         return event_stream(stream_with_context(events(underway)), underway)

@@ -21,7 +21,7 @@ def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
     countersign ingest samples/documents
     countersign ingest reports/ --access research --access board
     """
-    from app.wiring import open_encoder
+    from app.opening import open_encoder
     from inference.store import ModelStore
     from retrieval.library import Library
 
@@ -53,7 +53,7 @@ def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...]) -
     countersign search "dealing cut-off time"
     countersign search --jsonl -k 10 < questions.jsonl > passages.jsonl
     """
-    from app.wiring import open_encoder
+    from app.opening import open_encoder
     from inference.store import ModelStore
     from retrieval.library import Library
 

@@ -175,10 +175,9 @@ def query(query_id: str) -> str | BaseResponse:
         raise problems.Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     record_access(key, "access.viewed", query_id, looking())
     events = house().reader.query(key.tenant, query_id)
-    policy = house().policy
     return render_template(
         "review/query.html",
-        view=journey_view(key.tenant, events, {policy.digest: str(policy.version)}),
+        view=journey_view(key.tenant, events, house().versions),
         content=(content := content_view(events, _keeping(key.tenant))),
         may_reveal=key.role == "administrator" and content.state == "open",
         requests=reveals.requests(events),

@@ -29,11 +29,12 @@ class Rails:
         redactor: FindsHardIdentifiers | None = None,
         exemplars: Embedding | None = None,
         embed: Embed | None = None,
+        readings: Readings | None = None,
     ) -> None:
         """embed: for what stands hidden in a text (encoded, backwards); exemplars: of the topic rail."""
         self._policy = policy
         self._exemplars = exemplars
-        readings, rules = Readings(embed), policy.rails
+        readings, rules = readings or Readings(embed), policy.rails
         self._rails: Mapping[str, Rail] = {
             "injection": ScoredRail("injection", rules["injection"], heads, readings),
             "toxicity": ScoredRail("toxicity", rules["toxicity"], heads, readings),
@@ -50,10 +51,14 @@ class Rails:
         heads: Heads,
         redactor: FindsHardIdentifiers | None,
         embed: Embed,
+        readings: Readings | None = None,
     ) -> Rails:
-        """`embed` turns the policy's in-scope examples into vectors, once, and what is found hidden in a text."""
+        """`embed` turns the policy's in-scope examples into vectors, once, and what is found hidden in a text.
+
+        readings: shared with other policies' rails; what is hidden is then embedded as they say.
+        """
         examples = policy.topic.in_scope
-        return cls(policy, heads, redactor, embed(examples) if examples else None, embed)
+        return cls(policy, heads, redactor, embed(examples) if examples else None, embed, readings)
 
     def names(self, direction: Direction) -> tuple[str, ...]:
         """The rails that must judge in this direction."""

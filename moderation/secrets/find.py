@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from moderation.disguise import bare, decoded_runs
 from moderation.secrets import forms
 from moderation.secrets.forms import KEY, PASSWORD, PRIVATE_KEY
+from moderation.secrets.shown import bare, decoded_runs
 from moderation.secrets.strength import basic_credentials, chosen_password, placeholder, random_looking
 
 MARKER = "[SECRET]"

@@ -19,7 +19,7 @@ class OnPremBot:
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
         messages = prompts.general(ask.question, ask.history, ask.instruction)
-        usage = yield from said(self._model.stream(messages, ask.sampling, ask.cancel))
+        usage = yield from said(ask.veil(self._model).stream(messages, ask.sampling, ask.cancel))
         yield Made(self._model.name, self._model.digest, {"prompt": prompts.digest(messages), **usage})
 
 

@@ -72,7 +72,7 @@ class RagBot:
         weigh = self._support.weigh(passages)
         messages = prompts.from_passages(ask.question, passages, ask.instruction)
         patience = _Patience(self._bar.patience_s, ask.cancel)
-        stream = said(model.stream(messages, ask.sampling, patience))
+        stream = said(ask.veil(model).stream(messages, ask.sampling, patience))
         spoken, dropped, rest = 0, 0, ""
         usage = {}
         try:
