@@ -34,7 +34,8 @@ INJECTION: tuple[Rule, ...] = (
         r"|instructions you (?:were|have been|got)|instructions (?:so far|given)|operating instructions)\b",
         "asks for the system prompt",
         # A customer's own instructions are payments, and a system message is what an app shows.
-        unless=r"\b(?:instructions?|configuration) (?:(?:for|on|about|of|in|regarding) (?:my|our|a|an)"
+        unless=r"\bwhat(?:'s| is| are) an? (?:system|hidden) "
+        r"|\b(?:instructions?|configuration) (?:(?:for|on|about|of|in|regarding) (?:my|our|a|an)"
         r"|(?:that )?(?:i|we) (?:sent|gave|made|submitted|signed|placed))\b"
         r"|\bmessages? (?:(?:that |which )?(?:(?:i|we) (?:see|saw|get|got|receive|received)|appears?|pops? up|shows)"
         r"|on (?:my|the) (?:screen|app|phone|statement|atm)|about my)\b",
@@ -137,7 +138,8 @@ INJECTION: tuple[Rule, ...] = (
     rule(
         "injection",
         0.85,
-        r"\b(?:call|invoke|use|run|execute) (?:the )?(?:function |tool )?[a-z]{1,30}_[a-z_]{1,60} (?:on|to|with|and|tool)\b",
+        r"\b(?:call|invoke|use|run|execute) (?:the )?(?:function |tool )?[a-z]{1,30}_[a-z_]{1,60} (?:on|to|with|and"
+        r"|tool)\b",
         "orders a tool to be called",
     ),
     rule(
@@ -176,7 +178,8 @@ INJECTION: tuple[Rule, ...] = (
         "injection",
         0.88,
         r"\b(?:told|instructed|configured|set up|paste|quote|print|copy|repeat|reply with|list|return|show)\b[^\n]{0,60}"
-        r"\b(?:before (?:i (?:said|wrote|typed|started|asked)|my first|the first (?:user )?message|(?:this|our) conversation)"
+        r"\b(?:before (?:i (?:said|wrote|typed|started|asked)|my first|the first (?:user )?message|(?:this"
+        r"|our) conversation)"
         r"|(?:above|before|preceding) (?:this|my|our|the) (?:conversation|first message|chat|line)"
         r"|messages? (?:that |which )?i (?:cannot|can't|don't) see)\b",
         "asks for what stands before the conversation",
@@ -193,9 +196,11 @@ INJECTION: tuple[Rule, ...] = (
     rule(
         "injection",
         0.88,
-        r"\byou(?:'re| are)(?: now)? (?:free|allowed|permitted) to (?:\w+,? ){0,3}?(?:swear|lie|insult|break the (?:law|rules)|ignore)\b"
+        r"\byou(?:'re| are)(?: now)? (?:free|allowed|permitted) to (?:\w+,? ){0,3}?(?:swear|lie|insult"
+        r"|break the (?:law|rules)|ignore)\b"
         r"|\b(?:has|have|with|without|knows?) (?:no |any |all )?(?:scruples|morals?|conscience|inhibitions)\b[^.!?\n]{0,30}"
-        r"|\b(?:language model|ai|llm|chatbot|assistant) (?:that is |which is )?(?:processing|summari[sz]ing|parsing|screening|handling) this\b"
+        r"|\b(?:language model|ai|llm|chatbot|assistant) (?:that is |which is )?(?:processing|summari[sz]ing"
+        r"|parsing|screening|handling) this\b"
         r"|\b(?:your|the) (?:rules|guidelines|restrictions|policies|safety \w+) (?:have |has )?"
         r"(?:expired|no longer (?:apply|applies|count|bind)|do(?:es)? not apply|been (?:lifted|suspended|removed))\b"
         r"|\bswitch (?:the |your )?(?:moderation|filters?|safety) off\b"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
 import pytest
 
+from moderation.disguises import folded
 from moderation.rules import RULES, Rule, hits
 from moderation.types import Direction
 from moderation.views import views
@@ -70,4 +70,6 @@ def test_what_was_hidden_says_how_it_was_read() -> None:
 
 
 def test_a_pattern_with_accents_meets_a_text_with_and_without_them() -> None:
-    assert not re.search("[\u0300-\u036f\u00c0-\u017f]", "".join(rule.pattern.pattern for rule in RULES))
+    letters = {c for rule in RULES for c in rule.pattern.pattern if not c.isascii()}
+    assert letters
+    assert all(folded(letter) == letter for letter in letters)
