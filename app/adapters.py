@@ -19,7 +19,7 @@ from moderation.pii import Redactor
 from moderation.pseudonyms import Covered, Pseudonyms, Style
 from orchestrator.errors import BotUnavailable, RecordUnavailable
 from orchestrator.ports import Embed
-from orchestrator.types import Passage
+from orchestrator.types import Passage, Query
 from retrieval.library import Library
 from retrieval.support import Evidence, answerable, evidence_text, extract
 from retrieval.types import Passage as Found
@@ -76,6 +76,33 @@ class QueryRecord:
             return Recorded(self.store.append(self.tenant, entry))
         except AuditUnavailable as error:
             raise RecordUnavailable(str(error)) from error
+
+
+@dataclass(frozen=True)
+class ShadowRecord:
+    """Appends what a candidate policy would have decided. Implements `orchestrator.shadow.Tell`.
+
+    The event is about the query and no part of its journey, which has ended; it is sealed with the same subject's key.
+    """
+
+    store: AuditStore
+
+    def __call__(self, query: Query, in_force: str, candidate: str, body: Mapping[str, Any]) -> None:
+        labels: dict[str, str | int] = {"about": query.id, "candidate": candidate}
+        labels |= {name: int(body[name]) for name in ("compared", "dropped", "differing")}
+        self.store.append(
+            query.tenant,
+            Entry(
+                kind="shadowed",
+                query=None,
+                conversation=None,
+                actor="service",
+                subject=query.subject,
+                policy_digest=in_force,
+                labels=labels,
+                body=body,
+            ),
+        )
 
 
 class ConversationPseudonyms:

@@ -37,6 +37,9 @@ class Metrics:
             registry=r,
         )
         self._routes = Counter("countersign_route_total", "Chosen bots", ["bot"], registry=r)
+        self._passages = Counter(
+            "countersign_passages_screened_total", "Passages by what screening came to", ["outcome"], registry=r
+        )
         self._entities = Counter("countersign_pii_entities_total", "Redacted entities", ["entity"], registry=r)
         self._journeys = Histogram(
             "countersign_journey_duration_seconds",
@@ -65,6 +68,12 @@ class Metrics:
         )
         self._policy_refused = Gauge(
             "countersign_policy_file_rejected", "1 while the policy file is not the policy in use", ["role"], registry=r
+        )
+        self._shadow = Counter(
+            "countersign_shadow_total",
+            "What a policy that is tried out judged: texts compared, rails that differed, texts dropped, failures",
+            ["result"],
+            registry=r,
         )
         self.chats = Gauge("countersign_chats_in_flight", "Journeys under way", registry=r)
         self.turned_away = Counter("countersign_turned_away_total", "Requests answered 429", registry=r)
@@ -103,6 +112,9 @@ class Metrics:
         self._policy_files.labels(role, result).inc()
         self._policy_refused.labels(role).set(result == "rejected")
 
+    def shadow(self, result: str, count: int) -> None:
+        self._shadow.labels(result).inc(count)
+
     def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None:
         self._verdicts.labels(direction, rail, verdict).inc()
         self._rail.labels(rail).observe(seconds)
@@ -112,6 +124,10 @@ class Metrics:
 
     def route(self, bot: str) -> None:
         self._routes.labels(bot).inc()
+
+    def screened(self, kept: int, left_out: int) -> None:
+        self._passages.labels("kept").inc(kept)
+        self._passages.labels("left_out").inc(left_out)
 
     def entities(self, counts: Mapping[str, int]) -> None:
         for entity, count in counts.items():

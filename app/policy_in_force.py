@@ -12,6 +12,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,6 +26,7 @@ from audit.errors import AuditUnavailable
 from moderation.policy import Policy, PolicyError, PolicyFile, read_policy
 from moderation.types import ModerationError
 from orchestrator.ruling import Ruling
+from orchestrator.shadow import Candidate
 from orchestrator.types import Query
 
 log = structlog.get_logger(__name__)
@@ -167,6 +169,8 @@ class PolicyInForce:
     def on(self, query: Query) -> Ruling:
         """Implements `orchestrator.ruling.RuleOn`."""
         ruling = self._in_force.rulings.on(query)
+        if self._candidate is not None:
+            ruling = dataclasses.replace(ruling, candidate=_tried(self._candidate, ruling, query))
         with self._lock:
             self._versions[ruling.digest] = ruling.version
             while len(self._versions) > KEPT:
@@ -213,7 +217,18 @@ class PolicyInForce:
                     if document is not None:
                         document.look(at_once=at_once)
                 except Exception as error:  # whatever it is, what is in force stays so, and the next look comes
-                    log.error("policy.watch_failed", error=type(error).__name__)
+                    with suppress(OSError, ValueError):  # a full disk or a closed stream
+                        log.error("policy.watch_failed", error=type(error).__name__)
+
+
+def _tried(document: Document, ruling: Ruling, query: Query) -> Candidate | None:
+    """The candidate for a query; None where it is the policy in force itself, or cannot be made: no reason to fail."""
+    try:
+        found = document.rulings.on(query)
+    except Exception as error:
+        log.warning("shadow.no_ruling", error=type(error).__name__)
+        return None
+    return None if found.digest == ruling.digest else Candidate(found.digest, found.version, found.judges.rails)
 
 
 def _fingerprint(files: tuple[Path, ...]) -> str:

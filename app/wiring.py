@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,14 +17,15 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.adapters import LoadedLater, QueryRecord, Searched, Supported
+from app.adapters import LoadedLater
 from app.announcing import Announcer
+from app.joining import join
 from app.keys import KeyRing
 from app.metrics import Metrics
-from app.opening import describe_live, key_encryption_key, open_chat, open_encoder, open_redactor, pepper
-from app.policy_in_force import Document, PolicyInForce
-from app.ruling import Workshop
+from app.opening import key_encryption_key, open_chat, open_encoder, open_redactor, pepper
+from app.policy_in_force import PolicyInForce
 from app.settings import Settings
+from app.switches import SwitchBoard, Switches
 from app.telemetry import tracer_provider
 from audit.checkpoints import Checkpointer
 from audit.desk import KeepingDesk
@@ -43,26 +43,13 @@ from audit.tiles import prove_consistency
 from audit.witness_client import Witnesses, witnesses_from
 from inference.store import ModelStore
 from migrations.run import upgrade
-from moderation.gate import StreamGate
-from moderation.head import Heads
-from moderation.pii import Redactor
 from moderation.policy import Policy, load_policy
-from moderation.rails import Readings
-from orchestrator.bots import Bot
-from orchestrator.bots.api import ApiBot
-from orchestrator.bots.onprem import OnPremBot
-from orchestrator.bots.rag import Bar, RagBot
-from orchestrator.breaker import Breaker
 from orchestrator.connectors import load_connectors
 from orchestrator.live import LiveData
 from orchestrator.memory.store import ConversationStore
-from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
-from orchestrator.ports import Embed
 from orchestrator.routes import load_routes
-from orchestrator.selector import Selector
 from retrieval.library import Library
-from retrieval.support import ANSWERABLE, SUPPORTED
 
 if TYPE_CHECKING:
     pass
@@ -88,9 +75,10 @@ class House:
     policy: Policy
     state: dict[str, str] = field(default_factory=dict)
     in_force: PolicyInForce | None = None
+    board: SwitchBoard | None = None
     pipeline: Pipeline | None = None
     library: Library | None = None
-    _closers: list[Callable[[], None]] = field(default_factory=list)
+    closers: list[Callable[[], None]] = field(default_factory=list)
     _warmed: threading.Event = field(default_factory=threading.Event)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -131,10 +119,10 @@ class House:
             metrics=metrics,
             tracing=tracing,
             models=ModelStore(settings.models_dir),
-            policy=load_policy(settings.policy_file),
+            policy=load_policies(settings),
         )
-        house._closers += [tracing.shutdown, audit.close, checkpoints.close, witnesses.close, subjects.close]
-        house._closers.append(engine.dispose)
+        house.closers += [tracing.shutdown, audit.close, checkpoints.close, witnesses.close, subjects.close]
+        house.closers.append(engine.dispose)
         return house
 
     @staticmethod
@@ -142,7 +130,7 @@ class House:
         """Raises what `open` would raise, without starting anything: for a server that has yet to fork."""
         settings.home.mkdir(parents=True, exist_ok=True)
         upgrade(settings.url)
-        load_policy(settings.policy_file)
+        load_policies(settings)
         engine = create_engine_for(settings.url)
         try:
             confirm(engine, settings.checkpoint_path, load_keys(settings.audit_key_path, settings.audit_origin).public)
@@ -182,7 +170,7 @@ class House:
         redactor = open_redactor(settings, self.models, live)
         self.state["names"] = "ready"
         model = LoadedLater(settings.chat, lambda: open_chat(settings, self.models))
-        self.pipeline = self._join(embed, redactor, live, model)
+        self.pipeline = join(self, embed, redactor, live, model)
         self.state["chat model"] = "loading"
         if chat:
             model.load()
@@ -215,8 +203,8 @@ class House:
     def close(self) -> None:
         """Stops taking work, flushes the log, closes the database. Safe to call twice."""
         self._closing.set()
-        while self._closers:
-            self._closers.pop(0)()
+        while self.closers:
+            self.closers.pop(0)()
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -228,49 +216,21 @@ class House:
         if self.in_force is not None:
             self.in_force.reload()
 
-    def _policies(self, workshop: Workshop) -> PolicyInForce:
-        announcer = Announcer(self.audit, self.keys, self.settings.tenant)
-        return PolicyInForce(Document("in force", self.settings.policy_file, workshop, announcer, self.metrics))
+    @property
+    def announcer(self) -> Announcer:
+        return Announcer(self.audit, self.keys, self.settings.tenant)
 
-    def _join(self, embed: Embed, redactor: Redactor, live: LiveData, model: LoadedLater) -> Pipeline:
-        settings = self.settings
-        routes = load_routes(settings.routes_file)
-        library = self.library = Library.open(settings.library_dir, embed)
-        rails_pool = ThreadPoolExecutor(16, thread_name_prefix="rail")
-        pool = ThreadPoolExecutor(settings.max_chats * 2, thread_name_prefix="journey")
-        evidence = Supported(embed)
-        workshop = Workshop(
-            Heads.load(), redactor, embed, rails_pool, self.metrics, settings.rail_timeout_s, Readings(embed)
-        )
-        in_force = self.in_force = self._policies(workshop)
-        bots: dict[str, Bot] = {
-            "api": ApiBot(live),
-            "rag": RagBot(evidence, model if settings.rag_wording else None, Bar(ANSWERABLE, SUPPORTED)),
-            "onprem": OnPremBot(model),
-        }
-        self._closers[:0] = [
-            in_force.close,
-            lambda: pool.shutdown(wait=False, cancel_futures=True),
-            lambda: rails_pool.shutdown(wait=False, cancel_futures=True),
-            live.close,
-        ]
-        parts = Parts(
-            memory=self.memory,
-            rule_on=in_force.on,
-            embed=embed,
-            search=Searched(library),
-            support=evidence,
-            selector=Selector(routes, embed),
-            bots=bots,
-            breakers={name: Breaker() for name in bots},
-            open_record=lambda **who: QueryRecord(self.audit, **who),
-            meter=self.metrics,
-            pool=pool,
-            new_gate=StreamGate,
-            live_question=lambda text: describe_live(live, text),
-            corpus_digest=lambda: library.digest,
-        )
-        return Pipeline(parts, self.tracing.get_tracer("countersign"))
+    @property
+    def switches(self) -> Switches:
+        """Kill switches, to be looked at and thrown."""
+        return Switches(self.engine, self.announcer, sorted(load_routes(self.settings.routes_file).bots))
+
+
+def load_policies(settings: Settings) -> Policy:
+    """The policy of the settings. Raises PolicyError, also for the one that is only tried out."""
+    if settings.shadow_policy_file is not None:
+        load_policy(settings.shadow_policy_file)
+    return load_policy(settings.policy_file)
 
 
 def _witnesses(settings: Settings, engine: Engine) -> Witnesses:

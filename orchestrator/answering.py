@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from moderation.gate import Halt, Release, Segment, StreamGate
-from moderation.types import Allow, Block, Direction, Redact, Steer, Verdict
-from orchestrator import names
+from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
+from orchestrator import names, prompts
 from orchestrator.bots.base import Bot
 from orchestrator.errors import BotUnavailable
 from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
-from orchestrator.producing import Ended, Production
+from orchestrator.producing import Cancel, Ended, Production
 from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made, Piece, Text
 
 KEEP_ALIVE_S = 2.0
@@ -64,13 +64,20 @@ class Steered:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """The bot or the tenant was switched off; `reason` is that of who did it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """The bot could not answer; `reason` holds no words of the caller."""
 
     reason: str
 
 
-Ending = Finished | Blocked | Steered | Failed
+Ending = Finished | Blocked | Steered | Stopped | Failed
 Step = Said | KeepAlive | Ending
 
 
@@ -85,15 +92,18 @@ class Answering:
         ask: Ask,
         instruction: str,
         wake: threading.Event,
+        off: Callable[[], str | None],
     ) -> None:
+        """off: why the bot may not go on, or None; asked all the time."""
         self.bot = bot
         self.made: Made | None = None
         self.judged: list[Judged] = []
         self.citations: dict[int, Citation] = {}
         self._parts, self._hearing, self._wake = parts, hearing, wake
         self._trace, self._record = hearing.trace, hearing.record
-        self._cancel = threading.Event()
+        self._cancel = Cancel(off)
         self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
+        self._beside = Beside(hidden=Hidden(ask.marks.canary, prompts.OWN_WORDS))
         self._gate: StreamGate = parts.new_gate()
         self._pending: dict[int, Future[list[Judged]]] = {}
         self._left: Text | None = None  # the rest of a long piece
@@ -129,6 +139,9 @@ class Answering:
         while True:
             self._wake.wait(0.1)
             self._wake.clear()
+            if self._cancel.is_set() and self._cancel.switched is not None:
+                yield Stopped(self._cancel.switched)
+                return
             if not input_in and rails.done():
                 input_in = True
                 verdict = settle(rails)
@@ -214,7 +227,7 @@ class Answering:
             found: np.ndarray = self._parts.embed([text])[0]
             return found
 
-        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment)
+        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment, self._beside)
         future.add_done_callback(lambda _: self._wake.set())
         return future
 

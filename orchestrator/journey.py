@@ -20,13 +20,14 @@ import structlog
 
 from moderation.types import Block, Direction, Redact, Steer, Verdict
 from orchestrator import names
-from orchestrator.answering import Answering, Blocked, Ending, Failed, Finished, Said, Steered
+from orchestrator.answering import Answering, Blocked, Ending, Failed, Finished, Said, Steered, Stopped
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
 from orchestrator.recording import UntilFinished
 from orchestrator.ruling import Ruling
-from orchestrator.selector import Evidence
+from orchestrator.screening import Screened, Screening
+from orchestrator.selector import SWITCHED_OFF, Evidence
 from orchestrator.tracing import Trace, micro
 from orchestrator.types import (
     Alternative,
@@ -73,7 +74,10 @@ class Journey:
                 policy=ruling.digest,
             )
         )
-        self._hearing = Hearing(ruling.judges, trace, self._record)
+        self._watched = (
+            parts.shadow.watch(query, ruling.digest, ruling.candidate) if parts.shadow and ruling.candidate else None
+        )
+        self._hearing = Hearing(ruling.judges, trace, self._record, self._watched)
         self._wake = threading.Event()
         self._cancel = threading.Event()
         self._judged: list[Judged] = []
@@ -139,6 +143,9 @@ class Journey:
                 span.set_attribute(names.ENTITIES + entity, count)
         parts.meter.entities(counts)
         self._record.append("redacted", {"question": self._question, "entities": dict(counts)})
+        if (why := self._off()) is not None:
+            yield from self._conclude(Stopped(why))
+            return
         instruction, history = self._brought_along(remembered)
         if (known := self._pseudonyms.dump()) != before:
             self._kept = parts.pool.submit(
@@ -151,10 +158,25 @@ class Journey:
             self._settle(rails)
         asked, asked_vector = self._in_context(vector, history)
         passages = self._retrieve(asked, asked_vector)
+        screening = Screening(self._hearing, parts.screened, query.tenant, self._ruling.digest)
+        screened = parts.pool.submit(screening.passages, passages)
+        # what attacks may still win the question for the documents: there it is left out, and no model answers instead
         route = self._choose(asked, asked_vector, passages)
         yield RouteOut(route)
         veil = partial(Veiled, pseudonyms=self._pseudonyms)
-        ask = Ask(asked, history, asked_vector, passages, query.groups, instruction, self._sampling, self._cancel, veil)
+        ask = Ask(
+            asked,
+            history,
+            asked_vector,
+            self._kept_of(screened.result()),
+            query.groups,
+            instruction,
+            self._sampling,
+            self._cancel,
+            veil,
+            parts.marking.of(query.tenant, query.conversation),
+            screening.attacks,
+        )
         ending = yield from self._answer_along(route, ask, rails)
         yield from self._conclude(ending)
 
@@ -204,6 +226,12 @@ class Journey:
         self._record.append("retrieved", {"passages": found, "corpus": self._parts.corpus_digest()})
         return passages
 
+    def _kept_of(self, screened: Screened) -> Sequence[Passage]:
+        if screened.left_out:
+            self._record.append("screened", screened.body())
+        self._parts.meter.screened(len(screened.kept), len(screened.left_out))
+        return screened.kept
+
     def _choose(self, question: str, vector: np.ndarray, passages: Sequence[Passage]) -> Route:
         parts = self._parts
         with self._trace.step(names.SELECT) as span:
@@ -213,6 +241,7 @@ class Journey:
                 support=parts.support.answerable(vector, passages, question) if passages else 0.0,
                 unavailable=unavailable,
                 forbidden=parts.forbidden(self._query),
+                switched_off={name: why for name in parts.bots if (why := self._off(name)) is not None},
             )
             route = self._route = parts.selector.choose(vector, evidence)
             span.set_attribute(names.BOT, route.bot)
@@ -230,10 +259,16 @@ class Journey:
         """Bots of the chain in order, until one has answered; at most one restart after a steer."""
         steered, instruction = False, ask.instruction
         ending: Ending = Failed("no bot could be asked")
+        if not route.bot and (off := [c.reason for c in route.candidates if c.reason.startswith(SWITCHED_OFF)]):
+            return Stopped(off[0].removeprefix(SWITCHED_OFF))
         for name in route.chain:
             bot = self._parts.bots.get(name)
             if bot is None:
                 ending = Failed(f"bot '{name}' is not configured" if name else "policy forbids every bot")
+                continue
+            off_now = partial(self._off, name)
+            if (why := off_now()) is not None:
+                ending = Stopped(why)
                 continue
             if bot.leaves_boundary:
                 found = self._ruled(rails)
@@ -243,7 +278,7 @@ class Journey:
                     steered, instruction = True, self._correct(name, ask, found)
                 self._record.append("leaving", {"bot": name}, labels={"bot": name}).wait()
             while True:
-                attempt = Answering(self._parts, self._hearing, bot, ask, instruction, self._wake)
+                attempt = Answering(self._parts, self._hearing, bot, ask, instruction, self._wake, off_now)
                 ending = yield from self._follow(attempt, rails, steered)
                 if isinstance(ending, Steered) and not steered:
                     # Steered by what it was saying: there is one restart, so it must also heed what the question calls for.
@@ -254,6 +289,8 @@ class Journey:
                     steered, instruction = True, self._correct(name, ask, found, ending)
                     continue
                 break
+            if isinstance(ending, Stopped):
+                return ending
             breaker = self._parts.breakers[name]
             if not isinstance(ending, Failed):
                 breaker.succeeded()
@@ -263,6 +300,10 @@ class Journey:
             if self._said:
                 return ending
         return ending
+
+    def _off(self, bot: str = "") -> str | None:
+        """Why the tenant, or a bot for it, is switched off at this moment, or None."""
+        return self._parts.switched_off(self._query.tenant, bot)
 
     def _ruled(self, rails: Future[list[Judged]]) -> Blocked | Steered | None:
         """What the input verdict demands before a bot may be asked; waits for it."""
@@ -286,6 +327,8 @@ class Journey:
         """Passes on what an attempt releases, each segment after its event is durable."""
         with closing(attempt.run(rails, self._settle, may_steer=not steered and not self._said)) as steps:
             for step in steps:
+                if isinstance(step, Said) and (why := self._off(attempt.bot.name)) is not None:
+                    step = Stopped(why)  # while a slow client took what was said before
                 if isinstance(step, Said):
                     yield from self._send(attempt, step)
                 elif isinstance(step, KeepAlive):
@@ -341,6 +384,10 @@ class Journey:
                 yield self._finish("refused", "content_filter")
             case Failed(reason):
                 yield from self._apologise(reason)
+            case Stopped(reason):
+                self._record.append("stopped", {"reason": reason, "segments": len(self._said)})
+                yield from self._refuse(self._parts.paused_message, self._parts.paused_alternatives, "switch")
+                yield self._finish("refused", "content_filter", SWITCHED_OFF + reason)
             case Steered(_, rail):
                 yield from self._refuse(self._parts.steered_message, (), rail)
                 yield self._finish("refused", "content_filter")
@@ -394,6 +441,8 @@ class Journey:
         if self._finished:
             return None
         self._finished = True
+        if self._watched is not None:
+            self._watched.ended()
         timings = self._trace.timings
         bot = self._route.bot if self._route else ""
         verdict = worst(self._judged).name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator import names
@@ -20,6 +21,21 @@ class Ended:
     """The bot has no more to say; `error` is what stopped it early."""
 
     error: BaseException | None = None
+
+
+class Cancel(threading.Event):
+    """What a bot looks at between two steps. It is set by the journey, and also from the moment when the bot is switched
+    off, however long a slow client keeps the journey itself from looking. `switched` is then the reason, and stays."""
+
+    def __init__(self, off: Callable[[], str | None]) -> None:
+        super().__init__()
+        self._off = off
+        self.switched: str | None = None
+
+    def is_set(self) -> bool:
+        if self.switched is None:
+            self.switched = self._off()
+        return self.switched is not None or super().is_set()
 
 
 class Production:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from orchestrator.judging import Judges
 from orchestrator.ports import Redact
+from orchestrator.shadow import Candidate
 from orchestrator.types import Query
 
 
@@ -19,13 +20,14 @@ class Ruling:
     """A policy as it stands for one tenant, one audience and one language.
 
     digest, version: of the policy, resolved for this tenant and audience. redact: replaces what this policy names as
-    personal data.
+    personal data. candidate: a policy that judges silently too, without any effect.
     """
 
     digest: str
     version: str
     judges: Judges
     redact: Redact
+    candidate: Candidate | None = None
 
 
 RuleOn = Callable[[Query], Ruling]

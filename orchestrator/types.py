@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from orchestrator.marks import Marks
+
 if TYPE_CHECKING:
     from orchestrator.ports import Generate
 
@@ -109,7 +111,9 @@ class Route:
 class Ask:
     """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict.
 
-    veil: through which a bot must ask any model (orchestrator/veil.py)."""
+    veil: through which a bot must ask any model (orchestrator/veil.py).
+    marks: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
+    """
 
     question: str
     history: Sequence[Turn]
@@ -120,6 +124,8 @@ class Ask:
     sampling: Mapping[str, Any]
     cancel: threading.Event
     veil: Callable[[Generate], Generate] = field(default=lambda model: model, repr=False)
+    marks: Marks = field(default_factory=Marks.fresh)
+    attacks: Callable[[str], bool] = field(default=lambda _text: False)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from app import problems
 from app.api.access import body, caller, house
 from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
 from app.problems import Problem
+from orchestrator.selector import SWITCHED_OFF
 from orchestrator.types import (
     Answer,
     Citation,
@@ -28,6 +29,7 @@ from orchestrator.types import (
 )
 
 blueprint = Blueprint("chat", __name__)
+_OFF = SWITCHED_OFF.rstrip(": ")
 log = structlog.get_logger(__name__)
 
 
@@ -143,10 +145,12 @@ def event_stream(chunks: Iterator[str], underway: Underway) -> Response:
 
 
 def route_view(route: Route) -> dict[str, Any]:
+    """The route as a client may read it: why somebody switched a bot off is between them and the record."""
+    told = tuple(dataclasses.replace(c, reason=_OFF) if c.reason.startswith(_OFF) else c for c in route.candidates)
     return {
         "bot": route.bot,
-        "reasons": list(route.reasons),
-        "candidates": [dataclasses.asdict(c) for c in route.candidates],
+        "reasons": list(dataclasses.replace(route, candidates=told).reasons),
+        "candidates": [dataclasses.asdict(c) for c in told],
     }
 
 

@@ -83,7 +83,7 @@ def _prepare(state: Any) -> None:
 
 
 @blueprint.errorhandler(Exception)
-def _failed(error: Exception) -> Response:
+def failed(error: Exception) -> Response:
     """The review pages' errors are pages too."""
     problem = problems.of(error)
     body = problem.body()
@@ -231,7 +231,7 @@ def keeping() -> str | BaseResponse:
 
 
 @blueprint.after_request
-def _not_kept(response: Response) -> Response:
+def not_kept(response: Response) -> Response:
     """What is shown here stays in no cache: going back after signing out shows nothing."""
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from moderation.policy.checks import Problem, problems
 from moderation.policy.layers import Where, laid_over, layer_places, layers_of, stale, vain
+from moderation.policy.lists import filled
 from moderation.policy.names import RAILS, near
 from moderation.policy.schema import Policy
 from moderation.policy.shape import misshapen
@@ -23,7 +24,7 @@ _DEFAULT = "default"
 
 @dataclass(frozen=True)
 class PolicyFile:
-    """A policy with what it was read from. files: the file itself first, then what it extends."""
+    """A policy with what it was read from. files: the file itself first, then what it extends, then lists of names."""
 
     policy: Policy
     sourced: Sourced
@@ -54,6 +55,7 @@ def load_policy(path: Path | None = None) -> Policy:
 def read_policy(path: Path | None = None) -> PolicyFile:
     """The same, with where each value was written."""
     files, sourced, faults = _read(path or DEFAULT_PATH, ())
+    sourced, listed = filled(sourced)
     faults += _layering_faults(sourced)
     try:
         policy = Policy.model_validate(sourced.tree)
@@ -63,7 +65,7 @@ def read_policy(path: Path | None = None) -> PolicyFile:
         raise PolicyError(_lines([*faults, *_value_faults(sourced)], files)) from error
     if faults:
         raise PolicyError(_lines(faults, files))
-    return PolicyFile(policy, sourced, files)
+    return PolicyFile(policy, sourced, (*files, *listed))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ RAILS: Mapping[str, tuple[str, ...]] = {
     "advice": ("personal_advice", "promissory", "forward_looking", "unbalanced", "missing_disclosure"),
     "pii": ("hard_identifier",),
     "secrets": ("key", "private_key", "password"),
+    "leakage": ("system_prompt",),
+    "restricted": ("name",),
 }
-REDACTING = ("pii", "secrets")  # the rails that find where, and not only whether
+REDACTING = ("pii", "secrets", "restricted")  # the rails that find where, and not only whether
 
 # ISO 639-1, as far as a firm of our kind writes to its clients in it.
 LANGUAGES: Mapping[str, str] = {

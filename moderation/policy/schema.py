@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from moderation.entities import ALIASES
 from moderation.policy.checks import problems
 from moderation.policy.layers import laid_over, layers_of
+from moderation.policy.lists import RestrictedPolicy
 from moderation.policy.names import RAILS
 from moderation.types import Direction
 
@@ -137,6 +138,7 @@ class Policy(_Strict):
     rails: Mapping[str, RailPolicy]
     pii: PiiPolicy
     topic: TopicPolicy = TopicPolicy()
+    restricted: RestrictedPolicy = RestrictedPolicy()
     audiences: Mapping[str, Mapping[str, Any]] = {}
     tenants: Mapping[str, Mapping[str, Any]] = {}
 

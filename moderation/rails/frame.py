@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from moderation.head import Heads
+from moderation.passages import PassageScreen
 from moderation.policy import RAILS, Policy, RailPolicy
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, Rail, Seen, UnknownRail
 from moderation.rails.identifiers import IdentifiersRail
+from moderation.rails.leakage import LeakageRail
+from moderation.rails.restricted import RestrictedRail
 from moderation.rails.scope import Scope
 from moderation.rails.scored import Readings, ScoredRail
 from moderation.rails.secrets import SecretsRail
@@ -43,7 +46,10 @@ class Rails:
             "advice": ScoredRail("advice", rules["advice"], heads, readings),
             "pii": IdentifiersRail(rules["pii"], redactor),
             "secrets": SecretsRail(rules["secrets"]),
+            "leakage": LeakageRail(rules["leakage"], readings),
+            "restricted": RestrictedRail(rules["restricted"], policy.restricted.lists, readings),
         }
+        self._screen = PassageScreen(rules["injection"], heads, embed, readings) if embed is not None else None
 
     @classmethod
     def load(
@@ -85,6 +91,18 @@ class Rails:
         """
         self._rules(rail)
         return self._rails[rail].judge(Seen(direction, text, embedding, context, beside))
+
+    def screen(self, text: str) -> Verdict:
+        """Whether a model may read what nobody typed: Block for a passage that gives orders. Raises as `judge` does."""
+        rules = self._rules("injection")
+        if not rules.enabled:
+            return Allow(Finding("injection", "injection", 0.0, 1.0, "the injection rail is switched off"))
+        if self._screen is None:
+            raise UnknownRail("passages cannot be screened without the sentence encoder; give `embed` to Rails")
+        finding = self._screen.judge(text)
+        if finding.probability < finding.threshold:
+            return Allow(finding)
+        return Block(finding, rules.words.message, rules.words.alternatives)
 
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
         """The verdict of a rail that erred or timed out: block, unless the policy says otherwise for this rail."""

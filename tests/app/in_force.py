@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from app.adapters import QueryRecord
-from app.announcing import Announcer
+from app.joining import board, policies, shadow
 from app.metrics import Metrics
 from app.policy_in_force import Document, PolicyInForce
 from app.ruling import Workshop
@@ -90,25 +90,28 @@ class Site:
 
 
 @contextmanager
-def a_site(home: Path, *bots: Bot, url: str = "", shadow: Path | None = None, **more: Any) -> Iterator[Site]:
+def a_site(home: Path, *bots: Bot, url: str = "", tried: Path | None = None, **more: Any) -> Iterator[Site]:
     """The policy lies in `home`/policy.yaml; its watcher is not started. more: parts of the pipeline."""
     home.mkdir(parents=True, exist_ok=True)
     file = home / "policy.yaml"
     if not file.exists():
         write(file)
-    house = House.open(Settings(home=home, light=True, policy_file=file, database_url=url))
+    house = House.open(Settings(home=home, light=True, policy_file=file, database_url=url, shadow_policy_file=tried))
     encoder = Encoder()
     pool = ThreadPoolExecutor(8, "rail")
     workshop = Workshop(Heads.load(), NothingPersonal(), encoder, pool, Metrics(), 20.0, Readings(encoder))  # type: ignore[arg-type]
-    announcer = Announcer(house.audit, house.keys, "halden")
-    documents = {"in force": Document("in force", file, workshop, announcer, house.metrics)}
-    in_force = house.in_force = PolicyInForce(documents["in force"])
+    in_force = house.in_force = policies(house, workshop)
+    documents = {"in force": in_force._in_force}
+    if in_force._candidate is not None:
+        documents["candidate"] = in_force._candidate
     with a_house(
         *bots,
         embed=encoder,  # type: ignore[arg-type]
         rule_on=in_force.on,
         open_record=lambda **who: QueryRecord(house.audit, **who),
         meter=house.metrics,
+        switched_off=board(house, ("api", "onprem", "rag")).why_off,
+        shadow=shadow(house),
         **more,
     ) as inner:
         house.pipeline = inner.pipeline

@@ -230,12 +230,7 @@ class Stage:
         heard = Heard()
         openai = stream.transport.startswith("openai")
         streamed = stream.transport in ("sse", "openai stream")
-        asked: dict[str, Any] = (
-            {"model": "countersign", "messages": [{"role": "user", "content": stream.question}], "stream": streamed}
-            if openai
-            else {"message": stream.question, "stream": streamed}
-        )
-        path = "/v1/chat/completions" if openai else "/v1/chat"
+        path, asked = asked_of(stream)
         response = self._app.test_client().post(
             path, json=asked, headers={"Authorization": f"Bearer {self._key}"}, buffered=False
         )
@@ -247,8 +242,8 @@ class Stage:
                     heard.left = True
                     break
                 parts.append(part)
-                if streamed:
-                    self._listen(part, heard, openai)
+                if streamed and listen(part, heard, openai=openai):
+                    heard.durable &= len(self.record.released(heard.query)) >= len(heard.segments)
                 if stream.reads_slowly:
                     time.sleep(0.003)
         finally:
@@ -257,28 +252,39 @@ class Stage:
         heard.raw = b"".join(parts)
         if not streamed or heard.status != 200:
             document = json.loads(heard.raw)
-            heard.strings += strings(document)
-            _whole(document, heard, openai)
+            hear_whole(document, heard, openai=openai)
         return heard
 
-    def _listen(self, part: bytes, heard: Heard, openai: bool) -> None:
-        """Understands a part of a stream as strictly as it is written; one event a part."""
-        if part.startswith(b"{"):
-            return  # a problem document
-        told = part.decode("ascii")
-        assert told.endswith("\n\n"), part
-        lines = told[:-2].split("\n")
-        if lines == [": keep-alive"] or lines == ["data: [DONE]"]:
-            return
-        name = "" if openai else lines.pop(0).removeprefix("event: ")
-        assert len(lines) == 1, part
-        assert lines[0].startswith("data: "), part
-        document = json.loads(lines[0].removeprefix("data: "))
-        heard.strings += strings(document)
-        before = len(heard.segments)
-        _chunk(document, heard) if openai else _event(name, document, heard)
-        if len(heard.segments) > before and len(self.record.released(heard.query)) < len(heard.segments):
-            heard.durable = False
+
+def listen(part: bytes, heard: Heard, *, openai: bool) -> bool:
+    """Understands one event of a stream, as strictly as it is written; whether it brought a segment."""
+    if part.startswith(b"{"):
+        return False  # a problem document
+    told = part.decode("ascii")
+    assert told.endswith("\n\n"), part
+    lines = told[:-2].split("\n")
+    if lines in ([": keep-alive"], ["data: [DONE]"]):
+        return False
+    name = "" if openai else lines.pop(0).removeprefix("event: ")
+    assert len(lines) == 1, part
+    assert lines[0].startswith("data: "), part
+    document = json.loads(lines[0].removeprefix("data: "))
+    heard.strings += strings(document)
+    before = len(heard.segments)
+    if openai:
+        _chunk(document, heard)
+    else:
+        _event(name, document, heard)
+    return len(heard.segments) > before
+
+
+def asked_of(stream: Stream) -> tuple[str, dict[str, Any]]:
+    """The address and the body of the request for its transport."""
+    streamed = stream.transport in ("sse", "openai stream")
+    if stream.transport.startswith("openai"):
+        messages = [{"role": "user", "content": stream.question}]
+        return "/v1/chat/completions", {"model": "countersign", "messages": messages, "stream": streamed}
+    return "/v1/chat", {"message": stream.question, "stream": streamed}
 
 
 def _event(name: str, document: dict[str, Any], heard: Heard) -> None:
@@ -311,7 +317,9 @@ def _chunk(document: dict[str, Any], heard: Heard) -> None:
 REFUSALS = ("I cannot help with that.", "I am sorry, I cannot")
 
 
-def _whole(document: dict[str, Any], heard: Heard, openai: bool) -> None:
+def hear_whole(document: dict[str, Any], heard: Heard, *, openai: bool) -> None:
+    """Understands an answer that came as one document, or a problem."""
+    heard.strings += strings(document)
     if heard.status != 200:
         heard.error = True
         return

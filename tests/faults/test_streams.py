@@ -1,6 +1,6 @@
 """Adversarial streams through the service: not a byte of what a rail blocks, nor of what follows it, reaches a client.
 
-A short form of `python -m tests.faults.fuzz_streams`, which plays a hundred thousand.
+A short form of `make fuzz`, which plays a hundred thousand.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from tests.faults.oracle import wrongs
 from tests.faults.reading import plain
 from tests.faults.stage import Stage, a_stage
 from tests.faults.streams import BLOCKED, KINDS, TRANSPORTS, Stream, stream
+from tests.faults.wire import playable, wired
+from tests.journeys.conftest import free_port
 
 SEED = 7
 EACH = 40
@@ -92,3 +94,9 @@ def test_the_judgement_notices_a_leak(stage: Stage) -> None:
     assert "several ends" in wrongs(played, heard, [*record, record[-1]])
     late = [*record, ("judged", {"direction": "output", "segment": 9, "verdict": "allow"})]
     assert any("begins and ends" in what for what in wrongs(played, heard, late))
+
+
+def test_the_same_holds_for_bytes_read_from_a_socket(tmp_path: Path) -> None:
+    with wired(tmp_path, free_port(), SEED) as wire:
+        found = {(s.number, what) for s in playable(SEED, range(3 * len(KINDS))) for what in wire.play(s)}
+    assert not found

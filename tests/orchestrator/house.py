@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -168,8 +168,17 @@ class ScriptedRails:
                 return verdict
         return Allow(finding(rail))
 
+    def screen(self, text: str) -> Verdict:
+        match self._rule("screen", Direction.INPUT, text):
+            case Exception() as error:
+                raise error
+            case Allow() | Block() as verdict:
+                return verdict
+        return Allow(finding("screen"))
+
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
-        return Allow(finding(rail, why)) if rail in self._open else block(rail, why)
+        failure = replace(finding(rail, why), category="failure")
+        return Allow(failure) if rail in self._open else replace(block(rail, why), finding=failure)
 
 
 def finding(rail: str, reason: str = "") -> Finding:
@@ -312,7 +321,7 @@ class Memory:
 
 class Meter:
     def __init__(self) -> None:
-        self.unrecorded = 0
+        self.unrecorded = self.left_out = 0
         self.outcomes: list[str] = []
 
     def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None: ...
@@ -321,6 +330,9 @@ class Meter:
     def entities(self, counts: Mapping[str, int]) -> None: ...
     def tokens(self, kind: str, count: int) -> None: ...
     def unrestored(self, count: int) -> None: ...
+
+    def screened(self, kept: int, left_out: int) -> None:
+        self.left_out += left_out
 
     def finished(self, bot: str, outcome: str, seconds: float) -> None:
         self.outcomes.append(outcome)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from moderation.types import Direction, Verdict
+from moderation.types import Allow, Direction, Finding, Verdict
 from orchestrator.errors import RecordUnavailable
 from orchestrator.recording import UntilFinished
 from orchestrator.types import Citation, Cited, Made, Text
@@ -175,6 +175,16 @@ def test_a_bot_that_says_everything_in_one_breath_is_cut_a_little_at_a_time() ->
             waiting.append(house.parts.pool._work_queue.qsize())  # type: ignore[attr-defined]
         going.close()
     assert max(waiting) < 200
+
+
+def test_a_verdict_whose_probability_is_no_number_counts_as_block() -> None:
+    """As when an encoder gives NaN: NaN is below every threshold."""
+    verdict = Allow(Finding("stern", "category", float("nan"), 0.5, ""))
+    with a_house(model=ScriptedModel([FIRST, SECOND]), rule=on(Direction.OUTPUT, "sharks", verdict)) as house:
+        out = house.ask()
+    assert "sharks" not in text_of(out)
+    assert answer_of(out).outcome == "refused"
+    assert any("ValueError" in body["reason"] for body in house.log.bodies("judged"))
 
 
 def test_a_quote_whose_rail_dies_is_left_out() -> None:
