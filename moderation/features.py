@@ -82,7 +82,10 @@ def contributions(given: Traced, weights: NDArray[np.float32]) -> dict[tuple[int
         for mark, places in part.items():
             for place in places:
                 found[place] += float(weights[mark % BUCKETS]) * len(part) ** -0.5 / len(places)
-    return {readable.span(*place): share for place, share in found.items() if place[0] < place[1]}
+    shares: dict[tuple[int, int], float] = defaultdict(float)
+    for place, share in found.items():
+        shares[readable.span(*place)] += share  # words that were hidden together have one place
+    return dict(shares)
 
 
 def classes(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,9 +16,9 @@ from moderation.types import Allow, Direction, Finding, Verdict
 from moderation.views import View, views
 
 _SEVERITY = {"allow": 0, "steer": 1, "redact": 2, "block": 3}
-# Where categories are close: a person who speaks of harming themselves shall read words of help, not of refusal,
-# and what sexualises a child shall not be filed as merely sexual.
-_FIRST = {"self_harm": 1.15, "minors": 1.15}
+# Where categories are close (in log odds): a person who speaks of harming themselves shall read words of help, not of
+# refusal, and what sexualises a child shall not be filed as merely sexual.
+_FIRST = {"self_harm": 1.0, "minors": 1.0}
 _REMEMBERED = 128  # texts whose views and features are kept, so that rails judging one text share the work
 
 
@@ -67,8 +68,9 @@ class Score:
     spans: tuple[tuple[int, int], ...] = ()  # places in the given text that moved it
 
     @property
-    def excess(self) -> float:
-        return self.probability / self.threshold
+    def log_odds(self) -> float:
+        chance = min(max(self.probability, 1e-9), 1 - 1e-9)
+        return math.log(chance / (1 - chance))
 
     @property
     def over(self) -> bool:
@@ -159,7 +161,7 @@ def _verdict(rail: str, rules: RailPolicy, direction: Direction, scores: Sequenc
 
     def weight(score: Score) -> tuple[bool, int, float]:
         severity = _SEVERITY[rules.action_for(score.category, direction)] if score.over else 0
-        return score.over, severity, score.excess * _FIRST.get(score.category, 1.0)
+        return score.over, severity, score.log_odds + _FIRST.get(score.category, 0.0)
 
     worst = max(scores, key=weight)
     finding = Finding(rail, worst.category, worst.probability, worst.threshold, worst.reason, worst.spans)
