@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from moderation.recognisers.base import CUED, PROVEN, SHAPED, SpanRecogniser, cue_before
+from moderation.recognisers.checks import luhn
 from moderation.types import PiiSpan
 
 _CARD = re.compile(r"(?<![\w.,+-])(?<![$€£] )\d(?:[ .\-–/]{0,2}\d){11,18}(?![\w%])(?![.,-]\d)")
@@ -127,15 +128,6 @@ class UnitedKingdomRecogniser(SpanRecogniser):
             if cued or (" " in match.group() and _NHS_CUE.search(text, match.end(), match.end() + 24)):
                 proven = mod11(re.sub(r"\D", "", match.group()))
                 yield PiiSpan(match.start(), match.end(), "UK_NHS", PROVEN if proven else SHAPED)
-
-
-def luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 else 1)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def mod97(iban: str) -> bool:
