@@ -38,9 +38,9 @@ _SORT = re.compile(r"(?<![\w-])\d{2}([- ]?)\d{2}\1\d{2}(?![\w-])")
 _SORT_CUE = re.compile(r"\bsort(?:ing)?[- ]?code\b", re.I)
 _ACCOUNT = re.compile(r"(?<![\w.,$€£-])\d(?:[ -]?\d){5,16}(?![\w%])(?![.,-]\d)")
 _ACCOUNT_CUE = re.compile(
-    r"\b(?:accounts?|acct|a/c|konto(?:nummer)?|routing|aba|bank)\b(?:\W{0,3}(?:number|numbers|no|num|nr|id"
+    r"\b(?:accounts?|acct|a/c|konto(?:nummer)?|compte|cuenta|conto|routing|aba|bank)\b(?:\W{0,3}(?:number|numbers|no|num|nr|id"
     r"|ending|code)\b)?"
-    r"\W{0,3}(?:(?:is|are|was|my|the)\W{1,2})?(?:\d[\d -]{3,11}\W{1,3})?$",
+    r"\W{0,3}(?:(?:is|are|was|my|the|ist|lautet|est|es|è)\W{1,2})?(?:\d[\d -]{3,11}\W{1,3})?$",
     re.I,
 )
 

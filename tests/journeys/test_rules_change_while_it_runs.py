@@ -66,8 +66,13 @@ def test_a_switch_thrown_at_a_terminal_is_obeyed_by_the_running_service(deployme
         refused = deployment.chat(QUESTION)
         assert refused["refusal"]["rail"] == "switch"
         assert "paused" in refused["refusal"]["message"]
-        removed = {c["bot"]: c["reason"] for c in refused["route"]["candidates"]}
-        assert removed["rag"] == "switched off: case 41"
+        told = {c["bot"]: c["reason"] for c in refused["route"]["candidates"]}
+        assert told["rag"] == "switched off", "why is between whoever did it and the record"
+        with deployment.client(deployment.admin) as client:
+            path = f"/v1/audit/queries/{refused['query_id']}"
+            events = client.get(path, params={"reason": "test"}).json()["events"]
+        (routed,) = [e["body"] for e in events if e["kind"] == "routed"]
+        assert {c["bot"]: c["reason"] for c in routed["candidates"]}["rag"] == "switched off: case 41"
     finally:
         done = deployment.run("switch", "on", "--bot", "rag", "--tenant", "halden", "--reason", "case 41 is closed")
     assert done.returncode == 0, done.stderr
