@@ -2,7 +2,8 @@
 
     python benchmarks/train_heads.py --data DIR
 
-Embeddings are cached beside the other build output (var/heads), so that a second run trains in minutes.
+Embeddings are cached beside the other build output (var/heads), so that a second run trains in minutes. The plots need
+matplotlib (the extra `plots`); without it the card is written and has none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the rooms, before scripts of the same names here
 
 import numpy as np
+import pypdfium2
 from numpy.typing import NDArray
 from rich.progress import track
 
@@ -24,9 +27,10 @@ from inference.encoder import SentenceEncoder
 from inference.store import ModelStore
 from moderation.head import HEADS_PATH
 from moderation.modelcard import write_card
-from moderation.train import train
+from moderation.train import Table, Trained, train
 
-CARD = Path(__file__).parent.parent / "docs" / "model-cards" / "moderation-heads.md"
+ROOT = Path(__file__).parent.parent
+CARD = ROOT / "docs" / "model-cards" / "moderation-heads.md"
 BATCH = 512
 
 
@@ -55,6 +59,25 @@ class CachedEncoder:
         return np.stack([self._known[key] for key in keys])
 
 
+def sentences(paths: Sequence[Path], pages: int = 1) -> list[str]:
+    """Sentences of 40 to 400 characters, mostly letters; of a PDF every so many pages."""
+    found: dict[str, None] = {}
+    for path in paths:
+        for text in _texts(path, pages):
+            for one in re.split(r"(?<=[.!?])\s+", " ".join(text.split())):
+                if 40 < len(one) < 400 and sum(c.isalpha() for c in one) > 0.6 * len(one):
+                    found[one] = None
+    return list(found)
+
+
+def _texts(path: Path, pages: int) -> list[str]:
+    if path.suffix == ".pdf":
+        document = pypdfium2.PdfDocument(path)
+        return [document[at].get_textpage().get_text_range() for at in range(0, len(document), pages)]
+    text = path.read_text(encoding="utf-8")
+    return [re.sub(r"[#*|>-]+ ", " ", block) for block in re.split(r"\n\s*\n", re.sub(r"<[^>]+>", " ", text))]
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     data = Path(os.environ.get("COUNTERSIGN_DATA", "../shared/data"))
@@ -65,7 +88,23 @@ def main() -> None:
     chosen = options.parse_args()
     embed = CachedEncoder(chosen.cache)
     table, trained = train(chosen.data, embed, chosen.out)
-    write_card(chosen.card, table, trained, chosen.out)
+    documents = {
+        "the sample documents": sentences(sorted((ROOT / "samples" / "documents").glob("*.*"))),
+        "filings of five companies, every fourth page": sentences(sorted((chosen.data / "finance_rag").glob("*.pdf")), 4),
+    }
+    write_card(chosen.card, table, trained, chosen.out, embed, documents, drawn(chosen.card.parent, table, trained))
+
+
+def drawn(folder: Path, table: Table, trained: Sequence[Trained]) -> Sequence[str]:
+    """The names of the plots, or none where matplotlib is not installed."""
+    try:
+        from benchmarks.head_plots import draw
+    except ModuleNotFoundError as missing:
+        if missing.name != "matplotlib":
+            raise
+        print("no plots: matplotlib is not installed; install the extra 'plots'", file=sys.stderr)
+        return ()
+    return draw(folder, table, trained)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ group keeps a template, its spelling variants and near-duplicates on one side.
 
 from __future__ import annotations
 
+import base64
+import codecs
 import json
 import random
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from moderation.views import plain, unmasked
 PHRASES_PATH = Path(__file__).parent / "data" / "phrases.yaml"
 FOLDS = 4
 TOXIC = ("hate", "harassment", "violence", "self_harm", "sexual", "minors")
-ADVICE = ("personal_advice", "promissory", "forward_looking")
+ADVICE = ("personal_advice", "promissory", "forward_looking", "unbalanced")
 HARMLESS: Mapping[str, int] = dict.fromkeys((*TOXIC, "injection"), 0)
 
 # Rows that BIPIA counts as attacks because of where they stood (inside a document). As a question from a user they
@@ -70,6 +72,7 @@ class Example:
 def examples(folder: Path, seed: int = 0) -> list[Example]:
     """Every training row, in a fixed order."""
     found = [*_own(seed)]
+    found += _disguised(found)
     for read in (_injection, _hatecheck, _openai, _tweets, _banking, _clinc):
         found += read(folder)
     return found
@@ -140,14 +143,14 @@ def _tweets(folder: Path) -> Iterator[Example]:
 
 
 def _banking(folder: Path) -> Iterator[Example]:
-    labels = {**HARMLESS, "out_of_scope": 0, "promissory": 0, "forward_looking": 0, "personal_advice": 0}
+    labels = {**HARMLESS, "out_of_scope": 0, "promissory": 0, "forward_looking": 0, "personal_advice": 0, "unbalanced": 0}
     for row in _rows(folder, "intents_banking.jsonl"):
         yield Example(row["text"], "banking", row["label"], f"banking {row['text'].lower()}", labels)
 
 
 def _clinc(folder: Path) -> Iterator[Example]:
     for row in _rows(folder, "intents_clinc.jsonl"):
-        labels = {**HARMLESS, "out_of_scope": int(row["label"] not in CLINC_IN_SCOPE), "promissory": 0}
+        labels = {**HARMLESS, "out_of_scope": int(row["label"] not in CLINC_IN_SCOPE), "promissory": 0, "unbalanced": 0}
         yield Example(row["text"], "clinc", row["label"], f"clinc {row['text'].lower()}", labels)
 
 
@@ -171,6 +174,23 @@ def _own(seed: int) -> Iterator[Example]:
             if text not in seen:
                 seen.add(text)
                 yield Example(text, "own", "+".join(attacks) or "harmless", f"own {pattern}", labels)
+
+
+def _disguised(own: Sequence[Example]) -> Iterator[Example]:
+    """Some of our harmless sentences in code: what nobody can read is no attack for that alone."""
+    harmless = [row for row in own if row.kind == "harmless" and row.labels.get("injection") == 0 and row.text.isascii()]
+    ways: Sequence[Callable[[str], str]] = (
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: f"Here is a note: {base64.b64encode(text.encode()).decode()}",
+        lambda text: text.encode().hex(),
+        lambda text: codecs.encode(text, "rot13"),
+        lambda text: text[::-1],
+        lambda text: "  ".join(" ".join(word) for word in text.split()),
+        lambda text: text.lower().translate(str.maketrans("oieast", "013457")),
+        lambda text: " ".join(f"{byte:08b}" for byte in text.encode()),
+    )
+    for number, row in enumerate(harmless[::25]):
+        yield Example(ways[number % len(ways)](row.text), "own", "disguised", row.group, {"injection": 0})
 
 
 def _filled(pattern: str, slots: Mapping[str, Sequence[str]], draw: random.Random) -> str:

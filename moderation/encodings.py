@@ -30,6 +30,7 @@ _TAGS = re.compile("[\U000e0020-\U000e007e]{2,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
 _ZERO_WIDTH = re.compile("[\u200b\u200c\u200d\u2060\ufeff]{16,}")
 
+_SHORTEST_CARRIER = 16  # printable ASCII of this length does not come about by chance
 _LONGEST_SHORT = 16  # a shorter run of base64 must decode to letters alone, or every long word would be one
 
 # ITU-R M.1677-1.
@@ -51,7 +52,9 @@ class Encoding:
 
 
 def _readable(decoded: str) -> bool:
-    """Words, not the noise that any digest decodes to."""
+    """Words, or a run that is encoded once more; not the noise that any digest decodes to."""
+    if len(decoded) >= _SHORTEST_CARRIER and decoded.isascii() and decoded.replace("\n", "").isprintable():
+        return True
     letters = sum(c.isalpha() or c in " \n.,:;'!?" for c in decoded)
     return len(decoded) >= 6 and letters >= 0.8 * len(decoded) and "\0" not in decoded
 

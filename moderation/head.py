@@ -15,18 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from moderation.features import BUCKETS, VERSION, lexical
+from moderation.features import BUCKETS, VERSION, contributions, lexical
+from moderation.traced import Traced
 from moderation.types import ModerationError
-from moderation.views import windows
+from moderation.views import window_places, windows
 
 HEADS_PATH = Path(__file__).parent / "heads"
 DIMENSION = 384
+_MOST_PLACES = 5  # words that an explanation names
+_LEAST_SHARE = 0.06  # of all that speaks for the category, to be named at all
 
 Lexical = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 
 class HeadError(ModerationError):
     """A weight file or an embedding that does not fit."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """places: of words in the text as given; meaning and wording: what embedding and words added to the logit."""
+
+    places: tuple[tuple[int, int], ...]
+    meaning: float
+    wording: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,19 @@ class Head:
         logits = self.embedding @ embedding + words + self.bias
         chances = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
         return {category: float(chance) for category, chance in zip(self.categories, chances, strict=True)}
+
+    def moved_by(self, category: str, embedding: NDArray[np.float32], text: Traced, parts: Sequence[Lexical]) -> Moved:
+        """What spoke for a category: the words of the worst window that added most, and what the whole added."""
+        row = self.categories.index(category)
+        weights = self.words[row]
+        worst = int(np.argmax([weights[buckets] @ values for buckets, values in parts]))
+        begin, end = window_places(len(text.text))[worst]
+        window = Traced(text.text[begin:end], text.starts[begin:end], text.ends[begin:end])
+        shares = contributions(window, weights)
+        least = _LEAST_SHARE * sum(share for share in shares.values() if share > 0)
+        strongest = sorted(shares, key=lambda place: -shares[place])[:_MOST_PLACES]
+        places = tuple(sorted(place for place in strongest if shares[place] > max(least, 0.0)))
+        return Moved(places, float(self.embedding[row] @ embedding), float(sum(shares.values())))
 
 
 @dataclass(frozen=True)
@@ -70,6 +95,12 @@ class Heads:
             raise HeadError(f"the embedding has shape {embedding.shape}; the heads need ({DIMENSION},)")
         head = self.heads.get(rail)
         return head.probabilities(embedding, parts) if head is not None else {}
+
+    def moved_by(
+        self, rail: str, category: str, embedding: NDArray[np.float32], text: Traced, parts: Sequence[Lexical]
+    ) -> Moved:
+        """What spoke for a category that the rail's head scores."""
+        return self.heads[rail].moved_by(category, embedding, text, parts)
 
 
 def lexical_parts(text: str) -> list[Lexical]:

@@ -146,6 +146,15 @@ def train(data: Path, embed: Embed, folder: Path = HEADS_PATH) -> tuple[Table, l
     return table, trained
 
 
+def balanced(table: Table, category: str) -> tuple[NDArray[np.int64], Floats]:
+    """Labels, and weights as the calibration has them: attacks lifted half-way to balance, nought for rows left out."""
+    labels = np.array([row.labels.get(category, -1) for row in table.rows])
+    weights = np.array([row.weight for row in table.rows], dtype=np.float32) * _sampled(table.rows, labels)
+    positive, negative = weights[labels == 1].sum(), weights[labels == 0].sum()
+    weights[labels == 1] *= np.sqrt(negative / max(float(positive), 1e-9))
+    return labels, weights
+
+
 def _sampled(rows: Sequence[Example], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which labelled rows to train on: all positives, and at most KEEP rows of each large harmless corpus."""
     keep = labels >= 0

@@ -65,11 +65,16 @@ def views(text: str) -> list[View]:
     return _different(found)
 
 
-def windows(text: str, size: int = 1200, step: int = 900) -> list[str]:
+def windows(text: str) -> list[str]:
     """Overlapping windows of a long text (the text itself if it is short)."""
-    if len(text) <= size:
-        return [text]
-    return [text[start : start + size] for start in range(0, len(text) - (size - step), step)]
+    return [text[start:end] for start, end in window_places(len(text))]
+
+
+def window_places(length: int, size: int = 1200, step: int = 900) -> list[tuple[int, int]]:
+    """Start and end of each window of a text of this many characters."""
+    if length <= size:
+        return [(0, length)]
+    return [(start, min(start + size, length)) for start in range(0, length - (size - step), step)]
 
 
 def _different(found: list[View]) -> list[View]:

@@ -64,6 +64,7 @@ class Judged:
             "probability": round(finding.probability, 6),
             "threshold": round(finding.threshold, 6),
             "reason": finding.reason,
+            "spans": [list(span) for span in finding.spans],
             "ms": round(self.ms, 3),
         }
 

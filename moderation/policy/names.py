@@ -10,7 +10,7 @@ RAILS: Mapping[str, tuple[str, ...]] = {
     "injection": ("injection",),
     "toxicity": ("hate", "harassment", "violence", "self_harm", "sexual", "minors"),
     "topic": ("out_of_scope",),
-    "advice": ("personal_advice", "promissory", "forward_looking"),
+    "advice": ("personal_advice", "promissory", "forward_looking", "unbalanced", "missing_disclosure"),
     "pii": ("hard_identifier",),
     "secrets": ("key", "private_key", "password"),
     "leakage": ("system_prompt",),

@@ -111,10 +111,16 @@ class PiiPolicy(_Strict):
 
 
 class TopicPolicy(_Strict):
-    """What belongs to this service, in examples: a question near one of them is in scope."""
+    """What belongs to this service, in examples and in words: a question near one of them is in scope.
+
+    description: a sentence for each field of work ("Home, car and travel insurance: cover, premiums and claims.").
+    A question is less like a description than like another question, so the two have their own similarities (cosine).
+    """
 
     in_scope: tuple[str, ...] = ()
     similarity: float = Field(default=0.6, gt=0.0, le=1.0)
+    description: str = ""
+    description_similarity: float = Field(default=0.25, gt=0.0, le=1.0)
 
 
 class Policy(_Strict):

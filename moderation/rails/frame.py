@@ -18,6 +18,7 @@ from moderation.rails.identifiers import IdentifiersRail
 from moderation.rails.leakage import LeakageRail
 from moderation.rails.passages import PassageScreen
 from moderation.rails.restricted import RestrictedRail
+from moderation.rails.scope import Scope
 from moderation.rails.scored import Readings, ScoredRail
 from moderation.rails.secrets import SecretsRail
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Verdict
@@ -31,18 +32,18 @@ class Rails:
         policy: Policy,
         heads: Heads,
         redactor: FindsHardIdentifiers | None = None,
-        exemplars: Embedding | None = None,
+        scope: Scope | None = None,
         embed: Embed | None = None,
         readings: Readings | None = None,
     ) -> None:
-        """embed: for what stands hidden in a text (encoded, backwards); exemplars: of the topic rail."""
+        """embed: for what stands hidden in a text (encoded, backwards); scope: of the topic rail."""
         self._policy = policy
-        self._exemplars = exemplars
+        self._scope = scope
         readings, rules = readings or Readings(embed), policy.rails
         self._rails: Mapping[str, Rail] = {
             "injection": ScoredRail("injection", rules["injection"], heads, readings),
             "toxicity": ScoredRail("toxicity", rules["toxicity"], heads, readings),
-            "topic": ScoredRail("topic", rules["topic"], heads, readings, self._near_an_example),
+            "topic": ScoredRail("topic", rules["topic"], heads, readings, self._in_scope),
             "advice": ScoredRail("advice", rules["advice"], heads, readings),
             "pii": IdentifiersRail(rules["pii"], redactor),
             "secrets": SecretsRail(rules["secrets"]),
@@ -61,12 +62,11 @@ class Rails:
         embed: Embed,
         readings: Readings | None = None,
     ) -> Rails:
-        """`embed` turns the policy's in-scope examples into vectors, once, and what is found hidden in a text.
+        """`embed` turns the policy's examples and description into vectors, once, and what is found hidden in a text.
 
         readings: shared with other policies' rails; what is hidden is then embedded as they say.
         """
-        examples = policy.topic.in_scope
-        return cls(policy, heads, redactor, embed(examples) if examples else None, embed, readings)
+        return cls(policy, heads, redactor, Scope.of(policy.topic, embed), embed, readings)
 
     def names(self, direction: Direction) -> tuple[str, ...]:
         """The rails that must judge in this direction."""
@@ -129,6 +129,7 @@ class Rails:
             "threshold": finding.threshold,
             "category": finding.category,
             "reason": finding.reason,
+            "spans": [list(span) for span in finding.spans],
         }
         if isinstance(rail, ScoredRail) and len(RAILS[name]) > 1:
             entry["categories"] = {score.category: score.probability for score in rail.scores(seen)}
@@ -139,7 +140,5 @@ class Rails:
             raise UnknownRail(f"rail '{rail}' is unknown; known rails: {', '.join(self._policy.rails)}")
         return self._policy.rails[rail]
 
-    def _near_an_example(self, embedding: Embedding) -> bool:
-        if self._exemplars is None:
-            return False
-        return bool((self._exemplars @ embedding).max() >= self._policy.topic.similarity)
+    def _in_scope(self, embedding: Embedding) -> bool:
+        return self._scope is not None and self._scope.holds(embedding)

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from moderation.head import Heads, Lexical, lexical_parts
 from moderation.policy import RAILS, RailPolicy
 from moderation.rails.base import Embed, Embedding, Seen, act
 from moderation.rules import Hit, hits
+from moderation.traced import Traced
 from moderation.types import Allow, Direction, Finding, Verdict
 from moderation.views import View, views
 
 _SEVERITY = {"allow": 0, "steer": 1, "redact": 2, "block": 3}
-# Where categories are close: a person who speaks of harming themselves shall read words of help, not of refusal,
-# and what sexualises a child shall not be filed as merely sexual.
-_FIRST = {"self_harm": 1.15, "minors": 1.15}
+# Where categories are close (in log odds): a person who speaks of harming themselves shall read words of help, not of
+# refusal, and what sexualises a child shall not be filed as merely sexual.
+_FIRST = {"self_harm": 1.0, "minors": 1.0}
 _REMEMBERED = 128  # texts whose views and features are kept, so that rails judging one text share the work
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a text, as the heads see it; kind: empty for the text as given, else how it was found."""
+
+    kind: str
+    traced: Traced
+    embedding: Embedding
+    parts: list[Lexical]
 
 
 class Readings:
@@ -28,21 +40,21 @@ class Readings:
         self._embed = embed
         self.views: Callable[[str], Sequence[View]] = lru_cache(_REMEMBERED)(views)
         self.parts: Callable[[str], list[Lexical]] = lru_cache(_REMEMBERED)(lexical_parts)
-        self._hidden: Callable[[str], Sequence[tuple[str, Embedding | None]]] = lru_cache(_REMEMBERED)(self._embedded)
+        self._hidden: Callable[[str], Sequence[tuple[View, Embedding | None]]] = lru_cache(_REMEMBERED)(self._embedded)
 
-    def all_of(self, text: str, embedding: Embedding) -> Sequence[tuple[Embedding, list[Lexical]]]:
+    def all_of(self, text: str, embedding: Embedding) -> list[Reading]:
         """What the heads are asked about: the text as given, then each reading of it that was hidden."""
-        hidden = self._hidden(text)
-        return [
-            (embedding, self.parts(text)),
-            *((embedding if vector is None else vector, self.parts(reading)) for reading, vector in hidden),
-        ]
+        given = Reading("", Traced.of(text), embedding, self.parts(text))
+        return [given, *(self._read(view, vector, embedding) for view, vector in self._hidden(text))]
 
-    def _embedded(self, text: str) -> Sequence[tuple[str, Embedding | None]]:
-        texts = [view.text for view in self.views(text) if view.hidden and view.text.strip()]
-        if not texts or self._embed is None:
-            return [(one, None) for one in texts]
-        return list(zip(texts, self._embed(texts), strict=True))
+    def _read(self, view: View, vector: Embedding | None, given: Embedding) -> Reading:
+        return Reading(view.kind, view.traced, given if vector is None else vector, self.parts(view.text))
+
+    def _embedded(self, text: str) -> Sequence[tuple[View, Embedding | None]]:
+        hidden = [view for view in self.views(text) if view.hidden and view.text.strip()]
+        if not hidden or self._embed is None:
+            return [(view, None) for view in hidden]
+        return list(zip(hidden, self._embed([view.text for view in hidden]), strict=True))
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,9 @@ class Score:
     spans: tuple[tuple[int, int], ...] = ()  # places in the given text that moved it
 
     @property
-    def excess(self) -> float:
-        return self.probability / self.threshold
+    def log_odds(self) -> float:
+        chance = min(max(self.probability, 1e-9), 1 - 1e-9)
+        return math.log(chance / (1 - chance))
 
     @property
     def over(self) -> bool:
@@ -93,32 +106,54 @@ class ScoredRail:
         found = self._hits(seen)
         scores = []
         for category, threshold in thresholds.items():
-            chance = chances.get(category, 0.0)
+            chance, reading = chances.get(category, (0.0, None))
             hit = next((hit for hit in found if hit.category == category), None)
-            reason = f"trained head for {category.replace('_', ' ')}"
-            spans: tuple[tuple[int, int], ...] = ()
             if hit is not None and hit.probability >= chance:
-                chance, reason, spans = hit.probability, hit.reason, hit.spans
-            scores.append(Score(category, chance, threshold, reason, spans))
+                scores.append(Score(category, hit.probability, threshold, hit.reason, hit.spans))
+            elif reading is not None and chance >= threshold:
+                reason, spans = self._moved(category, reading)
+                scores.append(Score(category, chance, threshold, reason, spans))
+            else:
+                scores.append(Score(category, chance, threshold, _head_of(category)))
         return scores
 
-    def _chances(self, seen: Seen) -> dict[str, float]:
-        """Each category's probability by the head, at its highest over the readings of the text."""
-        chances: dict[str, float] = {}
-        for vector, parts in self._readings.all_of(seen.text, seen.embedding):
-            for category, chance in self._heads.probabilities(self._name, vector, parts).items():
-                chances[category] = max(chance, chances.get(category, 0.0))
+    def _chances(self, seen: Seen) -> dict[str, tuple[float, Reading]]:
+        """Each category's probability by the head, at its highest over the readings of the text, and that reading."""
+        chances: dict[str, tuple[float, Reading]] = {}
+        for reading in self._readings.all_of(seen.text, seen.embedding):
+            for category, chance in self._heads.probabilities(self._name, reading.embedding, reading.parts).items():
+                if category not in chances or chance > chances[category][0]:
+                    chances[category] = chance, reading
         return chances
+
+    def _moved(self, category: str, reading: Reading) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """Why the head scored so: in which reading, by which words of the given text, or by the sense of the whole."""
+        moved = self._heads.moved_by(self._name, category, reading.embedding, reading.traced, reading.parts)
+        reason = _head_of(category)
+        if reading.kind:
+            reason += f" (read as {reading.kind})"
+        if moved.meaning > moved.wording:
+            reason += ", by the sense of the whole"
+        return reason, moved.places
 
     def _hits(self, seen: Seen) -> list[Hit]:
         """Rules that fire in the text, or only once it is read together with what came before."""
         views, name, direction = self._readings.views, self._name, seen.direction
-        found = hits(name, direction, views(seen.text))
+        found = hits(name, direction, views(seen.text), views(seen.before)[0].text if seen.before else "")
         if seen.before:
             before = {(hit.category, hit.reason) for hit in hits(name, direction, views(seen.before))}
             across = hits(name, direction, views(seen.before + seen.text))
-            found += [hit for hit in across if (hit.category, hit.reason) not in before]
+            shift = len(seen.before)
+            found += [
+                replace(hit, spans=tuple((max(0, a - shift), b - shift) for a, b in hit.spans if b > shift))
+                for hit in across
+                if (hit.category, hit.reason) not in before
+            ]
         return sorted(found, key=lambda hit: -hit.probability)
+
+
+def _head_of(category: str) -> str:
+    return f"trained head for {category.replace('_', ' ')}"
 
 
 def _verdict(rail: str, rules: RailPolicy, direction: Direction, scores: Sequence[Score]) -> Verdict:
@@ -126,7 +161,7 @@ def _verdict(rail: str, rules: RailPolicy, direction: Direction, scores: Sequenc
 
     def weight(score: Score) -> tuple[bool, int, float]:
         severity = _SEVERITY[rules.action_for(score.category, direction)] if score.over else 0
-        return score.over, severity, score.excess * _FIRST.get(score.category, 1.0)
+        return score.over, severity, score.log_odds + _FIRST.get(score.category, 0.0)
 
     worst = max(scores, key=weight)
     finding = Finding(rail, worst.category, worst.probability, worst.threshold, worst.reason, worst.spans)

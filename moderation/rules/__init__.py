@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from moderation.rules.advice import ADVICE
 from moderation.rules.base import Hit, Rule
 from moderation.rules.injection import INJECTION
+from moderation.rules.languages import LANGUAGES
 from moderation.rules.toxicity import TOXICITY
 from moderation.types import Direction
 from moderation.views import View
 
 __all__ = ["RULES", "Hit", "Rule", "hits"]
 
-RULES: tuple[Rule, ...] = (*INJECTION, *TOXICITY, *ADVICE)
+RULES: tuple[Rule, ...] = (*INJECTION, *LANGUAGES, *TOXICITY, *ADVICE)
 _MOST_SPANS = 8  # places that a finding names
 
 
@@ -30,11 +31,15 @@ def _sorted_out() -> Mapping[tuple[str, Direction], Sequence[Rule]]:
 _BY_PLACE = _sorted_out()
 
 
-def hits(rail: str, direction: Direction, views: Sequence[View]) -> list[Hit]:
-    """Every rule of `rail` that fires in one of the views, the most probable first, with its places in the given text."""
+def hits(rail: str, direction: Direction, views: Sequence[View], before: str = "") -> list[Hit]:
+    """Every rule of `rail` that fires in one of the views, the most probable first, with its places in the given text.
+
+    before: what came just before the text, in plain form; it may hold the words that a rule misses."""
     found: dict[tuple[str, str], Hit] = {}
     for rule in _BY_PLACE.get((rail, direction), ()):
         for view in views:
+            if rule.beside is not None and (rule.beside.search(view.text) or rule.beside.search(before)):
+                continue
             matches = [m.span() for m in rule.pattern.finditer(view.text) if not _excused(rule, view.text, m)]
             if matches:
                 reason = f"{rule.reason} (read as {view.kind})" if view.hidden else rule.reason

@@ -16,6 +16,8 @@ from moderation.types import Direction
 
 @dataclass(frozen=True)
 class Rule:
+    """`unless`: words close by that make a match harmless; `beside`: words anywhere in the text, or just before it."""
+
     rail: str
     category: str
     probability: float
@@ -23,6 +25,7 @@ class Rule:
     reason: str
     unless: re.Pattern[str] | None = None
     directions: tuple[Direction, ...] = (Direction.INPUT, Direction.OUTPUT)
+    beside: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,18 @@ class Hit:
 
 
 def rule(
-    place: str, probability: float, pattern: str, reason: str, unless: str | None = None, only: Direction | None = None
+    place: str,
+    probability: float,
+    pattern: str,
+    reason: str,
+    unless: str | None = None,
+    only: Direction | None = None,
+    beside: str | None = None,
 ) -> Rule:
     rail, _, category = place.partition("/")
     directions = (only,) if only else (Direction.INPUT, Direction.OUTPUT)
-    excuse = re.compile(_bounded(unless)) if unless else None
-    return Rule(rail, category or rail, probability, re.compile(_bounded(pattern)), reason, excuse, directions)
+    excuse, balance = (re.compile(_bounded(words)) if words else None for words in (unless, beside))
+    return Rule(rail, category or rail, probability, re.compile(_bounded(pattern)), reason, excuse, directions, balance)
 
 
 _WORDS = re.compile(r"(?<!\[)\\w\+")

@@ -25,35 +25,6 @@ INJECTION: tuple[Rule, ...] = (
     ),
     rule(
         "injection",
-        0.97,
-        r"\b(?:ignor(?:a|e|ez|er|iere|ieren)|vergiss|vergessen"
-        r"|oublie[zr]?|olvida|dimentica|negeer|esquece|missachte)\b"
-        r"[^.!?\n]{0,40}\b(?:istruzioni|instructions|anweisungen"
-        r"|instrucciones|regles|regeln|reglas|regole|richtlinien"
-        r"|instrucoes|instructies|consignes|vorgaben|indicaciones|alles, was)\b",
-        "asks to set instructions aside (in another language)",
-    ),
-    rule(
-        "injection",
-        0.9,
-        r"\b(?:keine (?:regeln|richtlinien|einschrankungen|grenzen)|ohne (?:einschrankungen|einschraenkungen|regeln)"
-        r"|uneingeschrankt|sans (?:aucune )?restrictions?"
-        r"|sin (?:restricciones|filtros?|limites)|senza (?:restrizioni|filtri)"
-        r"|modo desarrollador|mode developpeur|entwicklermodus)\b",
-        "asks for an assistant without rules (in another language)",
-    ),
-    rule(
-        "injection",
-        0.9,
-        r"\b(?:revele(?:[- ]moi)?|revela|rivela|muestra|mostra"
-        r"|zeig(?:e)?(?: mir)?|verrate|affiche|gib)\b[^.!?\n]{0,30}"
-        r"\b(?:system-?prompt|prompt (?:systeme|de sistema|del sistema|di sistema)|(?:instructions?|instrucciones) "
-        r"(?:systeme|del sistema)|systemanweisung(?:en)?|internen daten)\b",
-        "asks for the system prompt (in another language)",
-    ),
-    # injection: asking for what it was set up with
-    rule(
-        "injection",
         0.95,
         r"\b(?:reveal|show|print|output|repeat|display|tell|give"
         r"|leak|dump|recite|share|expose|write|list|summari[sz]e"
@@ -63,7 +34,8 @@ INJECTION: tuple[Rule, ...] = (
         r"|instructions you (?:were|have been|got)|instructions (?:so far|given)|operating instructions)\b",
         "asks for the system prompt",
         # A customer's own instructions are payments, and a system message is what an app shows.
-        unless=r"\b(?:instructions?|configuration) (?:(?:for|on|about|of|in|regarding) (?:my|our|a|an)"
+        unless=r"\bwhat(?:'s| is| are) an? (?:system|hidden) "
+        r"|\b(?:instructions?|configuration) (?:(?:for|on|about|of|in|regarding) (?:my|our|a|an)"
         r"|(?:that )?(?:i|we) (?:sent|gave|made|submitted|signed|placed))\b"
         r"|\bmessages? (?:(?:that |which )?(?:(?:i|we) (?:see|saw|get|got|receive|received)|appears?|pops? up|shows)"
         r"|on (?:my|the) (?:screen|app|phone|statement|atm)|about my)\b",
@@ -166,7 +138,8 @@ INJECTION: tuple[Rule, ...] = (
     rule(
         "injection",
         0.85,
-        r"\b(?:call|invoke|use|run|execute) (?:the )?(?:function |tool )?[a-z]{1,30}_[a-z_]{1,60} (?:on|to|with|and|tool)\b",
+        r"\b(?:call|invoke|use|run|execute) (?:the )?(?:function |tool )?[a-z]{1,30}_[a-z_]{1,60} (?:on|to|with|and"
+        r"|tool)\b",
         "orders a tool to be called",
     ),
     rule(
@@ -199,5 +172,40 @@ INJECTION: tuple[Rule, ...] = (
         r"|\bfor ai (?:coding )?agents?\b|\bgrant\b[^.!?\n]{0,30}\b(?:admin(?:istrator)?"
         r"|root) (?:access|rights|privileges)\b",
         "speaks to the machine from inside a text",
+    ),
+    # injection: asked sideways
+    rule(
+        "injection",
+        0.88,
+        r"\b(?:told|instructed|configured|set up|paste|quote|print|copy|repeat|reply with|list|return|show)\b[^\n]{0,60}"
+        r"\b(?:before (?:i (?:said|wrote|typed|started|asked)|my first|the first (?:user )?message|(?:this"
+        r"|our) conversation)"
+        r"|(?:above|before|preceding) (?:this|my|our|the) (?:conversation|first message|chat|line)"
+        r"|messages? (?:that |which )?i (?:cannot|can't|don't) see)\b",
+        "asks for what stands before the conversation",
+        unless=r"\b(?:transfer|payment|invoice|contract|statement|letter|account|form)s?\b",
+    ),
+    rule(
+        "injection",
+        0.88,
+        r"\b(?:your|its|my|the assistant's) (?:\w+ )?(?:initial|confidential|original|hidden|secret|internal) (?:\w+ )?"
+        r"(?:brief(?:ing)?|set-?up|rules|text|orders|guidelines|configuration)\b",
+        "asks for its hidden rules",
+        unless=r"\b(?:firm|bank|company|fund|policy|account|card|loan|transfer|payment|meeting)(?:'s|s)?\b",
+    ),
+    rule(
+        "injection",
+        0.88,
+        r"\byou(?:'re| are)(?: now)? (?:free|allowed|permitted) to (?:\w+,? ){0,3}?(?:swear|lie|insult"
+        r"|break the (?:law|rules)|ignore)\b"
+        r"|\b(?:has|have|with|without|knows?) (?:no |any |all )?(?:scruples|morals?|conscience|inhibitions)\b[^.!?\n]{0,30}"
+        r"|\b(?:language model|ai|llm|chatbot|assistant) (?:that is |which is )?(?:processing|summari[sz]ing"
+        r"|parsing|screening|handling) this\b"
+        r"|\b(?:your|the) (?:rules|guidelines|restrictions|policies|safety \w+) (?:have |has )?"
+        r"(?:expired|no longer (?:apply|applies|count|bind)|do(?:es)? not apply|been (?:lifted|suspended|removed))\b"
+        r"|\bswitch (?:the |your )?(?:moderation|filters?|safety) off\b"
+        r"|\b(?:never refuse|(?:you )?(?:must|may|can) not refuse|refusing is forbidden)\b",
+        "lifts the rules",
+        unless=r"\b(?:overdraft|savings|mortgage|card|insurance|transfer)\b",
     ),
 )
