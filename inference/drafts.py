@@ -37,10 +37,12 @@ class Drafts:
 
     def guess(self, most: int, cost: float) -> list[int]:
         """At most so many tokens; none where checking them (a check takes `cost` times a step) has not paid of late."""
-        if self._resting:
+        if self._resting > 1:
             self._resting -= 1
             return []
-        if 1 + self._kept < cost * _WORTH:  # rest, then hope again
+        if self._resting == 1:  # try once more, whatever it has cost
+            self._resting = 0
+        elif 1 + self._kept < cost * _WORTH:
             self._resting, self._rest = self._rest, min(self._rest * 2, _LONGEST_REST)
             self._kept = _HOPEFUL
             return []

@@ -40,6 +40,8 @@ class ChatEngine:
         self.name = name
         self.digest = digest
         self.precision: Precision = checkpoint.precision
+        self.fast = checkpoint.precision == "blocks"
+        self.parameters = checkpoint.architecture.parameters
         self.context = min(context, checkpoint.architecture.context)
         self.tokenizer = ChatTokenizer(checkpoint.vocabulary)
         self._template = ChatTemplate(checkpoint.vocabulary.template)
@@ -80,6 +82,10 @@ class ChatEngine:
     def close(self) -> None:
         """End every answer and stop the engine's thread."""
         self._scheduler.close()
+
+    def guess(self, on: bool) -> None:
+        """Whether answers are guessed ahead; off only to measure what it saves."""
+        self._scheduler.guesses = on
 
     def load_now(self) -> Load:
         """What the engine does at the moment."""

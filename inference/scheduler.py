@@ -58,6 +58,7 @@ class Scheduler:
         self._calls: deque[tuple[Callable[[Runner, Blocks], Any], Future[Any]]] = deque()
         self._active: list[Job] = []
         self._closing = False
+        self.guesses = True
         self._step_s = self._check_s = 0.0
         self._prompt_tokens = self._reused = self._tokens = self._drafted = self._true = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -200,7 +201,7 @@ class Scheduler:
             self._say(job, row)
 
     def _guess(self, job: Job) -> list[int]:
-        if not self._runner.fast:
+        if not (self._runner.fast and self.guesses):
             return []
         cost = self._check_s / self._step_s if self._check_s and self._step_s else 1.0
         return job.drafts.guess(min(DRAFTED - 1, job.room - 1), cost)

@@ -17,6 +17,7 @@ from tests.inference.conftest import LIGHT, ask, golden, load_engine, model_path
 
 pytestmark = pytest.mark.models
 QWEN = "qwen2.5-coder-1.5b-instruct"
+CAPITAL = "Which city is the capital of France? Answer in a full sentence."
 MARGIN = 0.25  # llama.cpp rounds activations to 8 bits: closer log-probabilities may fall either way
 
 
@@ -74,7 +75,7 @@ def test_rounded_numbers_choose_like_float32(exact_engine: Any, precision: str) 
 
 
 def test_a_known_question_is_answered(engine: Any) -> None:
-    pieces, whole = ask(engine, say("Which city is the capital of France? Answer in a full sentence."), max_tokens=20)
+    pieces, whole = ask(engine, say(CAPITAL), max_tokens=20)
     assert "Paris" in whole.text
     assert "".join(pieces) == whole.text
     assert whole.finish_reason == "stop"
@@ -146,8 +147,8 @@ def test_nobody_profits_from_what_another_scope_has_asked(engine: Any) -> None:
 
 
 def test_a_stop_string_ends_the_answer_and_is_not_shown(engine: Any) -> None:
-    _, whole = ask(engine, say("Which city is the capital of France? Answer in a full sentence."), max_tokens=20)
-    pieces, cut = ask(engine, say("Which city is the capital of France? Answer in a full sentence."), max_tokens=20, stop=("Paris",))
+    _, whole = ask(engine, say(CAPITAL), max_tokens=20)
+    pieces, cut = ask(engine, say(CAPITAL), max_tokens=20, stop=("Paris",))
     assert cut.finish_reason == "stop"
     assert cut.text == whole.text.split("Paris")[0] == "".join(pieces)
 
