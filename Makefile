@@ -8,7 +8,7 @@ DATA   ?= ../shared/data
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types contracts format lock models train tutorial clean
+.PHONY: help run test fuzz check lint types contracts format lock models train tutorial clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,6 +19,10 @@ run: $(VENV)/.runtime  ## models, samples, live-data service and Countersign on 
 test: $(VENV)/.dev  ## everything the tests need, then all of them (PYTEST="-k gate" to choose)
 	$(BIN)/countersign models pull --light
 	COUNTERSIGN_DATA=$(DATA) $(BIN)/python -m pytest $(PYTEST)
+
+fuzz: $(VENV)/.dev  ## play 100,000 adversarial streams through every transport; say what leaked (STREAMS=n for fewer)
+	$(BIN)/countersign models pull --light
+	$(BIN)/python -m tests.faults.fuzz_streams --streams $(or $(STREAMS),100000)
 
 check: lint types contracts  ## ruff, mypy --strict and the import contracts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from audit.log import AuditStore
 from audit.log import Ticket as AuditTicket
 from inference.errors import PromptTooLong
 from inference.types import Message, Prompt, Sampling
-from moderation.pii import Pseudonyms, Redactor
+from moderation.pii import Redactor
+from moderation.pseudonyms import Covered, Pseudonyms, Style
 from orchestrator.errors import BotUnavailable, RecordUnavailable
 from orchestrator.ports import Embed
-from orchestrator.types import Passage
+from orchestrator.types import Passage, Query
 from retrieval.library import Library
 from retrieval.support import Evidence, answerable, evidence_text, extract
 from retrieval.types import Passage as Found
@@ -46,7 +47,6 @@ class QueryRecord:
     """Appends one query's events. Implements `ports.Record`."""
 
     store: AuditStore
-    policy_digest: str
     tenant: str
     query: str
     conversation: str
@@ -54,6 +54,7 @@ class QueryRecord:
     subject: str
     trace_id: str
     span_id: str
+    policy: str
 
     def append(
         self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
@@ -66,7 +67,7 @@ class QueryRecord:
             subject=self.subject,
             trace_id=self.trace_id,
             span_id=self.span_id,
-            policy_digest=self.policy_digest,
+            policy_digest=self.policy,
             model_digest=model,
             labels=labels or {},
             body=body,
@@ -77,18 +78,51 @@ class QueryRecord:
             raise RecordUnavailable(str(error)) from error
 
 
+@dataclass(frozen=True)
+class ShadowRecord:
+    """Appends what a candidate policy would have decided. Implements `orchestrator.shadow.Tell`.
+
+    The event is about the query and no part of its journey, which has ended; it is sealed with the same subject's key.
+    """
+
+    store: AuditStore
+
+    def __call__(self, query: Query, in_force: str, candidate: str, body: Mapping[str, Any]) -> None:
+        labels: dict[str, str | int] = {"about": query.id, "candidate": candidate}
+        labels |= {name: int(body[name]) for name in ("compared", "dropped", "differing")}
+        self.store.append(
+            query.tenant,
+            Entry(
+                kind="shadowed",
+                query=None,
+                conversation=None,
+                actor="service",
+                subject=query.subject,
+                policy_digest=in_force,
+                labels=labels,
+                body=body,
+            ),
+        )
+
+
 class ConversationPseudonyms:
     """One conversation's redactor. Implements `ports.Pseudonymise`."""
 
-    def __init__(self, redactor: Redactor, pseudonyms: Pseudonyms, entities: frozenset[str]) -> None:
-        self._redactor, self._pseudonyms, self._entities = redactor, pseudonyms, entities
+    def __init__(
+        self, redactor: Redactor, pseudonyms: Pseudonyms, entities: frozenset[str], styles: Mapping[str, Style]
+    ) -> None:
+        self._redactor, self._pseudonyms, self._entities, self._styles = redactor, pseudonyms, entities, styles
 
     def redact(self, text: str) -> tuple[str, Mapping[str, int]]:
         redaction = self._redactor.redact(text, self._pseudonyms, self._entities)
+        self._pseudonyms.prepare(self._styles)
         return redaction.text, redaction.counts
 
-    def restore(self, text: str) -> str:
-        return self._pseudonyms.restore(text)
+    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+        return self._pseudonyms.cover(messages, self._styles)
+
+    def restore(self, text: str, before: str) -> tuple[str, int]:
+        return self._pseudonyms.restored(text, before)
 
     def dump(self) -> bytes:
         return self._pseudonyms.dump()
@@ -100,10 +134,11 @@ class Pseudonymiser:
 
     redactor: Redactor
     entities: frozenset[str]
+    styles: Mapping[str, Style] = field(default_factory=lambda: {"default": "tag"})
 
     def open(self, dumped: bytes | None) -> ConversationPseudonyms:
         pseudonyms = Pseudonyms() if dumped is None else Pseudonyms.load(dumped)
-        return ConversationPseudonyms(self.redactor, pseudonyms, self.entities)
+        return ConversationPseudonyms(self.redactor, pseudonyms, self.entities, self.styles)
 
 
 class Supported:

@@ -37,6 +37,9 @@ class Metrics:
             registry=r,
         )
         self._routes = Counter("countersign_route_total", "Chosen bots", ["bot"], registry=r)
+        self._passages = Counter(
+            "countersign_passages_screened_total", "Passages by what screening came to", ["outcome"], registry=r
+        )
         self._entities = Counter("countersign_pii_entities_total", "Redacted entities", ["entity"], registry=r)
         self._journeys = Histogram(
             "countersign_journey_duration_seconds",
@@ -46,9 +49,30 @@ class Metrics:
             registry=r,
         )
         self._tokens = Counter("countersign_tokens_total", "Tokens of the on-prem model", ["kind"], registry=r)
+        self._unrestored = Counter(
+            "countersign_pseudonyms_unrestored_total",
+            "Pseudonyms in answers for which no original could be put back",
+            registry=r,
+        )
         self._unrecorded = Counter(
             "countersign_refused_unrecorded_total",
             "Answers withheld because the store could not be written",
+            registry=r,
+        )
+        self._policies = Gauge(
+            "countersign_policy_info", "The policies in use: always 1", ["role", "digest", "version"], registry=r
+        )
+        self._policy_now: dict[str, tuple[str, str, str]] = {}
+        self._policy_files = Counter(
+            "countersign_policy_files_total", "Changed policy files, by what came of them", ["role", "result"], registry=r
+        )
+        self._policy_refused = Gauge(
+            "countersign_policy_file_rejected", "1 while the policy file is not the policy in use", ["role"], registry=r
+        )
+        self._shadow = Counter(
+            "countersign_shadow_total",
+            "What a policy that is tried out judged: texts compared, rails that differed, texts dropped, failures",
+            ["result"],
             registry=r,
         )
         self.chats = Gauge("countersign_chats_in_flight", "Journeys under way", registry=r)
@@ -75,6 +99,22 @@ class Metrics:
         for name, text, read in shown:
             Gauge(f"countersign_{name}", text, registry=self.registry).set_function(read)
 
+    def policy(self, role: str, digest: str, version: str) -> None:
+        """The policy of a role is this one from now on. Called by one thread."""
+        now = (role, digest, version)
+        if (before := self._policy_now.get(role)) not in (None, now):
+            self._policies.remove(*before)
+        self._policy_now[role] = now
+        self._policies.labels(*now).set(1)
+        self._policy_refused.labels(role).set(0)
+
+    def policy_file(self, role: str, result: str) -> None:
+        self._policy_files.labels(role, result).inc()
+        self._policy_refused.labels(role).set(result == "rejected")
+
+    def shadow(self, result: str, count: int) -> None:
+        self._shadow.labels(result).inc(count)
+
     def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None:
         self._verdicts.labels(direction, rail, verdict).inc()
         self._rail.labels(rail).observe(seconds)
@@ -85,6 +125,10 @@ class Metrics:
     def route(self, bot: str) -> None:
         self._routes.labels(bot).inc()
 
+    def screened(self, kept: int, left_out: int) -> None:
+        self._passages.labels("kept").inc(kept)
+        self._passages.labels("left_out").inc(left_out)
+
     def entities(self, counts: Mapping[str, int]) -> None:
         for entity, count in counts.items():
             self._entities.labels(entity).inc(count)
@@ -94,6 +138,9 @@ class Metrics:
 
     def tokens(self, kind: str, count: int) -> None:
         self._tokens.labels(kind).inc(count)
+
+    def unrestored(self, count: int) -> None:
+        self._unrestored.inc(count)
 
     def refused_unrecorded(self) -> None:
         self._unrecorded.inc()

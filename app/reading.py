@@ -7,6 +7,7 @@ longer than GRACE_S, and a connection whose request has arrived is never cut.
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -91,11 +92,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """One per service. Its readings are shared by the threads that read and by the one that cuts."""
 
     wsgi: Any
+    app: Any
 
     def init_process(self) -> None:
         self._readings = Readings(max(self.cfg.threads // 4, 1))
         threading.Thread(target=self._watch, name="readings", daemon=True).start()
         super().init_process()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGHUP, lambda *_: self.app.reload_policy())
+        signal.siginterrupt(signal.SIGHUP, False)
 
     def load_wsgi(self) -> None:
         super().load_wsgi()

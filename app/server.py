@@ -6,12 +6,14 @@ worker, after the fork: JAX does not survive one. See docs/decisions/0002-server
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from app.reading import Worker
 from app.settings import Settings
@@ -19,6 +21,13 @@ from app.web import create_app
 from app.wiring import House
 
 log = structlog.get_logger(__name__)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """SIGHUP tells the worker to look at its policy file; a new worker would have to load every model again."""
+
+    def handle_hup(self) -> None:
+        self.kill_workers(signal.SIGHUP)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -51,6 +60,14 @@ class Server(BaseApplication):  # type: ignore[misc]
             options["control_socket_disable"] = True
         for name, value in options.items():
             self.cfg.set(name, value)
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+    def reload_policy(self) -> None:
+        """Called in the worker, by its signal handler."""
+        if self._house is not None:
+            self._house.reload_policy()
 
     def load(self) -> Callable[..., Any]:
         house = self._house = House.open(self._settings)

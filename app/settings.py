@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         description="tenant of the demo and of the command line",
     )
     policy_file: Path | None = Field(None, description="moderation policy; empty: the one that comes with Countersign")
+    shadow_policy_file: Path | None = Field(
+        None, description="a policy to be tried out: it judges silently what policy_file judges; empty: none"
+    )
     routes_file: Path | None = Field(None, description="routes of the selector; empty: those that come with Countersign")
     connectors_file: Path | None = Field(None, description="connectors of the api bot; empty: none")
     allow_terms: tuple[str, ...] = Field((), description="names of products and firms that are never redacted")

@@ -1,8 +1,8 @@
-"""The service's own table: API keys, of which only hashes are kept."""
+"""The service's own tables: API keys, of which only hashes are kept, and kill switches."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, DateTime, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -17,4 +17,15 @@ api_key = Table(
     Column("groups", JSON, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False),
     Column("revoked", DateTime(timezone=True), nullable=True),
+)
+
+kill_switch = Table(
+    "kill_switch",
+    metadata,
+    Column("tenant", String(64), primary_key=True),  # "": every tenant
+    Column("bot", String(64), primary_key=True),  # "": every bot
+    Column("off", Boolean, nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("changed", DateTime(timezone=True), nullable=False),
 )

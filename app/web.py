@@ -11,8 +11,10 @@ from app.api import audit as audit_api
 from app.api import chat, health, openai_compat, receipts, reveal
 from app.api.access import Admission
 from app.demo import views as demo
+from app.opening import key_encryption_key
+from app.review import switch_views
 from app.review import views as review
-from app.wiring import House, key_encryption_key
+from app.wiring import House
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -43,6 +45,7 @@ def create_app(house: House) -> Flask:
         reveal.blueprint,
         health.blueprint,
         demo.blueprint,
+        switch_views.blueprint,
         review.blueprint,
     ):
         app.register_blueprint(blueprint)

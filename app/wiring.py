@@ -6,12 +6,9 @@ models and compiles them, after which `ready` is true.
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,17 +17,22 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.adapters import LoadedLater, Pseudonymiser, QueryRecord, Searched, Supported
+from app.adapters import LoadedLater
+from app.announcing import Announcer
+from app.joining import join
 from app.keys import KeyRing
 from app.metrics import Metrics
+from app.opening import key_encryption_key, open_chat, open_encoder, open_redactor, pepper
+from app.policy_in_force import PolicyInForce
 from app.settings import Settings
+from app.switches import SwitchBoard, Switches
 from app.telemetry import tracer_provider
 from audit.checkpoints import Checkpointer
 from audit.desk import KeepingDesk
 from audit.engine import create_engine_for
 from audit.epochs import confirm
 from audit.errors import AuditUnavailable, LogDamaged
-from audit.keys import SubjectKeys, load_kek
+from audit.keys import SubjectKeys
 from audit.log import AuditStore
 from audit.reader import AuditReader
 from audit.recovery import GRACE_S, end_abandoned
@@ -39,35 +41,18 @@ from audit.signing import KeyRing as SigningKeys
 from audit.signing import load_keys
 from audit.tiles import prove_consistency
 from audit.witness_client import Witnesses, witnesses_from
-from inference.manifest import load_manifest
 from inference.store import ModelStore
 from migrations.run import upgrade
-from moderation.gate import StreamGate
-from moderation.head import Heads
-from moderation.pii import Redactor, known_entities
 from moderation.policy import Policy, load_policy
-from moderation.rails import Rails
-from orchestrator.bots import Bot
-from orchestrator.bots.api import ApiBot
-from orchestrator.bots.onprem import OnPremBot
-from orchestrator.bots.rag import Bar, RagBot
-from orchestrator.breaker import Breaker
 from orchestrator.connectors import load_connectors
-from orchestrator.errors import BotUnavailable
-from orchestrator.judging import Judges
 from orchestrator.live import LiveData
 from orchestrator.memory.store import ConversationStore
-from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
-from orchestrator.ports import Embed
 from orchestrator.routes import load_routes
-from orchestrator.selector import Selector
 from retrieval.library import Library
-from retrieval.support import ANSWERABLE, SUPPORTED
 
 if TYPE_CHECKING:
-    from inference.encoder import SentenceEncoder
-    from inference.engine import ChatEngine
+    pass
 
 log = structlog.get_logger(__name__)
 
@@ -89,9 +74,11 @@ class House:
     models: ModelStore
     policy: Policy
     state: dict[str, str] = field(default_factory=dict)
+    in_force: PolicyInForce | None = None
+    board: SwitchBoard | None = None
     pipeline: Pipeline | None = None
     library: Library | None = None
-    _closers: list[Callable[[], None]] = field(default_factory=list)
+    closers: list[Callable[[], None]] = field(default_factory=list)
     _warmed: threading.Event = field(default_factory=threading.Event)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -124,7 +111,7 @@ class House:
             settings=settings,
             engine=engine,
             subjects=subjects,
-            keys=KeyRing(engine, _pepper(kek)),
+            keys=KeyRing(engine, pepper(kek)),
             audit=audit,
             signing=signing,
             checkpoints=checkpoints,
@@ -132,10 +119,10 @@ class House:
             metrics=metrics,
             tracing=tracing,
             models=ModelStore(settings.models_dir),
-            policy=load_policy(settings.policy_file),
+            policy=load_policies(settings),
         )
-        house._closers += [tracing.shutdown, audit.close, checkpoints.close, witnesses.close, subjects.close]
-        house._closers.append(engine.dispose)
+        house.closers += [tracing.shutdown, audit.close, checkpoints.close, witnesses.close, subjects.close]
+        house.closers.append(engine.dispose)
         return house
 
     @staticmethod
@@ -143,7 +130,7 @@ class House:
         """Raises what `open` would raise, without starting anything: for a server that has yet to fork."""
         settings.home.mkdir(parents=True, exist_ok=True)
         upgrade(settings.url)
-        load_policy(settings.policy_file)
+        load_policies(settings)
         engine = create_engine_for(settings.url)
         try:
             confirm(engine, settings.checkpoint_path, load_keys(settings.audit_key_path, settings.audit_origin).public)
@@ -183,11 +170,13 @@ class House:
         redactor = open_redactor(settings, self.models, live)
         self.state["names"] = "ready"
         model = LoadedLater(settings.chat, lambda: open_chat(settings, self.models))
-        self.pipeline = self._join(embed, redactor, live, model)
+        self.pipeline = join(self, embed, redactor, live, model)
         self.state["chat model"] = "loading"
         if chat:
             model.load()
             self.state["chat model"] = "ready"
+        if self.in_force is not None:
+            self.in_force.start()
         self._warmed.set()
         log.info("service.ready", models=[settings.chat, settings.encoder_model, settings.ner_model])
         return self.pipeline
@@ -214,52 +203,34 @@ class House:
     def close(self) -> None:
         """Stops taking work, flushes the log, closes the database. Safe to call twice."""
         self._closing.set()
-        while self._closers:
-            self._closers.pop(0)()
+        while self.closers:
+            self.closers.pop(0)()
 
-    def _join(self, embed: Embed, redactor: Redactor, live: LiveData, model: LoadedLater) -> Pipeline:
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The versions of the policies known here, by digest."""
+        return self.in_force.versions if self.in_force else {self.policy.digest: self.policy.version}
 
-        settings, policy = self.settings, self.policy
-        routes = load_routes(settings.routes_file)
-        library = self.library = Library.open(settings.library_dir, embed)
-        heads = Heads.load()
-        rails_pool = ThreadPoolExecutor(16, thread_name_prefix="rail")
-        pool = ThreadPoolExecutor(settings.max_chats * 2, thread_name_prefix="journey")
-        evidence = Supported(embed)
-        bots: dict[str, Bot] = {
-            "api": ApiBot(live),
-            "rag": RagBot(evidence, model if settings.rag_wording else None, Bar(ANSWERABLE, SUPPORTED)),
-            "onprem": OnPremBot(model),
-        }
-        self._closers[:0] = [
-            lambda: pool.shutdown(wait=False, cancel_futures=True),
-            lambda: rails_pool.shutdown(wait=False, cancel_futures=True),
-            live.close,
-        ]
-        parts = Parts(
-            memory=self.memory,
-            redact=Pseudonymiser(redactor, known_entities(policy.pii.pseudonymise)),
-            embed=embed,
-            judges=Judges(
-                Rails.load(policy, heads, redactor, embed),
-                rails_pool,
-                self.metrics,
-                settings.rail_timeout_s,
-                heads.digest,
-            ),
-            search=Searched(library),
-            support=evidence,
-            selector=Selector(routes, embed),
-            bots=bots,
-            breakers={name: Breaker() for name in bots},
-            open_record=lambda **who: QueryRecord(self.audit, policy.digest, **who),
-            meter=self.metrics,
-            pool=pool,
-            new_gate=StreamGate,
-            live_question=lambda text: describe_live(live, text),
-            corpus_digest=lambda: library.digest,
-        )
-        return Pipeline(parts, self.tracing.get_tracer("countersign"), policy.digest)
+    def reload_policy(self) -> None:
+        """Looks at the policy file now. May be called from a signal handler."""
+        if self.in_force is not None:
+            self.in_force.reload()
+
+    @property
+    def announcer(self) -> Announcer:
+        return Announcer(self.audit, self.keys, self.settings.tenant)
+
+    @property
+    def switches(self) -> Switches:
+        """Kill switches, to be looked at and thrown."""
+        return Switches(self.engine, self.announcer, sorted(load_routes(self.settings.routes_file).bots))
+
+
+def load_policies(settings: Settings) -> Policy:
+    """The policy of the settings. Raises PolicyError, also for the one that is only tried out."""
+    if settings.shadow_policy_file is not None:
+        load_policy(settings.shadow_policy_file)
+    return load_policy(settings.policy_file)
 
 
 def _witnesses(settings: Settings, engine: Engine) -> Witnesses:
@@ -267,64 +238,3 @@ def _witnesses(settings: Settings, engine: Engine) -> Witnesses:
         return prove_consistency(engine, settings.log_of(origin), old, new)
 
     return witnesses_from(settings.witnesses, prove)
-
-
-def key_encryption_key(settings: Settings) -> bytes:
-    """From the settings (base64), or from its file, which is made at first start with mode 0600."""
-    environ = {} if settings.kek is None else {"COUNTERSIGN_KEK": settings.kek.get_secret_value()}
-    return load_kek(settings.kek_path, environ)
-
-
-def open_keys(settings: Settings) -> tuple[Engine, KeyRing]:
-    """The API keys alone, for the command line; dispose of the engine afterwards."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    upgrade(settings.url)
-    engine = create_engine_for(settings.url)
-    return engine, KeyRing(engine, _pepper(key_encryption_key(settings)))
-
-
-def _pepper(kek: bytes) -> bytes:
-    return hashlib.sha256(b"countersign subject pseudonyms\x00" + kek).digest()
-
-
-def open_encoder(settings: Settings, models: ModelStore) -> SentenceEncoder:
-    """The sentence encoder, warm. Raises ModelMissing."""
-    from inference.encoder import SentenceEncoder
-
-    encoder = SentenceEncoder.load(models.path(settings.encoder_model))
-    encoder.warm()
-    return encoder
-
-
-def open_chat(settings: Settings, models: ModelStore) -> ChatEngine:
-    """The chat model, not yet warm. Raises ModelMissing and UnknownModel."""
-    from inference.engine import ChatEngine
-
-    path = models.path(settings.chat)
-    cache = models.root / "compiled"
-    return ChatEngine.load(load_manifest()[settings.chat], path, cache_dir=cache, context=settings.context)
-
-
-def open_redactor(settings: Settings, models: ModelStore, live: LiveData | None = None) -> Redactor:
-    """The redactor; the names of what the connectors serve are never taken for a person's."""
-    allow = set(settings.allow_terms)
-    if live is not None:
-        try:
-            allow |= {name for thing in live.things() for name in thing.names}
-        except BotUnavailable as error:
-            log.warning("connectors.catalogue_unread", reason=str(error))
-    return Redactor.load(models.path(settings.ner_model), allow=sorted(allow))
-
-
-def describe_live(live: LiveData, text: str) -> str | None:
-    """What a connector would be asked for a text ("nav of AURGE"), or None."""
-    try:
-        question = live.understand(text)
-    except BotUnavailable:
-        figure = live.wants_figure(text)
-        return f"{figure} (its catalogue cannot be read now)" if figure else None
-    return f"{question.operation.name} of {question.thing.id}" if question else None
-
-
-def demo_key_path(settings: Settings) -> Path:
-    return settings.home / "demo.key"

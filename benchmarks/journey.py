@@ -11,6 +11,7 @@ to the first released segment, question by question.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import dataclasses
 import json
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from app.settings import load_settings
 from app.wiring import House
 from moderation.types import Direction
 from orchestrator.pipeline import Pipeline
+from orchestrator.ruling import Ruling
 from orchestrator.types import Answer, Query, SegmentOut
 
 ROOT = Path(__file__).parents[1]
@@ -101,7 +103,7 @@ def ask(house: House, pipeline: Pipeline, text: str, tokens: int) -> tuple[float
 
 def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[str, Any]:
     parts = pipeline.parts
-    off = dataclasses.replace(parts, judges=_switched_off(parts.judges))
+    off = dataclasses.replace(parts, rule_on=lambda query: _switched_off(parts.rule_on(query)))
     variants = {
         "off": Pipeline(off, pipeline.tracer),
         "one after another": Pipeline(dataclasses.replace(parts, speculate=False), pipeline.tracer),
@@ -112,7 +114,8 @@ def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[s
     firsts: dict[str, list[float]] = {name: [] for name in variants}
     steps: dict[str, list[float]] = {}
     routes: dict[str, int] = {}
-    for number, (_, text) in enumerate(track(questions(count), "asking", console=Console(stderr=True))):
+    kinds: list[str] = []
+    for number, (kind, text) in enumerate(track(questions(count), "asking", console=Console(stderr=True))):
         names = list(variants)
         turn = names[number % 3 :] + names[: number % 3]
         took: dict[str, float] = {}
@@ -127,11 +130,16 @@ def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[s
                 for step, ms in answer.timings.items():
                     steps.setdefault(step, []).append(ms)
         if len(took) == len(variants):
+            kinds.append(kind)
             for name, seconds in took.items():
                 firsts[name].append(seconds)
     added = {
         name: [1000 * (with_ - without) for with_, without in zip(firsts[name], firsts["off"], strict=True)]
         for name in ("one after another", "concurrent")
+    }
+    by_kind = {
+        kind: _summary([ms for ms, its in zip(added["concurrent"], kinds, strict=True) if its == kind])
+        for kind in sorted(set(kinds))
     }
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
@@ -141,14 +149,15 @@ def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[s
         "steps_ms": {name: _summary(values) for name, values in steps.items()},
         "first_segment_ms": {name: _summary([1000 * s for s in values]) for name, values in firsts.items()},
         "added_ms": {name: _summary(values) for name, values in added.items()},
+        "added_concurrent_by_kind_ms": by_kind,
         "peak_memory_mib": round(peak),
     }
 
 
-def _switched_off(judges: Any) -> Any:
-    quiet = copy.copy(judges)
+def _switched_off(ruling: Ruling) -> Ruling:
+    quiet: Any = copy.copy(ruling.judges)
     quiet._rails = NoRails()
-    return quiet
+    return dataclasses.replace(ruling, judges=quiet)
 
 
 def _summary(values: Sequence[float]) -> dict[str, float]:
@@ -183,13 +192,9 @@ def show(figures: Mapping[str, Any]) -> None:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--light", action="store_true", help="the small model")
-    parser.add_argument("--questions", type=int, default=50)
-    parser.add_argument("--tokens", type=int, default=48, help="longest answer")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+@contextlib.contextmanager
+def opened(light: bool) -> Iterator[tuple[House, Pipeline]]:
+    """A whole house in a folder of its own, warm, with the sample documents and live data."""
     with tempfile.TemporaryDirectory() as folder:
         market = [
             sys.executable,
@@ -203,17 +208,26 @@ def main() -> None:
         service = subprocess.Popen(market, cwd=ROOT, stdout=subprocess.DEVNULL)
         try:
             os.environ["COUNTERSIGN_MARKET_URL"] = "http://127.0.0.1:8093"
-            settings = load_settings(
-                home=Path(folder), light=options.light, connectors_file=ROOT / "samples/connectors.yaml"
-            )
+            settings = load_settings(home=Path(folder), light=light, connectors_file=ROOT / "samples/connectors.yaml")
             house = House.open(settings)
             pipeline = house.warm()
             assert house.library is not None
             house.library.ingest([ROOT / "samples/documents"], frozenset({"public"}))
-            figures = measure(house, pipeline, options.questions, options.tokens)
+            yield house, pipeline
             house.close()
         finally:
             service.terminate()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--light", action="store_true", help="the small model")
+    parser.add_argument("--questions", type=int, default=50)
+    parser.add_argument("--tokens", type=int, default=48, help="longest answer")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with opened(options.light) as (house, pipeline):
+        figures = measure(house, pipeline, options.questions, options.tokens)
     if options.json:
         print(json.dumps(figures))
     else:

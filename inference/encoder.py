@@ -29,6 +29,7 @@ DIMENSION = 384
 MAX_TOKENS = 256
 LENGTHS = (32, 64, 128, 256)
 BATCHES = (1, 8, 32)
+SINGLE = (16, 32, 48, 64, 80, 96, 128, 192, 256)  # a question comes alone and waits for its length: little padding
 
 
 class Dense(nnx.Module):
@@ -147,7 +148,7 @@ class SentenceEncoder:
     def warm(self) -> None:
         """Compile every shape."""
         for batch in BATCHES:
-            for length in LENGTHS:
+            for length in SINGLE if batch == 1 else LENGTHS:
                 self._forward(
                     self._weights, np.zeros((batch, length), np.int32), np.full(batch, length, np.int32)
                 ).block_until_ready()
@@ -172,7 +173,8 @@ def plan(lengths: Sequence[int]) -> Iterator[tuple[list[int], int, int]]:
         rows = [row for row, length in enumerate(lengths) if shortest < max(length, 1) <= longest]
         while rows:
             size = _batch_size(len(rows))
-            yield rows[:size], size, longest
+            least = max(lengths[rows[0]], 1)
+            yield rows[:size], size, longest if size > 1 else next(n for n in SINGLE if n >= least)
             rows = rows[size:]
 
 

@@ -11,7 +11,7 @@ PSEUDONYMISED = frozenset(
     (
         "PERSON", "ADDRESS", "CREDIT_CARD", "PHONE_NUMBER", "EMAIL_ADDRESS", "US_SSN", "IBAN_CODE", "US_DRIVER_LICENSE",
         "IP_ADDRESS", "PASSPORT", "TAX_ID", "NATIONAL_ID", "UK_NHS", "UK_NINO", "UK_SORT_CODE", "BANK_ACCOUNT",
-        "DATE_OF_BIRTH", "CRYPTO",
+        "DATE_OF_BIRTH", "CRYPTO", "SECRET",
     )
 )  # fmt: skip
 # Names that Presidio gives to what we call otherwise; a policy may use either.

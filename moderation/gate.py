@@ -18,6 +18,13 @@ MIN_SENTENCE = 24  # a shorter sentence is judged together with the next one
 MIN_LINE = 80  # a line end counts as a sentence end from here on
 
 _SPACE = re.compile(r"\s+")
+_HALF = re.compile(r"[\ud800-\udfff]")
+# What a reader does not see: soft hyphen, zero width, bidi and variation marks, fillers. Tag characters spell text and stay.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb]+"
+)
+_PADDING = re.compile(r"(\s\s)\s+|([\u0300-\u036f]{2})[\u0300-\u036f]+")
 _CJK_END = re.compile(r"[。！？]")
 _CLOSERS = "\"'”’)]»*_"
 _ABBREVIATION = re.compile(
@@ -47,7 +54,7 @@ class GateError(ModerationError):
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of the answer to be judged; `context` is the text just before it, for the detectors only."""
+    """A piece of the answer to be judged; `context` is what a reader saw just before it, for the detectors only."""
 
     id: int
     text: str
@@ -74,13 +81,14 @@ class StreamGate:
     """One answer's gate. Not thread-safe: its one owner calls it from one thread or under one lock."""
 
     def __init__(self, max_hold: int = 400, overlap: int = 200) -> None:
-        """max_hold: the most characters of one segment; overlap: characters of context kept before it."""
+        """max_hold: the most characters of one segment; overlap: characters of context before it, without padding."""
         if max_hold < SHORTEST_HOLD or overlap < 0:
             raise GateError(f"max_hold is {max_hold}, overlap {overlap}; needed: {SHORTEST_HOLD} and 0")
         self._max_hold = max_hold
         self._overlap = overlap
         self._held = ""  # text not yet cut
-        self._context = ""  # the last `overlap` characters already cut
+        self._half = ""  # the first half of a surrogate pair, until the next chunk
+        self._context = ""  # the last `overlap` characters already cut, without padding
         self._next_id = 0
         self._next_release = 0
         self._pending: dict[int, str] = {}  # cut, not yet judged
@@ -104,7 +112,9 @@ class StreamGate:
             raise GateError("text was fed after close(); open a new gate for a new answer")
         if self.halted:
             return []
-        self._held += chunk
+        text = self._half + chunk
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        self._held += well_formed(text[: len(text) - len(self._half)])
         return list(self._cut())
 
     def close(self) -> list[Segment]:
@@ -113,6 +123,7 @@ class StreamGate:
             self._closed = True
             return []
         self._closed = True
+        self._held += well_formed(self._half)
         return list(self._cut())
 
     def input_verdict(self, ok: bool) -> list[Release] | Halt:
@@ -142,7 +153,7 @@ class StreamGate:
 
     def _stop(self, halt: Halt) -> Halt:
         self._halt = halt
-        self._held = ""
+        self._held = self._half = ""
         self._pending.clear()
         self._cleared.clear()
         return halt
@@ -155,16 +166,32 @@ class StreamGate:
         return released
 
     def _cut(self) -> Iterator[Segment]:
-        while self._held:
-            end = next_cut(self._held, self._max_hold, final=self._closed)
+        """Segments that are complete. Looks at a window, so that a chunk of any size takes time linear in its length."""
+        begin, size = 0, self._max_hold + LOOKAHEAD + 1
+        while begin < len(self._held):
+            window = self._held[begin : begin + size]
+            end = next_cut(window, self._max_hold, final=self._closed and begin + len(window) == len(self._held))
             if end is None:
-                return
-            text, self._held = self._held[:end], self._held[end:]
+                break
+            text = window[:end]
+            begin += end
             segment = Segment(self._next_id, text, self._context)
-            self._context = (self._context + text)[-self._overlap :] if self._overlap else ""
+            self._context = without_padding(self._context + text)[-self._overlap :] if self._overlap else ""
             self._pending[segment.id] = text
             self._next_id += 1
             yield segment
+        self._held = self._held[begin:]
+
+
+def well_formed(text: str) -> str:
+    """`text` with the halves of surrogate pairs joined, and U+FFFD for a half alone: JSON can carry halves, UTF-8 cannot."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if _HALF.search(text) else text
+
+
+def without_padding(text: str) -> str:
+    """`text` as detectors shall remember it: without unseen characters, and with at most two white spaces or accents in a
+    row. Otherwise padding between the halves of a phrase would push the first half out of the context of the second."""
+    return _PADDING.sub(r"\1\2", _UNSEEN.sub("", text))
 
 
 def next_cut(text: str, max_hold: int, *, final: bool) -> int | None:

@@ -91,7 +91,7 @@ def _card(table: Table, trained: Sequence[Trained], folder: Path, policy: Policy
 
 
 def _with_rules(table: Table, rail: str, by_category: dict[str, Trained]) -> dict[str, Floats]:
-    found = [hits(rail, Direction.INPUT, [view.text for view in views(row.text)]) for row in table.rows]
+    found = [hits(rail, Direction.INPUT, views(row.text)) for row in table.rows]
     return {
         category: np.maximum(
             by_category[category].held_back,

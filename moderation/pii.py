@@ -18,7 +18,7 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 
 from moderation.entities import ENTITIES, PSEUDONYMISED, PiiError, known_entities
-from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, read_tag
+from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag
 from moderation.recognisers.accounts import (
     AccountRecogniser,
     CardRecogniser,
@@ -38,10 +38,13 @@ from moderation.recognisers.contacts import (
 from moderation.recognisers.documents import DateRecogniser, DocumentRecogniser
 from moderation.recognisers.names import NameRecogniser, coordinate
 from moderation.recognisers.nlp import FolderNlpEngine
-from moderation.recognisers.resolve import resolve
+from moderation.recognisers.resolve import Ground, resolve
+from moderation.recognisers.secrets import SecretRecogniser
+from moderation.recognisers.shown import given, shown
 from moderation.recognisers.stock import StockRecogniser
 from moderation.recognisers.trust import CompanyRecogniser, NerRecogniser
 from moderation.recognisers.words import common, ordinary
+from moderation.secrets import MARKER
 from moderation.types import PiiSpan
 
 __all__ = [
@@ -91,9 +94,15 @@ class Redactor:
             )
         patterned = patterned_recognisers()
         nlp = FolderNlpEngine(Path(ner_path))
-        nlp.load()
+        try:
+            nlp.load()
+        except ValueError as foreign:
+            raise PiiError(
+                f"{ner_path}: this spaCy model cannot be read, {foreign}; run `countersign models pull en-core-web-md`"
+            ) from foreign
         registry = RecognizerRegistry(
             recognizers=[
+                SecretRecogniser(),
                 *patterned,
                 NameRecogniser(nlp.lexicon),
                 CompanyRecogniser(),
@@ -113,6 +122,10 @@ class Redactor:
 
     def find(self, text: str) -> list[PiiSpan]:
         """Every personal datum in `text`: sorted, not overlapping."""
+        seen = shown(text)
+        return [s for s in given(seen, self._find(seen.text)) if s.end > s.start]
+
+    def _find(self, text: str) -> list[PiiSpan]:
         if not text or text.isspace():
             return []
         results = self._engine.analyze(text, "en")
@@ -123,33 +136,43 @@ class Redactor:
         """Only identifiers that a pattern or a checksum shows: no model, well under a millisecond for a sentence."""
         if not any(c.isdigit() or c == "@" for c in text):
             return []
-        spans = [s for r in self._patterned if not _PUBLIC.issuperset(r.finds) for s in r.spans(text)]
-        return [s for s in resolve(text, spans) if s.entity not in _PUBLIC]
+        seen = shown(text)
+        spans = [s for r in self._patterned if not _PUBLIC.issuperset(r.finds) for s in r.spans(seen.text)]
+        places = given(seen, [s for s in resolve(seen.text, spans) if s.entity not in _PUBLIC])
+        return [s for s in places if s.end > s.start]
 
     def redact(self, text: str, pseudonyms: Pseudonyms, entities: frozenset[str] = PSEUDONYMISED) -> Redaction:
-        """Replaces what `entities` names, and whatever in the text already looks like a tag.
+        """Replaces what `entities` names, and whatever in the text already looks like a tag. A secret leaves no trace.
+        What is remembered of an original is how it is read: without what was hidden in it.
 
         Raises PiiError for an entity that nothing finds."""
         entities = known_entities(entities)
-        tags = (m for m in TAG.finditer(text) if read_tag(m)[0] in ENTITIES | {LITERAL})
-        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in tags]
-        found = self.find(text)
-        known = [s for s in self._allowed(text, pseudonyms.known(text)) if s.entity in entities]
-        spans = resolve(text, [*literal, *_merge(found, known)])
-        chosen = [_name_alone(text, s) for s in spans if s.entity in entities or s.entity == LITERAL]
-        # The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next.
-        replaced = {
-            s: pseudonyms.tag(s.entity, text[s.start : s.end])
-            for s in sorted(chosen, key=lambda s: (s.start - s.end, s.start))
-        }
+        seen = shown(text)
+        read = seen.text
+        literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in TAG.finditer(read) if is_tag(m)]
+        wanted = entities | {LITERAL}
+        first = [s for s in resolve(read, [*literal, *self._find(read)]) if s.entity in wanted]
+        self._tag(read, first, pseudonyms)
+        # What was found here or in an earlier turn, wherever else it stands: "meyer" in the line below "Anna Meyer".
+        known = [s for s in self._allowed(read, pseudonyms.known(read)) if s.entity in entities]
+        spans = resolve(read, [*literal, *_merge(first, known)])
+        chosen = [_name_alone(read, s) for s in spans if s.entity in wanted]
+        replaced = self._tag(read, chosen, pseudonyms)
+        places = given(seen, chosen)
         out: list[str] = []
         at = 0
-        for span in chosen:
-            out += [text[at : span.start], replaced[span]]
-            at = span.end
+        for span, place in zip(chosen, places, strict=True):
+            out += [text[at : place.start], replaced[span]]
+            at = place.end
         out.append(text[at:])
         counts = Counter(s.entity for s in chosen if s.entity != LITERAL)
-        return Redaction("".join(out), tuple(chosen), dict(counts))
+        return Redaction("".join(out), tuple(s for s in places if s.end > s.start), dict(counts))
+
+    @staticmethod
+    def _tag(read: str, spans: list[PiiSpan], pseudonyms: Pseudonyms) -> dict[PiiSpan, str]:
+        """What stands for each span. The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next."""
+        named = [_name_alone(read, s) for s in sorted(spans, key=lambda s: (s.start - s.end, s.start))]
+        return {s: MARKER if s.entity == "SECRET" else pseudonyms.tag(s.entity, read[s.start : s.end]) for s in named}
 
     def _allowed(self, text: str, spans: list[PiiSpan]) -> list[PiiSpan]:
         """Without names that are part of an allowed term; of a name that reaches beyond one, the rest stays found."""
@@ -158,7 +181,8 @@ class Redactor:
         terms = [PiiSpan(m.start(), m.end(), "LITERAL", 1.0) for m in self._allow.finditer(text)]
         if not terms:
             return spans
-        touched = [s for s in spans if s.entity in _NAMES and any(t.start < s.end and s.start < t.end for t in terms)]
+        allowed = Ground(terms)
+        touched = {s for s in spans if s.entity in _NAMES and allowed.taken(s.start, s.end)}
         kept = set(terms)
         rest = [s for s in resolve(text, [*terms, *touched]) if s not in kept and not ordinary(text[s.start : s.end])]
         return sorted([*(s for s in spans if s not in touched), *rest], key=lambda s: s.start)
@@ -195,10 +219,8 @@ def patterned_recognisers() -> tuple[SpanRecogniser, ...]:
 
 def _merge(found: list[PiiSpan], known: list[PiiSpan]) -> list[PiiSpan]:
     """Known originals replace what they contain or are contained in by less than a name."""
-    return [
-        *found,
-        *(k for k in known if not any(f.start <= k.start and k.end <= f.end and f.entity in PSEUDONYMISED for f in found)),
-    ]
+    named = Ground(s for s in found if s.entity in PSEUDONYMISED)
+    return [*found, *(k for k in known if not any(s <= k.start and k.end <= e for s, e in named.taken(k.start, k.end)))]
 
 
 def _name_alone(text: str, span: PiiSpan) -> PiiSpan:

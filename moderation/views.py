@@ -1,95 +1,68 @@
 """The views in which a text is judged: as a reader would see it, and as it would read once decoded.
 
-Invariant: nothing here decides; each view is plain lower-case text that the rules and heads judge alike.
+Invariant: nothing here decides; each view is plain lower-case text that the rules and heads judge alike, and knows
+where its characters stood in the text as given. What is decoded is looked through again, at most `DEPTH` times; no
+view is longer than the text that it was made from plus a character for each piece, and their number is bounded.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-LONGEST_VIEW = 20_000  # characters of a decoded view that are judged; the plain view is judged whole
+from moderation import disguises
+from moderation.encodings import ENCODINGS
+from moderation.traced import Traced, joined
 
-# Letters that look like Latin ones (Unicode confusables, the common Cyrillic and Greek).
-_LOOKALIKES = str.maketrans("аеорсухіјѕԁһӏвкмнтгзпԛԝɡαβεηικνορτυχγωаıℓ", "aeopcyxijsdhlbkmhtr3nqwgabenikvoptuxywail")
-_WORD = re.compile(r"\w+")
-_LATIN = re.compile(r"[a-z]")
-_FOREIGN = re.compile(r"[\u0370-\u052f]")
-_RUN = re.compile(r"\S+")
-_BLANKS = re.compile(r"[ \t]{2,}")
-_WRAP = re.compile(r"(?<=[^\W\d_]|,)[ \t]*\n[ \t]*(?=[^\W\d_])")
-_LEET = str.maketrans("013457@$!+|", "oieastasitl")
-_LEET_DIGIT = re.compile(r"[013457@$!|]")
-_ALL_LEET = re.compile(r"[a-z013457@$!|]{2,}[.,!?]*")
-LONGEST_WORD = 40
-_DOTTED = re.compile(r"(?<![^\W\d_])(?:[^\W\d_][.\-_*]){2,}[^\W\d_](?![^\W\d_])")
-_SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .\-_*]{1,2}){3,}[^\W_](?![^\W_])")
-_SPACED_WORDS = re.compile(r"(?<![^\W_])(?:[^\W_] ){2,}[^\W_](?![^\W_])")
+DEPTH = 3  # encodings within encodings
 
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{16,}={0,2}(?![A-Za-z0-9+/=])")
-_BASE32 = re.compile(r"(?<![A-Z2-7=])[A-Z2-7]{16,}={0,6}(?![A-Z2-7=])")
-_HEX = re.compile(r"(?<![0-9a-fA-F])(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ ,:]?){8,}(?![0-9a-fA-F])")
-_BINARY = re.compile(r"(?<![01])(?:[01]{8}[ ,]?){4,}(?![01])")
-_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){4,}")
 _COMMON = re.compile(
-    r"\b(?:the|and|you|your|all|this|that|with|for|from|are|is|to|of|in|it|not|"
-    r"ignore|instructions|prompt|system|previous|rules|reveal|show|tell|send)\b"
+    r"\b(?:the|and|you|your|all|this|that|with|for|from|are|is|to|of|in|it|not|how|what|me|my|should|will|"
+    r"ignore|instructions|prompt|system|previous|rules|reveal|show|tell|send|kill|want|people)\b"
 )
+_SEGMENT = re.compile(r"[^.!?\n:;\"()]{6,}")
+_CAESAR_SAMPLE = 2_000  # characters that show which alphabet was used
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_ALPHABETS = {"atbash": _LETTERS[::-1]} | {
+    f"alphabet shifted by {by}": _LETTERS[by:] + _LETTERS[:by] for by in range(1, 26) if by != 13
+}
 
 
 @dataclass(frozen=True)
 class View:
-    """`kind` is plain, or says how the text was obtained: flat, unmasked, base64, base32, hex, binary, …"""
+    """`kind` is plain, or says how the text was obtained: flat, unmasked, base64, …
+
+    hidden: a reader of the given text would not read this; the heads are asked about it too."""
 
     kind: str
-    text: str
+    traced: Traced
+    hidden: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.traced.text
 
 
 def plain(text: str) -> str:
-    """The text as a reader sees it: NFKC, nothing invisible, look-alike letters folded, lower case."""
-    text = unicodedata.normalize("NFKC", text)
-    text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc") or c in "\n\t")
-    if text.isascii():
-        return text.lower()
-    text = text.lower().replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    if _FOREIGN.search(text) and _LATIN.search(text):  # bare letters only: an accent must not hide a look-alike
-        text = _WORD.sub(lambda word: _skeleton(word.group()), text)
-    return text
+    """The text as a reader sees it: nothing invisible, no accents, look-alike letters folded, lower case."""
+    shown = disguises.folded(text)
+    return shown if shown.isascii() else disguises.latinised(Traced.of(shown)).text
 
 
 def unmasked(text: str) -> str:
     """Plain text with l33t and s p a c e d or d.o.t.t.e.d letters undone."""
-    text = _DOTTED.sub(lambda word: re.sub(r"[.\-_*]", "", word.group()), text)
-    text = _SPACED_WORDS.sub(lambda run: run.group().replace(" ", ""), text)
-    text = _SPACED.sub(lambda run: re.sub(r"[ .\-_*]", "", run.group()), text)
-    return _BLANKS.sub(" ", _RUN.sub(lambda run: _unleet(run.group()), text))
+    return disguises.unmasked(Traced.of(text)).text
 
 
 def views(text: str) -> list[View]:
     """Every view worth judging, the plain one first."""
-    shown = plain(text)
-    found = [View("plain", shown)]
-    flat = _BLANKS.sub(" ", _WRAP.sub(" ", shown))
-    if flat != shown:  # words that only blanks or a line end hold apart
-        found.append(View("flat", flat))
-    joined = unmasked(shown)
-    if joined != shown:
-        found.append(View("unmasked", joined))
-        heavy = _RUN.sub(lambda run: _unleet_wholly(run.group()), joined)
-        if heavy != joined:
-            found.append(View("unmasked", heavy))
-    for kind, decoded in _decoded(text):
-        found.append(View(kind, unmasked(plain(decoded[:LONGEST_VIEW]))))
-    for kind, turned in (("reversed", shown[::-1]), ("rot13", codecs.encode(shown, "rot13"))):
-        if _english(turned) > max(2, 2 * _english(shown)):
-            found.append(View(kind, turned[:LONGEST_VIEW]))
-    return found
+    given = Traced.of(text)
+    found = list(_surface(given, "", hidden=False))
+    for kind, layer in _layers(given):
+        found += _surface(layer, kind, hidden=True)
+    return _different(found)
 
 
 def windows(text: str, size: int = 1200, step: int = 900) -> list[str]:
@@ -99,79 +72,148 @@ def windows(text: str, size: int = 1200, step: int = 900) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text) - (size - step), step)]
 
 
-def _skeleton(word: str) -> str:
-    """A word that mixes scripts, or is made of look-alikes alone, as the Latin word that it imitates."""
-    if not _FOREIGN.search(word):
-        return word
-    folded = word.translate(_LOOKALIKES)
-    return folded if folded.isascii() or _LATIN.search(word) else word
+def _different(found: list[View]) -> list[View]:
+    """Each text once, under the first name it was found by."""
+    first: dict[str, View] = {}
+    for view in found:
+        first.setdefault(view.text, view)
+    return list(first.values())
 
 
-def _unleet(word: str) -> str:
-    body = word.rstrip(".!?,")
-    if len(body) > LONGEST_WORD or not _LEET_DIGIT.search(body) or len(_LATIN.findall(body)) < 2:
-        return word
-    return body.translate(_LEET) + word[len(body) :]
+def _surface(given: Traced, kind: str, *, hidden: bool) -> Iterator[View]:
+    """The readings of one layer that no code is needed for, and its turned or shifted ones."""
+    shown = disguises.folded_traced(given)
+    latin = disguises.latinised(shown)
+    yield View(kind or "plain", latin, hidden)
+    if latin is not shown:
+        yield View(kind or "as written", shown, hidden)
+    yield View(kind or "flat", disguises.flattened(latin), hidden)
+    clear = disguises.unmasked(latin)
+    seen = {latin.text, clear.text}
+    yield View(kind or "unmasked", clear, hidden or _masked(latin.text, clear.text))
+    for change in (disguises.unleeted_wholly, disguises.unleeted_as_ell, disguises.parted):
+        if (other := change(clear)).text not in seen:
+            seen.add(other.text)
+            yield View(kind or "unmasked", other, hidden)
+    if (camel := disguises.humps(given)) is not given:
+        yield View(kind or "unmasked", disguises.folded_traced(camel), hidden)
+    for name, turned in _turned(clear if hidden else latin):
+        yield View(_named(kind, name), turned, hidden=True)
 
 
-def _unleet_wholly(word: str) -> str:
-    return word.translate(_LEET) if len(word) <= LONGEST_WORD and _ALL_LEET.fullmatch(word) else word
+def _masked(shown: str, clear: str) -> bool:
+    """Whether what was undone is more than blanks and a stray digit: a sentence that was disguised as a whole."""
+    before, after = set(shown.split()), clear.split()
+    return sum(word not in before for word in after) >= max(2, len(after) // 4)
+
+
+def _layers(given: Traced) -> Iterator[tuple[str, Traced]]:
+    """What the text's encoded runs say: put back in their places, and by themselves; then what that encodes, and so on."""
+    kind, layer = "", given
+    for _ in range(DEPTH):
+        names, layer, runs = _decoded(layer)
+        if not names:
+            return
+        kind = _named(kind, "+".join(names))
+        yield kind, layer
+        if runs:
+            yield kind, joined(runs, "\n")
+
+
+def _named(outer: str, inner: str) -> str:
+    return f"{outer}, {inner}" if outer else inner
+
+
+def _decoded(layer: Traced) -> tuple[list[str], Traced, list[Traced]]:
+    """Kinds found, the text with every run in clear, and those runs that say more than a word by themselves."""
+    names: list[str] = []
+    alone: list[Traced] = []
+    for encoding in ENCODINGS:
+        if encoding.hint and not any(sign in layer.text for sign in encoding.hint):
+            continue
+        found: list[str] = []
+
+        def change(run: str, decode: Callable[[str], str | None] = encoding.decode, found: list[str] = found) -> str:
+            said = decode(run)
+            if said is None:
+                return run
+            found.append(said)
+            return said
+
+        if not encoding.hint and layer.text.isascii():
+            continue
+        clear = layer.sub(encoding.runs, change)
+        if clear is layer:
+            continue
+        if encoding.name == "escapes" and sum(map(len, found)) < 4 and "" not in found:
+            continue  # an ampersand or a blank in an address
+        names.append(encoding.name)
+        alone += [
+            _of_run(said, run, layer)
+            for run, said in _pairs(layer, encoding.runs, encoding.decode)
+            if len(said) > 3 and " " in said
+        ]
+        layer = clear
+    return names, layer, alone
+
+
+def _pairs(
+    layer: Traced, runs: re.Pattern[str], decode: Callable[[str], str | None]
+) -> Iterator[tuple[tuple[int, int], str]]:
+    for match in runs.finditer(layer.text):
+        said = decode(match.group())
+        if said:
+            yield match.span(), said
+
+
+def _of_run(said: str, run: tuple[int, int], layer: Traced) -> Traced:
+    start, end = layer.span(*run)
+    return Traced(said, [start] * len(said), [end] * len(said))
+
+
+def _turned(shown: Traced) -> Iterator[tuple[str, Traced]]:
+    """Sentences written backwards or in a shifted alphabet, read forwards, in their places."""
+    text = shown.text
+    if (said := _better(text, codecs.encode(text, "rot13"))) is not None:
+        yield "rot13", shown.same_length(said)
+    if _english(text[::-1]) >= 2:
+        backwards = [_backwards(shown, match.span()) for match in _SEGMENT.finditer(text)]
+        for name, parts in (
+            ("reversed", [p[0] for p in backwards if p]),
+            ("words reversed", [p[1] for p in backwards if p]),
+        ):
+            if parts:
+                yield name, joined(parts, "\n")
+    if not _english(text) and len(text) > 20 and text.isascii():
+        sample = text[:_CAESAR_SAMPLE]
+        for name, alphabet in _ALPHABETS.items():
+            if _english(sample.translate(str.maketrans(_LETTERS, alphabet))) > 2:
+                yield name, shown.same_length(text.translate(str.maketrans(_LETTERS, alphabet)))
+
+
+def _better(text: str, other: str) -> str | None:
+    """The text with each sentence replaced by the same stretch of `other` where that is English and this is not."""
+    if _english(other) < 2:
+        return None
+    pieces, at = [], 0
+    for match in _SEGMENT.finditer(text):
+        start, end = match.span()
+        turned = other[start:end]
+        if _english(turned) >= 2 and _english(turned) > 2 * _english(text[start:end]):
+            pieces += [text[at:start], turned]
+            at = end
+    return "".join([*pieces, text[at:]]) if pieces else None
+
+
+def _backwards(shown: Traced, where: tuple[int, int]) -> tuple[Traced, Traced] | None:
+    """A sentence read from its end, and one whose words alone are turned; nothing if it reads better as it is."""
+    start, end = where
+    turned = shown.turned(start, end)
+    if _english(turned.text) < 2 or _english(turned.text) <= 2 * _english(shown.text[start:end]):
+        return None
+    words = [shown.turned(start + m.start(), start + m.end()) for m in re.finditer(r"\S+", shown.text[start:end])]
+    return turned, joined(words, " ")
 
 
 def _english(text: str) -> int:
-    return len(_COMMON.findall(text[:LONGEST_VIEW]))
-
-
-def _decoded(text: str) -> Iterator[tuple[str, str]]:
-    for kind, pattern, decode in (
-        ("base64", _BASE64, _from_base64),
-        ("base32", _BASE32, _from_base32),
-        ("hex", _HEX, _from_hex),
-        ("binary", _BINARY, _from_binary),
-        ("escapes", _ESCAPES, _from_escapes),
-    ):
-        for match in pattern.finditer(text[: 5 * LONGEST_VIEW]):
-            decoded = decode(match.group())
-            if decoded is not None and _is_text(decoded):
-                yield kind, decoded
-
-
-def _is_text(decoded: str) -> bool:
-    letters = sum(c.isalpha() or c in " \n.,:;'!?" for c in decoded)
-    return len(decoded) >= 6 and letters >= 0.8 * len(decoded)
-
-
-def _utf8(raw: bytes) -> str | None:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
-def _from_base64(run: str) -> str | None:
-    body = run.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return _utf8(base64.b64decode(body + "=" * (-len(body) % 4), validate=True))
-    except binascii.Error:
-        return None
-
-
-def _from_base32(run: str) -> str | None:
-    body = run.rstrip("=")
-    try:
-        return _utf8(base64.b32decode(body + "=" * (-len(body) % 8)))
-    except binascii.Error:
-        return None
-
-
-def _from_hex(run: str) -> str | None:
-    return _utf8(bytes.fromhex(re.sub(r"0x|\\x|[% ,:]", "", run)))
-
-
-def _from_binary(run: str) -> str | None:
-    bits = re.sub(r"[ ,]", "", run)
-    return _utf8(bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits) - 7, 8)))
-
-
-def _from_escapes(run: str) -> str | None:
-    return "".join(chr(int(code, 16)) for code in re.findall(r"\\u([0-9a-fA-F]{4})", run))
+    return len(_COMMON.findall(text))

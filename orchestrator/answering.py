@@ -16,20 +16,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from moderation.gate import Halt, Release, Segment, StreamGate
-from moderation.types import Allow, Block, Direction, Redact, Steer, Verdict
-from orchestrator import names
+from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
+from orchestrator import names, prompts
 from orchestrator.bots.base import Bot
 from orchestrator.errors import BotUnavailable
-from orchestrator.judging import Judged, worst
+from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
-from orchestrator.ports import Record
-from orchestrator.producing import Ended, Production
-from orchestrator.tracing import Trace
+from orchestrator.producing import Cancel, Ended, Production
 from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made, Piece, Text
 
 KEEP_ALIVE_S = 2.0
 AHEAD = 32
 """Segments that may wait for their verdicts before the bot has to wait."""
+LONGEST = 4096
+"""Characters of a piece that are cut into segments at a time, whatever a bot says in one breath."""
 BATCH = 256
 """Pieces taken before verdicts and deadlines are looked at again."""
 
@@ -64,13 +64,20 @@ class Steered:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """The bot or the tenant was switched off; `reason` is that of who did it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """The bot could not answer; `reason` holds no words of the caller."""
 
     reason: str
 
 
-Ending = Finished | Blocked | Steered | Failed
+Ending = Finished | Blocked | Steered | Stopped | Failed
 Step = Said | KeepAlive | Ending
 
 
@@ -80,22 +87,26 @@ class Answering:
     def __init__(
         self,
         parts: Parts,
+        hearing: Hearing,
         bot: Bot,
         ask: Ask,
         instruction: str,
-        trace: Trace,
-        record: Record,
         wake: threading.Event,
+        off: Callable[[], str | None],
     ) -> None:
+        """off: why the bot may not go on, or None; asked all the time."""
         self.bot = bot
         self.made: Made | None = None
         self.judged: list[Judged] = []
         self.citations: dict[int, Citation] = {}
-        self._parts, self._trace, self._record, self._wake = parts, trace, record, wake
-        self._cancel = threading.Event()
+        self._parts, self._hearing, self._wake = parts, hearing, wake
+        self._trace, self._record = hearing.trace, hearing.record
+        self._cancel = Cancel(off)
         self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
+        self._beside = Beside(hidden=Hidden(ask.marks.canary, prompts.OWN_WORDS))
         self._gate: StreamGate = parts.new_gate()
         self._pending: dict[int, Future[list[Judged]]] = {}
+        self._left: Text | None = None  # the rest of a long piece
         self._quotes: dict[int, tuple[Citation, Future[list[Judged]]]] = {}
         self._abstained = False
         self._released = False
@@ -113,6 +124,8 @@ class Answering:
             yield from self._run(production, rails, settle, may_steer)
         finally:
             production.cancel()
+            for future in (*self._pending.values(), *(quote for _, quote in self._quotes.values())):
+                future.cancel()  # the pool is every journey's: what nobody waits for shall not stand in it
 
     def _run(
         self,
@@ -126,6 +139,9 @@ class Answering:
         while True:
             self._wake.wait(0.1)
             self._wake.clear()
+            if self._cancel.is_set() and self._cancel.switched is not None:
+                yield Stopped(self._cancel.switched)
+                return
             if not input_in and rails.done():
                 input_in = True
                 verdict = settle(rails)
@@ -158,10 +174,9 @@ class Answering:
                 yield result
                 spoke = time.perf_counter()
             if ended and input_in and not self._pending:
-                reason = str(self.made.details.get("finish_reason", "stop")) if self.made else "stop"
-                yield Finished(self._abstained, reason)
+                yield Finished(self._abstained, self.made.finish_reason if self.made else "stop")
                 return
-            if production.waiting and len(self._pending) < AHEAD:
+            if (self._left or production.waiting) and len(self._pending) < AHEAD:
                 self._wake.set()
             now = time.perf_counter()
             if late := self._late(now - begun, heard):
@@ -178,8 +193,15 @@ class Answering:
         """What the bot has said meanwhile, but not more than the rails keep up with: then the queue fills and
         the bot waits."""
         for _ in range(BATCH):
-            if len(self._pending) >= AHEAD or (piece := production.take()) is None:
+            if len(self._pending) >= AHEAD:
                 return
+            piece = self._left or production.take()
+            if piece is None:
+                return
+            self._left = None
+            if isinstance(piece, Text) and len(piece.text) > LONGEST:
+                self._left = Text(piece.text[LONGEST:])
+                piece = Text(piece.text[:LONGEST])
             yield piece
 
     def _hear(self, piece: Piece) -> None:
@@ -205,16 +227,7 @@ class Answering:
             found: np.ndarray = self._parts.embed([text])[0]
             return found
 
-        future = self._parts.pool.submit(
-            self._parts.judges.judge,
-            Direction.OUTPUT,
-            text,
-            vector,
-            context,
-            segment,
-            self._trace,
-            self._record,
-        )
+        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment, self._beside)
         future.add_done_callback(lambda _: self._wake.set())
         return future
 
@@ -265,6 +278,6 @@ class Answering:
         return None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Why a bot failed; only messages that were written for the record are repeated."""
     return str(error) if isinstance(error, BotUnavailable) else type(error).__name__

@@ -18,13 +18,16 @@ from typing import Any
 import numpy as np
 import structlog
 
-from moderation.types import Block, Direction, Verdict
+from moderation.types import Block, Direction, Redact, Steer, Verdict
 from orchestrator import names
-from orchestrator.answering import Answering, Blocked, Ending, Failed, Finished, Said, Steered
+from orchestrator.answering import Answering, Blocked, Ending, Failed, Finished, Said, Steered, Stopped
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
-from orchestrator.judging import Judged, worst
+from orchestrator.judging import Hearing, Judged, worst
 from orchestrator.parts import Parts
-from orchestrator.selector import Evidence
+from orchestrator.recording import UntilFinished
+from orchestrator.ruling import Ruling
+from orchestrator.screening import Screened, Screening
+from orchestrator.selector import SWITCHED_OFF, Evidence
 from orchestrator.tracing import Trace, micro
 from orchestrator.types import (
     Alternative,
@@ -44,6 +47,7 @@ from orchestrator.types import (
     SegmentOut,
     Turn,
 )
+from orchestrator.veil import Veiled
 
 _MARK = re.compile(r"\[(\d+)\]")
 _FOLLOW_UP_WORDS = 6
@@ -54,19 +58,26 @@ log = structlog.get_logger(__name__)
 
 
 class Journey:
-    """Runs once: `for out in Journey(parts, query, sampling, trace).run()`. Used by one thread."""
+    """Runs once: `for out in Journey(parts, ruling, query, sampling, trace).run()`. Used by one thread."""
 
-    def __init__(self, parts: Parts, query: Query, sampling: Mapping[str, Any], trace: Trace) -> None:
-        self._parts, self._query, self._sampling, self._trace = parts, query, sampling, trace
-        self._record = parts.open_record(
-            tenant=query.tenant,
-            query=query.id,
-            conversation=query.conversation,
-            actor=query.actor,
-            subject=query.subject,
-            trace_id=trace.trace_id,
-            span_id=trace.span_id,
+    def __init__(self, parts: Parts, ruling: Ruling, query: Query, sampling: Mapping[str, Any], trace: Trace) -> None:
+        self._parts, self._ruling, self._query, self._sampling, self._trace = parts, ruling, query, sampling, trace
+        self._record = UntilFinished(
+            parts.open_record(
+                tenant=query.tenant,
+                query=query.id,
+                conversation=query.conversation,
+                actor=query.actor,
+                subject=query.subject,
+                trace_id=trace.trace_id,
+                span_id=trace.span_id,
+                policy=ruling.digest,
+            )
         )
+        self._watched = (
+            parts.shadow.watch(query, ruling.digest, ruling.candidate) if parts.shadow and ruling.candidate else None
+        )
+        self._hearing = Hearing(ruling.judges, trace, self._record, self._watched)
         self._wake = threading.Event()
         self._cancel = threading.Event()
         self._judged: list[Judged] = []
@@ -93,7 +104,7 @@ class Journey:
         except ConversationUnknown:
             self._end_unheard("failed", "error", "conversation unknown")
             raise
-        except Exception as error:
+        except BaseException as error:
             self._end_unheard("failed", "error", f"unexpected {type(error).__name__}")
             raise
         finally:
@@ -103,9 +114,9 @@ class Journey:
         """The way; what nobody foresaw becomes an apology."""
         try:
             yield from self._travel()
-        except (RecordUnavailable, ConversationUnknown):
+        except (RecordUnavailable, ConversationUnknown, GeneratorExit, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:
+        except BaseException as error:  # a panic of a native library is no Exception
             log.error(
                 "journey.failed",
                 query=self._query.id,
@@ -124,7 +135,7 @@ class Journey:
         remembered: Sequence[Turn] = ()
         if not query.fresh:
             dumped, remembered = parts.memory.load(query.tenant, query.subject, query.conversation)
-        self._pseudonyms = parts.redact.open(dumped)
+        self._pseudonyms = self._ruling.redact.open(dumped)
         before = self._pseudonyms.dump()
         with self._trace.step(names.REDACT) as span:
             self._question, counts = self._pseudonyms.redact(query.text)
@@ -132,30 +143,40 @@ class Journey:
                 span.set_attribute(names.ENTITIES + entity, count)
         parts.meter.entities(counts)
         self._record.append("redacted", {"question": self._question, "entities": dict(counts)})
+        if (why := self._off()) is not None:
+            yield from self._conclude(Stopped(why))
+            return
         instruction, history = self._brought_along(remembered)
         if (known := self._pseudonyms.dump()) != before:
             self._kept = parts.pool.submit(
                 parts.memory.save_pseudonyms, query.tenant, query.subject, query.conversation, known
             )
         vector = self._embed(self._question)
-        rails = parts.pool.submit(
-            parts.judges.judge,
-            Direction.INPUT,
-            self._question,
-            lambda: vector,
-            "",
-            None,
-            self._trace,
-            self._record,
-        )
+        rails = parts.pool.submit(self._hearing.judge, Direction.INPUT, self._question, lambda: vector)
         rails.add_done_callback(lambda _: self._wake.set())
         if not parts.speculate:
             self._settle(rails)
         asked, asked_vector = self._in_context(vector, history)
         passages = self._retrieve(asked, asked_vector)
+        screening = Screening(self._hearing, parts.screened, query.tenant, self._ruling.digest)
+        screened = parts.pool.submit(screening.passages, passages)
+        # what attacks may still win the question for the documents: there it is left out, and no model answers instead
         route = self._choose(asked, asked_vector, passages)
         yield RouteOut(route)
-        ask = Ask(asked, history, asked_vector, passages, query.groups, instruction, self._sampling, self._cancel)
+        veil = partial(Veiled, pseudonyms=self._pseudonyms)
+        ask = Ask(
+            asked,
+            history,
+            asked_vector,
+            self._kept_of(screened.result()),
+            query.groups,
+            instruction,
+            self._sampling,
+            self._cancel,
+            veil,
+            parts.marking.of(query.tenant, query.conversation),
+            screening.attacks,
+        )
         ending = yield from self._answer_along(route, ask, rails)
         yield from self._conclude(ending)
 
@@ -166,7 +187,7 @@ class Journey:
         for role, text in self._query.before:
             clean, _ = self._pseudonyms.redact(text)
             vector = partial(self._embed, clean)
-            judged = self._parts.judges.judge(Direction.INPUT, clean, vector, "", None, self._trace, self._record)
+            judged = self._hearing.judge(Direction.INPUT, clean, vector)
             if any(isinstance(j.verdict, Block) for j in judged if j.verdict.finding.rail in _CONTEXT_RAILS):
                 self._record.append("left_out", {"role": role, "text": clean})
                 asked = ""
@@ -205,6 +226,12 @@ class Journey:
         self._record.append("retrieved", {"passages": found, "corpus": self._parts.corpus_digest()})
         return passages
 
+    def _kept_of(self, screened: Screened) -> Sequence[Passage]:
+        if screened.left_out:
+            self._record.append("screened", screened.body())
+        self._parts.meter.screened(len(screened.kept), len(screened.left_out))
+        return screened.kept
+
     def _choose(self, question: str, vector: np.ndarray, passages: Sequence[Passage]) -> Route:
         parts = self._parts
         with self._trace.step(names.SELECT) as span:
@@ -214,6 +241,7 @@ class Journey:
                 support=parts.support.answerable(vector, passages, question) if passages else 0.0,
                 unavailable=unavailable,
                 forbidden=parts.forbidden(self._query),
+                switched_off={name: why for name in parts.bots if (why := self._off(name)) is not None},
             )
             route = self._route = parts.selector.choose(vector, evidence)
             span.set_attribute(names.BOT, route.bot)
@@ -231,24 +259,38 @@ class Journey:
         """Bots of the chain in order, until one has answered; at most one restart after a steer."""
         steered, instruction = False, ask.instruction
         ending: Ending = Failed("no bot could be asked")
+        if not route.bot and (off := [c.reason for c in route.candidates if c.reason.startswith(SWITCHED_OFF)]):
+            return Stopped(off[0].removeprefix(SWITCHED_OFF))
         for name in route.chain:
             bot = self._parts.bots.get(name)
             if bot is None:
                 ending = Failed(f"bot '{name}' is not configured" if name else "policy forbids every bot")
                 continue
+            off_now = partial(self._off, name)
+            if (why := off_now()) is not None:
+                ending = Stopped(why)
+                continue
             if bot.leaves_boundary:
-                verdict = self._settle(rails)
-                if isinstance(verdict, Block):
-                    return Blocked(verdict)
+                found = self._ruled(rails)
+                if isinstance(found, Blocked):
+                    return found
+                if found and not steered:
+                    steered, instruction = True, self._correct(name, ask, found)
                 self._record.append("leaving", {"bot": name}, labels={"bot": name}).wait()
             while True:
-                attempt = Answering(self._parts, bot, ask, instruction, self._trace, self._record, self._wake)
+                attempt = Answering(self._parts, self._hearing, bot, ask, instruction, self._wake, off_now)
                 ending = yield from self._follow(attempt, rails, steered)
                 if isinstance(ending, Steered) and not steered:
-                    steered, instruction = True, f"{ask.instruction} {ending.instruction}".strip()
-                    self._record.append("steered", {"bot": name, "rail": ending.rail})
+                    # Steered by what it was saying: there is one restart, so it must also heed what the question calls for.
+                    found = self._ruled(rails)
+                    if isinstance(found, Blocked):
+                        ending = found
+                        break
+                    steered, instruction = True, self._correct(name, ask, found, ending)
                     continue
                 break
+            if isinstance(ending, Stopped):
+                return ending
             breaker = self._parts.breakers[name]
             if not isinstance(ending, Failed):
                 breaker.succeeded()
@@ -259,10 +301,34 @@ class Journey:
                 return ending
         return ending
 
+    def _off(self, bot: str = "") -> str | None:
+        """Why the tenant, or a bot for it, is switched off at this moment, or None."""
+        return self._parts.switched_off(self._query.tenant, bot)
+
+    def _ruled(self, rails: Future[list[Judged]]) -> Blocked | Steered | None:
+        """What the input verdict demands before a bot may be asked; waits for it."""
+        match self._settle(rails):
+            case Block() as verdict:
+                return Blocked(verdict)
+            case Redact(finding):  # what should have been replaced would be read
+                return Blocked(self._parts.as_block(finding.rail))
+            case Steer(finding, instruction):
+                return Steered(instruction, finding.rail)
+        return None
+
+    def _correct(self, bot: str, ask: Ask, *by: Steered | None) -> str:
+        """The instruction with every correction, each once."""
+        corrections = {one.instruction: one.rail for one in by if one}
+        for rail in corrections.values():
+            self._record.append("steered", {"bot": bot, "rail": rail})
+        return " ".join((ask.instruction, *corrections)).strip()
+
     def _follow(self, attempt: Answering, rails: Future[list[Judged]], steered: bool) -> Generator[Outgoing, None, Ending]:
         """Passes on what an attempt releases, each segment after its event is durable."""
         with closing(attempt.run(rails, self._settle, may_steer=not steered and not self._said)) as steps:
             for step in steps:
+                if isinstance(step, Said) and (why := self._off(attempt.bot.name)) is not None:
+                    step = Stopped(why)  # while a slow client took what was said before
                 if isinstance(step, Said):
                     yield from self._send(attempt, step)
                 elif isinstance(step, KeepAlive):
@@ -283,8 +349,11 @@ class Journey:
         self._await_pseudonyms()
         if not self._said:
             self._trace.note("first_segment", self._trace.elapsed())
+        text, lost = self._pseudonyms.restore(said.text, "".join(self._said[-4:]))
+        if lost:
+            self._parts.meter.unrestored(lost)
         self._said.append(said.text)
-        yield SegmentOut(said.id, self._pseudonyms.restore(said.text))
+        yield SegmentOut(said.id, text)
         for citation in new:
             self._shown.append(citation)
             yield CitationOut(citation)
@@ -315,6 +384,10 @@ class Journey:
                 yield self._finish("refused", "content_filter")
             case Failed(reason):
                 yield from self._apologise(reason)
+            case Stopped(reason):
+                self._record.append("stopped", {"reason": reason, "segments": len(self._said)})
+                yield from self._refuse(self._parts.paused_message, self._parts.paused_alternatives, "switch")
+                yield self._finish("refused", "content_filter", SWITCHED_OFF + reason)
             case Steered(_, rail):
                 yield from self._refuse(self._parts.steered_message, (), rail)
                 yield self._finish("refused", "content_filter")
@@ -345,7 +418,7 @@ class Journey:
         with self._trace.step(names.AUDIT):
             receipt = self._end_record(outcome, finish_reason, reason).wait()
         self._trace.root.set_attribute(names.OUTCOME, outcome)
-        usage = {k: int(v) for k, v in (self._made.details.items() if self._made else ()) if k.endswith("_tokens")}
+        usage = self._made.usage if self._made else {}
         for kind, count in usage.items():
             self._parts.meter.tokens(kind, count)
         return Answer(
@@ -368,6 +441,8 @@ class Journey:
         if self._finished:
             return None
         self._finished = True
+        if self._watched is not None:
+            self._watched.ended()
         timings = self._trace.timings
         bot = self._route.bot if self._route else ""
         verdict = worst(self._judged).name

@@ -5,6 +5,7 @@ A rail that errs or is late counts as the policy's fail mode for that rail: bloc
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -36,6 +37,8 @@ class JudgeRails(Protocol):
         context: str = "",
         beside: Beside = NOTHING_BESIDE,
     ) -> Verdict: ...
+
+    def screen(self, text: str) -> Verdict: ...
 
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict: ...
 
@@ -87,6 +90,10 @@ class Judges:
             digest,
         )
 
+    @property
+    def rails(self) -> JudgeRails:
+        return self._rails
+
     def judge(
         self,
         direction: Direction,
@@ -103,7 +110,7 @@ class Judges:
         rails = self._rails.names(direction)
         try:
             vector = embedding()
-        except Exception as error:
+        except BaseException as error:  # a panic of a native library is no Exception
             why = f"the sentence encoder failed ({type(error).__name__})"
             judged = [Judged(direction, segment, self._rails.fail(rail, direction, why), 0.0) for rail in rails]
         else:
@@ -120,6 +127,21 @@ class Judges:
             self._meter.verdict(direction.value, one.verdict.finding.rail, one.verdict.name, one.ms / 1000)
         return judged
 
+    @property
+    def timeout_s(self) -> float:
+        return self._timeout
+
+    def screen(self, text: str) -> Verdict:
+        """Whether a model may read a text that nobody typed. Never raises for the rail's failure."""
+        try:
+            return self._rails.screen(text)
+        except Exception as error:
+            return self.unscreened(f"the rail failed ({type(error).__name__})")
+
+    def unscreened(self, why: str) -> Verdict:
+        """What a text comes to that could not be screened: the injection rail's fail mode."""
+        return self._rails.fail("injection", Direction.INPUT, why)
+
     def _one(
         self,
         rail: str,
@@ -134,6 +156,8 @@ class Judges:
         begun = time.perf_counter()
         with trace.step(names.RAIL, **{names.RAIL_NAME: rail, names.DIRECTION: direction.value}) as span:
             verdict = self._rails.judge(rail, direction, text, vector, context, beside)
+            if not math.isfinite(verdict.finding.probability):  # NaN is below every threshold, and would pass
+                raise ValueError("the rail's probability is no number")
             _describe(span, verdict, segment)
         return verdict, (time.perf_counter() - begun) * 1000
 
@@ -152,10 +176,57 @@ class Judges:
             future.cancel()
             verdict = self._rails.fail(rail, direction, f"no verdict within {self._timeout:g} s")
             ms = self._timeout * 1000
-        except Exception as error:
+        except BaseException as error:  # a rail that dies has given no verdict, whatever it dies of
             verdict = self._rails.fail(rail, direction, f"the rail failed ({type(error).__name__})")
             ms = (time.perf_counter() - begun) * 1000
         return Judged(direction, segment, verdict, ms)
+
+
+class Listens(Protocol):
+    """Somebody who is told of every text and its verdicts, and whom nobody waits for."""
+
+    def heard(
+        self,
+        direction: Direction,
+        text: str,
+        vector: np.ndarray,
+        context: str,
+        segment: int | None,
+        judged: Sequence[Judged],
+        beside: Beside,
+        /,
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """One query before its judges: its spans, its record, perhaps a listener. Judges any of its texts, on any thread."""
+
+    judges: Judges
+    trace: Trace
+    record: Record
+    listener: Listens | None = None
+
+    def judge(
+        self,
+        direction: Direction,
+        text: str,
+        embedding: Callable[[], np.ndarray],
+        context: str = "",
+        segment: int | None = None,
+        beside: Beside = NOTHING_BESIDE,
+    ) -> list[Judged]:
+        """See `Judges.judge`. segment: None for what is no segment of the answer."""
+        vectors: list[np.ndarray] = []
+
+        def kept() -> np.ndarray:
+            vectors.append(embedding())
+            return vectors[0]
+
+        judged = self.judges.judge(direction, text, kept, context, segment, self.trace, self.record, beside)
+        if self.listener is not None and vectors:
+            self.listener.heard(direction, text, vectors[0], context, segment, judged, beside)
+        return judged
 
 
 def worst(judged: Sequence[Judged]) -> Verdict:

@@ -23,6 +23,7 @@ from orchestrator.connectors import Connector, FieldSpec, Operation
 from orchestrator.errors import BotUnavailable
 
 MAX_RESPONSE = 1_000_000
+_MEASURED = ("number", "percent")
 MAX_SKEW_S = 60.0
 """How far another machine's clock may run ahead of ours before its figure's time is not believed."""
 
@@ -59,9 +60,12 @@ class Digits:
 
 @dataclass(frozen=True)
 class LiveAnswer:
+    """strings: those of the text that the service worded, and no template."""
+
     text: str
     source: str
     as_of: str
+    strings: tuple[str, ...] = ()
 
 
 class LiveData:
@@ -143,7 +147,9 @@ class LiveData:
                 self._fresh(live, str(raw))
             values[name] = _write(raw, spec, live.connector.name)
         text = re.sub(r"\{([a-z_][a-z0-9_]*)\}", lambda m: values[m[1]], live.operation.answer)
-        return LiveAnswer(text, live.connector.title, as_of)
+        worded = [live.thing.name, live.thing.id]
+        worded += [values[name] for name, spec in live.operation.fields.items() if spec.format not in _MEASURED]
+        return LiveAnswer(text, live.connector.title, as_of, tuple(worded))
 
     def _fresh(self, live: LiveQuestion, stamp: str) -> None:
         limit = live.operation.freshness_s

@@ -10,25 +10,31 @@ from moderation.gate import StreamGate
 from moderation.types import Block, Finding
 from orchestrator.bots.base import Bot
 from orchestrator.breaker import Breaker
-from orchestrator.judging import Judges
-from orchestrator.ports import Embed, Meter, OpenRecord, Redact, Remember, Search, Support
+from orchestrator.marks import Marking
+from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Support
+from orchestrator.ruling import RuleOn
+from orchestrator.screening import Memo
 from orchestrator.selector import Selector
+from orchestrator.shadow import Shadow
 from orchestrator.types import Query
 
 
 @dataclass(frozen=True)
 class Parts:
     """The parts of one deployment. `pool` runs retrieval, memory and the judging of texts; the rails
-    themselves run on a pool of their own inside `judges`, so that a judge never waits for itself.
+    themselves run on a pool of their own inside the ruling's judges, so that a judge never waits for itself.
 
+    rule_on: the policy in force for a query, with the judges and the redactor that follow from it.
     speculate: whether generation starts before the input verdict (off only to measure what it saves).
+    switched_off: why a tenant, or a bot for a tenant, may not be asked at this moment (bot "": the tenant), or None. It is
+    asked again all the time, so it must cost nothing.
     live_question: what a connector would be asked for a text, in words, or None.
+    marking: draws what is random in prompts. screened: verdicts on passages that were met before.
     """
 
     memory: Remember
-    redact: Redact
+    rule_on: RuleOn
     embed: Embed
-    judges: Judges
     search: Search
     support: Support
     selector: Selector
@@ -40,7 +46,11 @@ class Parts:
     new_gate: Callable[[], StreamGate]
     live_question: Callable[[str], str | None]
     corpus_digest: Callable[[], str]
+    marking: Marking = field(default_factory=Marking)
+    screened: Memo = field(default_factory=Memo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})
+    switched_off: Callable[[str, str], str | None] = field(default=lambda _tenant, _bot: None)
+    shadow: Shadow | None = None
     top_k: int = 8
     speculate: bool = True
     failed_message: str = "I am sorry, I cannot get a reliable answer to that at the moment, so I would rather not give one."
@@ -48,6 +58,10 @@ class Parts:
         "Please try again in a moment.",
         "Ask your usual contact at the firm.",
     )
+    paused_message: str = (
+        "I am sorry, this service is paused at the moment, so I cannot answer you now. Nothing is wrong with your question."
+    )
+    paused_alternatives: tuple[str, ...] = ("Please try again later.", "Ask your usual contact at the firm.")
     steered_message: str = (
         "I am sorry, I cannot put an answer to that in a way that meets our rules for fair and clear information."
     )

@@ -18,9 +18,8 @@ from orchestrator.types import Outgoing, Query
 class Pipeline:
     """Answers queries; used by many threads at once. Holds no state of a query."""
 
-    def __init__(self, parts: Parts, tracer: Tracer, policy_digest: str = "") -> None:
+    def __init__(self, parts: Parts, tracer: Tracer) -> None:
         self.parts, self.tracer = parts, tracer
-        self._policy_digest = policy_digest
 
     def answer(
         self, query: Query, sampling: Mapping[str, Any] | None = None, caller: SpanContext | None = None
@@ -30,15 +29,16 @@ class Pipeline:
         caller: the span context that the client sent; kept as a link, because a client is not trusted to
         choose our trace. Raises RecordUnavailable (nothing may leave) and ConversationUnknown.
         """
+        ruling = self.parts.rule_on(query)
         attributes = {
             names.OPERATION: "invoke_workflow",
             names.CONVERSATION: query.conversation,
             names.QUERY: query.id,
-            names.POLICY: self._policy_digest,
+            names.POLICY: ruling.digest,
         }
         links = [Link(caller)] if caller is not None and caller.is_valid else []
         root = self.tracer.start_span(names.JOURNEY, context=Context(), attributes=attributes, links=links)
-        journey = Journey(self.parts, query, sampling or {}, Trace(self.tracer, root)).run()
+        journey = Journey(self.parts, ruling, query, sampling or {}, Trace(self.tracer, root)).run()
         try:
             yield from journey
         finally:

@@ -53,13 +53,38 @@ class Generate(Protocol):
     ) -> Generator[str, None, Mapping[str, Any]]: ...
 
 
+class Read(Protocol):
+    """A model's words as they come, with tags where it meant personal data."""
+
+    def feed(self, chunk: str) -> str:
+        """What can no longer change."""
+
+    def close(self) -> str:
+        """The rest."""
+
+
+class Cover(Protocol):
+    """Messages as a model reads them, the reader of its answer, and how many surrogates of each entity stand in them."""
+
+    @property
+    def messages(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def reader(self) -> Read: ...
+    @property
+    def surrogates(self) -> Mapping[str, int]: ...
+
+
 class Pseudonymise(Protocol):
     """One conversation's pseudonyms: kept sealed between turns."""
 
     def redact(self, text: str) -> tuple[str, Mapping[str, int]]:
         """The text with tags, and how many of each entity were found."""
 
-    def restore(self, text: str) -> str: ...
+    def cover(self, messages: Sequence[tuple[str, str]]) -> Cover:
+        """The messages with surrogates for tags, where the policy wants them."""
+
+    def restore(self, text: str, before: str) -> tuple[str, int]:
+        """The text with the originals, and how many pseudonyms could not be put back. before: what was said just before."""
 
     def dump(self) -> bytes: ...
 
@@ -93,7 +118,9 @@ class OpenRecord(Protocol):
         subject: str,
         trace_id: str,
         span_id: str,
-    ) -> Record: ...
+        policy: str,
+    ) -> Record:
+        """policy: digest of the policy in force for this query; every event of the record carries it."""
 
 
 class Remember(Protocol):
@@ -114,6 +141,8 @@ class Meter(Protocol):
     def step(self, step: str, seconds: float) -> None: ...
     def route(self, bot: str) -> None: ...
     def entities(self, counts: Mapping[str, int]) -> None: ...
+    def screened(self, kept: int, left_out: int) -> None: ...
     def finished(self, bot: str, outcome: str, seconds: float) -> None: ...
     def tokens(self, kind: str, count: int) -> None: ...
+    def unrestored(self, count: int) -> None: ...
     def refused_unrecorded(self) -> None: ...

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator import names
@@ -19,7 +20,22 @@ from orchestrator.types import Ask, Made, Piece
 class Ended:
     """The bot has no more to say; `error` is what stopped it early."""
 
-    error: Exception | None = None
+    error: BaseException | None = None
+
+
+class Cancel(threading.Event):
+    """What a bot looks at between two steps. It is set by the journey, and also from the moment when the bot is switched
+    off, however long a slow client keeps the journey itself from looking. `switched` is then the reason, and stays."""
+
+    def __init__(self, off: Callable[[], str | None]) -> None:
+        super().__init__()
+        self._off = off
+        self.switched: str | None = None
+
+    def is_set(self) -> bool:
+        if self.switched is None:
+            self.switched = self._off()
+        return self.switched is not None or super().is_set()
 
 
 class Production:
@@ -50,7 +66,7 @@ class Production:
         self._ask.cancel.set()
 
     def _run(self) -> None:
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             with self._trace.step(names.GENERATE, **{names.OPERATION: "chat", names.BOT: self.bot.name}) as span:
                 pieces = self.bot.answer(self._ask)
@@ -63,15 +79,15 @@ class Production:
                                 ("prompt_tokens", names.INPUT_TOKENS),
                                 ("completion_tokens", names.OUTPUT_TOKENS),
                             ):
-                                if key in piece.details:
-                                    span.set_attribute(name, int(piece.details[key]))
+                                if key in piece.usage:
+                                    span.set_attribute(name, piece.usage[key])
                         if not self._put(piece):
                             return
                 finally:
                     close = getattr(pieces, "close", None)
                     if close:
                         close()
-        except Exception as caught:
+        except BaseException as caught:  # a panic of a native library is no Exception, and no end of an answer either
             error = caught
         finally:
             self._put(Ended(error))

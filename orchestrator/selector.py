@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from orchestrator.ports import Embed
 from orchestrator.routes import Routes
 from orchestrator.types import Candidate, Route
 
+SWITCHED_OFF = "switched off: "
 TEMPERATURE = 0.08
 """Of the softmax over similarities: 0.08 in cosine is one unit of log-odds."""
 LIVE_BONUS = 2.5
@@ -29,13 +30,15 @@ class Evidence:
     """What is known of a question besides its words.
 
     live: what a connector would be asked ("nav of AURGE"), or None. support: how likely the documents answer,
-    0..1. unavailable: why a bot cannot answer now, by bot. forbidden: why policy forbids it, by bot.
+    0..1. unavailable: why a bot cannot answer now, by bot. forbidden: why policy forbids it, by bot. switched_off: for
+    what reason somebody switched it off, by bot.
     """
 
     live: str | None
     support: float
     unavailable: Mapping[str, str]
     forbidden: Mapping[str, str]
+    switched_off: Mapping[str, str] = field(default_factory=dict)
 
 
 class Selector:
@@ -51,7 +54,7 @@ class Selector:
         A live figure is asked of the api bot alone: if that bot is down the caller is told so, because a
         model would invent the figure; nor is a question that the documents answer handed to a model that has not
         read them. When every bot is removed the safest one stands alone, unless policy
-        forbids it: then the chain is empty of bots and nobody is asked.
+        forbids it or it is switched off: then the chain is empty of bots and nobody is asked.
         """
         removed = {name: reason for name in self.routes.bots if (reason := self._rule(name, evidence))}
         similar = {name: _top(self._vectors[name] @ embedding) for name in self.routes.bots}
@@ -59,6 +62,7 @@ class Selector:
         if evidence.live and max(logits, key=lambda n: logits[n]) == "api" and "api" not in evidence.forbidden:
             live_only = {n: "live figures come from a connector, never from a model" for n in logits if n != "api"}
             removed = {n: removed.get(n, reason) for n, reason in live_only.items()}
+        removed |= {n: SWITCHED_OFF + reason for n, reason in evidence.switched_off.items() if n in self.routes.bots}
         scores = _softmax({name: logit for name, logit in logits.items() if name not in removed})
         ranked = sorted(scores, key=lambda name: -scores[name])
         candidates = tuple(
@@ -66,8 +70,10 @@ class Selector:
             + [Candidate(n, 0.0, reason, removed=True) for n, reason in removed.items()]
         )
         if not ranked:
-            safest = "" if self.routes.safest in evidence.forbidden else self.routes.safest
-            return Route(safest, (), candidates)
+            alone = self.routes.safest
+            asked_for_live = evidence.live and "api" in evidence.switched_off  # no model stands in for a live figure
+            nobody = alone in evidence.forbidden or alone in evidence.switched_off or asked_for_live
+            return Route("" if nobody else alone, (), candidates)
         return Route(ranked[0], () if ranked[0] == "rag" else tuple(n for n in ranked[1:] if n != "api"), candidates)
 
     def _rule(self, bot: str, evidence: Evidence) -> str | None:

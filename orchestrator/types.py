@@ -7,12 +7,19 @@ caller typed) and `SegmentOut.text` (restored for the caller who typed it).
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from orchestrator.marks import Marks
+
+if TYPE_CHECKING:
+    from orchestrator.ports import Generate
+
+_USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens")
+_REASONS = ("stop", "length", "content_filter", "cancelled")
 Outcome = Literal["answered", "refused", "abstained", "failed", "cancelled"]
 
 
@@ -22,6 +29,7 @@ class Query:
 
     before: (role, text) of earlier messages that a client without a stored conversation brings along, as typed.
     fresh: whether the conversation begins with this query.
+    languages: tags (RFC 5646) of the languages that the caller reads, best first; empty where nothing is known.
     """
 
     id: str
@@ -33,6 +41,7 @@ class Query:
     text: str = field(repr=False)
     before: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     fresh: bool = True
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,11 @@ class Route:
 
 @dataclass(frozen=True)
 class Ask:
-    """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict."""
+    """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict.
+
+    veil: through which a bot must ask any model (orchestrator/veil.py).
+    marks: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
+    """
 
     question: str
     history: Sequence[Turn]
@@ -110,6 +123,9 @@ class Ask:
     instruction: str
     sampling: Mapping[str, Any]
     cancel: threading.Event
+    veil: Callable[[Generate], Generate] = field(default=lambda model: model, repr=False)
+    marks: Marks = field(default_factory=Marks.fresh)
+    attacks: Callable[[str], bool] = field(default=lambda _text: False)
 
 
 @dataclass(frozen=True)
@@ -135,11 +151,24 @@ class Abstained:
 
 @dataclass(frozen=True)
 class Made:
-    """How the answer was made: for the record, not for the client."""
+    """How the answer was made: `details` are for the record. An engine writes them, and no rail reads them, so what a
+    client is told of them is numbers and known words only: `usage` and `finish_reason`."""
 
     model: str
     digest: str
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Tokens by kind."""
+        found = {kind: self.details.get(kind) for kind in _USAGE}
+        return {kind: n for kind, n in found.items() if isinstance(n, int) and not isinstance(n, bool) and n >= 0}
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the model stopped."""
+        reason = self.details.get("finish_reason")
+        return reason if isinstance(reason, str) and reason in _REASONS else "stop"
 
 
 Piece = Text | Cited | Abstained | Made

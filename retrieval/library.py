@@ -7,7 +7,7 @@ One object serves many threads; other processes may ingest into the same folder 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +57,14 @@ class Library:
             (one for one in self._fresh().contents.documents if one.access & access),
             key=lambda document: document.key,
         )
+
+    def texts(self, keys: Iterable[str]) -> Iterator[tuple[DocumentInfo, int | None, str]]:
+        """(document, page from 1, text) of every passage of these documents, whoever may read them."""
+        contents, wanted = self._fresh().contents, frozenset(keys)
+        for row in contents.rows:
+            document = contents.documents[row["document"]]
+            if document.key in wanted:
+                yield document, row["page"], row["text"]
 
     def ingest(
         self,

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import problems
 from app.api.access import body, caller, house
-from app.api.journeys import Underway, link_of, new_query
+from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
 from app.problems import Problem
+from orchestrator.selector import SWITCHED_OFF
 from orchestrator.types import (
     Answer,
     Citation,
@@ -28,6 +29,7 @@ from orchestrator.types import (
 )
 
 blueprint = Blueprint("chat", __name__)
+_OFF = SWITCHED_OFF.rstrip(": ")
 log = structlog.get_logger(__name__)
 
 
@@ -41,6 +43,10 @@ class ChatRequest(BaseModel):
         Field(pattern=r"^c_[0-9a-f]{32}$", description="From an earlier answer; leave out to begin."),
     ] = None
     stream: Annotated[bool, Field(description="Answer as server-sent events.")] = False
+    language: Annotated[
+        str | None,
+        Field(pattern=LANGUAGE, description="Of what the service itself says (RFC 5646); else the Accept-Language header."),
+    ] = None
 
 
 @blueprint.post("/v1/chat")
@@ -48,7 +54,8 @@ def chat() -> Response:
     key = caller("caller", "administrator")
     asked = body(ChatRequest)
     check_message(asked.message)
-    query = new_query(key, asked.message, request.headers.get("Countersign-Subject"), asked.conversation_id)
+    person = request.headers.get("Countersign-Subject")
+    query = new_query(key, asked.message, person, asked.conversation_id, languages=languages(asked.language))
     underway = Underway(query, default_sampling(), link_of(dict(request.headers)))
     if asked.stream:
         return event_stream(stream_with_context(events(underway)), underway)
@@ -138,10 +145,12 @@ def event_stream(chunks: Iterator[str], underway: Underway) -> Response:
 
 
 def route_view(route: Route) -> dict[str, Any]:
+    """The route as a client may read it: why somebody switched a bot off is between them and the record."""
+    told = tuple(dataclasses.replace(c, reason=_OFF) if c.reason.startswith(_OFF) else c for c in route.candidates)
     return {
         "bot": route.bot,
-        "reasons": list(route.reasons),
-        "candidates": [dataclasses.asdict(c) for c in route.candidates],
+        "reasons": list(dataclasses.replace(route, candidates=told).reasons),
+        "candidates": [dataclasses.asdict(c) for c in told],
     }
 
 

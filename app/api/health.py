@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from flask import Blueprint, Response
@@ -22,7 +23,12 @@ def healthz() -> dict[str, str]:
 def readyz() -> tuple[dict[str, Any], int]:
     """Whether a question would be answered: models warm and the log writable."""
     found = house()
-    status = {"ready": found.ready, "parts": dict(found.state)}
+    policies = found.in_force.standings if found.in_force else {}
+    status = {
+        "ready": found.ready,
+        "parts": dict(found.state),
+        "policies": {role: dataclasses.asdict(standing) for role, standing in policies.items()},
+    }
     return status, 200 if found.ready else 503
 
 

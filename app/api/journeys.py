@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
+from flask import request
 from opentelemetry.trace import SpanContext
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from uuid_utils import uuid7
@@ -14,6 +17,10 @@ from app.api.access import admission, house
 from app.keys import Key
 from app.problems import Problem
 from orchestrator.types import Outgoing, Query
+
+LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"
+"""A tag like "de" or "pt-BR" (RFC 5646, as far as anybody uses it)."""
+MOST_LANGUAGES = 4
 
 
 class Underway:
@@ -63,6 +70,7 @@ def new_query(
     person: str | None,
     conversation: str | None,
     before: tuple[tuple[str, str], ...] = (),
+    languages: tuple[str, ...] = (),
 ) -> Query:
     """A query of this caller. person: the end user, as the portal names them; becomes a pseudonym here."""
     keys = house().keys
@@ -76,7 +84,16 @@ def new_query(
         text=text,
         before=before,
         fresh=conversation is None,
+        languages=languages,
     )
+
+
+def languages(asked: str | None) -> tuple[str, ...]:
+    """What the caller reads, best first: what the body asks for, else the Accept-Language header (RFC 9110, 12.5.4)."""
+    if asked is not None:
+        return (asked,)
+    named = (tag for tag, quality in request.accept_languages if quality > 0 and re.fullmatch(LANGUAGE, tag))
+    return tuple(islice(named, MOST_LANGUAGES))
 
 
 def link_of(headers: Mapping[str, str]) -> SpanContext | None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app import problems
 from app.api.access import body, caller, house
 from app.api.chat import check_message, default_sampling, event_stream
-from app.api.journeys import Underway, link_of, new_query
+from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
 from app.problems import Problem
 from orchestrator.types import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
 
@@ -70,6 +70,7 @@ class CompletionRequest(BaseModel):
     logprobs: Literal[False] | None = None
     store: Literal[False] | None = None
     metadata: dict[str, str] | None = None
+    language: Annotated[str | None, Field(pattern=LANGUAGE)] = None
     response_format: dict[Literal["type"], Literal["text"]] | None = None
 
 
@@ -98,7 +99,8 @@ def completions() -> Response:
         if message.text or message is last:
             check_message(message.text)
     person = asked.safety_identifier or asked.user or request.headers.get("Countersign-Subject")
-    query = new_query(key, last.text, person, None, tuple((m.role, m.text) for m in before if m.text.strip()))
+    brought = tuple((m.role, m.text) for m in before if m.text.strip())
+    query = new_query(key, last.text, person, None, brought, languages(asked.language))
     underway = Underway(query, _sampling(asked), link_of(dict(request.headers)))
     if asked.stream:
         usage = bool(asked.stream_options and asked.stream_options.include_usage)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli.shared import console, put, settings
+from app.opening import demo_key_path
 from app.settings import Settings
-from app.wiring import demo_key_path
 
 Event = tuple[str, dict[str, Any]]
 _STYLES = {"block": "red", "steer": "yellow", "redact": "yellow"}

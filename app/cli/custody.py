@@ -20,7 +20,7 @@ def epoch(log: str, reason: str, approvers: tuple[str, ...]) -> None:
     \b
     countersign audit epoch halden --reason "disk lost, case 17" --approver a.meyer --approver b.sato
     """
-    from app.wiring import key_encryption_key, open_keys
+    from app.opening import key_encryption_key, open_keys
     from audit.epochs import start_epoch
     from audit.keys import SubjectKeys
     from audit.log import AuditStore

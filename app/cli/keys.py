@@ -78,7 +78,7 @@ def revoke(key_id: str) -> None:
 
 @contextmanager
 def key_ring() -> Iterator[KeyRing]:
-    from app.wiring import open_keys
+    from app.opening import open_keys
 
     found = settings()
     engine, ring = open_keys(found)

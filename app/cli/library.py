@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from app.cli.shared import console, json_lines, progress, put, settings
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from moderation.rails import Embed
+    from retrieval.library import Library
 
 
 @click.command()
@@ -18,10 +25,13 @@ def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
     """Reads Markdown, text, HTML and PDF files or folders into the library. What is there unchanged is not read again.
 
     \b
+    A passage that reads like an instruction to the machine is reported: no model is shown it.
+
+    \b
     countersign ingest samples/documents
     countersign ingest reports/ --access research --access board
     """
-    from app.wiring import open_encoder
+    from app.opening import open_encoder
     from inference.store import ModelStore
     from retrieval.library import Library
 
@@ -35,10 +45,26 @@ def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
         f"{len(report.added)} documents added, {len(report.changed)} changed, {len(report.unchanged)} as before; "
         f"{report.pages_read} pages read, {report.chunks_embedded} passages embedded"
     )
+    for warning in _orders(library, [*report.added, *report.changed], found, encoder.embed):
+        out.print(f"[yellow]reads like an instruction[/yellow]  {warning}")
     for problem in report.problems:
         out.print(f"[red]not read[/red]  {problem}")
     if report.problems:
         raise click.exceptions.Exit(2)
+
+
+def _orders(library: Library, keys: Sequence[str], settings: Settings, embed: Embed) -> Iterator[str]:
+    """Passages that no model will be shown, as the policy stands: an attack, or a document that speaks to machines."""
+    from moderation.head import Heads
+    from moderation.passages import PassageScreen
+    from moderation.policy import load_policy
+
+    screen = PassageScreen(load_policy(settings.policy_file).rails["injection"], Heads.load(), embed)
+    for document, page, text in library.texts(keys):
+        finding = screen.judge(text)
+        if finding.probability >= finding.threshold:
+            where = f"{document.source}, p. {page}" if page else document.source
+            yield f"{where}: {finding.reason} ({finding.probability:.2f}); no model is shown this passage"
 
 
 @click.command()
@@ -53,7 +79,7 @@ def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...]) -
     countersign search "dealing cut-off time"
     countersign search --jsonl -k 10 < questions.jsonl > passages.jsonl
     """
-    from app.wiring import open_encoder
+    from app.opening import open_encoder
     from inference.store import ModelStore
     from retrieval.library import Library
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "policy": ("app.cli.config", "Whether a policy file can be used."),
     "search": ("app.cli.library", "Passages of the library for a question."),
     "serve": ("app.cli.serve", "The service alone."),
+    "switch": ("app.cli.switch", "Kill switches: a bot or a tenant, off at once everywhere."),
     "up": ("app.cli.up", "The whole demo: models, samples, live data, service."),
     "witness": ("app.cli.witness", "Vouches, on another machine, that a log was never rewritten."),
 }

@@ -9,6 +9,7 @@ from app.cli.shared import console, settings
 OTHER_TABLES = {
     "alembic_version": "SELECT",
     "api_key": "SELECT, INSERT, UPDATE (revoked)",
+    "kill_switch": "SELECT, INSERT, UPDATE (off, reason, actor, changed)",
     "conversation": "SELECT, INSERT, UPDATE (pseudonyms)",
     "conversation_turn": "SELECT, INSERT",
 }

@@ -23,8 +23,8 @@ from rich.panel import Panel
 
 from app.cli.shared import console, settings
 from app.keys import KeyRing, Role
+from app.opening import demo_key_path, open_keys
 from app.settings import Settings
-from app.wiring import demo_key_path, open_keys
 
 SAMPLES = Path("samples")
 READY_S = 900.0
@@ -47,6 +47,8 @@ class Stopped(Exception):
 def up(light: bool, port: int | None, market_port: int, samples: Path) -> None:
     """Fetches the models, reads the sample documents, starts the sample live-data service and Countersign.
 
+    SIGHUP makes the service look at its policy file now.
+
     \b
     countersign up
     countersign up --light
@@ -66,6 +68,7 @@ def up(light: bool, port: int | None, market_port: int, samples: Path) -> None:
     }
     children: list[subprocess.Popen[bytes]] = []
     signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, lambda *_: children[-1].send_signal(signal.SIGHUP) if len(children) > 1 else None)
     try:
         _run(["models", "pull"], environment, "the models could not be fetched")
         key, admin = _demo_keys(found)

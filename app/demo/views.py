@@ -6,7 +6,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.api.access import house
-from app.wiring import demo_key_path
+from app.opening import demo_key_path
 
 blueprint = Blueprint("demo", __name__)
 EXAMPLES = (

@@ -33,6 +33,7 @@ class JourneyView:
     route: Mapping[str, Any] | None
     verdicts: Sequence[Mapping[str, Any]]
     passages: Sequence[Mapping[str, Any]]
+    left_out: Sequence[Mapping[str, Any]]
     timings: Sequence[Mapping[str, Any]]
     models: Sequence[Mapping[str, Any]]
     policy: Mapping[str, Any]
@@ -45,7 +46,9 @@ def journey_view(tenant: str, events: Sequence[EventView], policy: Mapping[str, 
     first = events[0]
     own = [event for event in events if not event.kind.startswith("access.")]
     finished = next((event for event in own if event.kind == "finished"), None)
-    body = {kind: _bodies(own, kind) for kind in ("redacted", "routed", "released", "withheld", "cited", "retrieved")}
+    body = {
+        kind: _bodies(own, kind) for kind in ("redacted", "routed", "released", "withheld", "cited", "retrieved", "screened")
+    }
     return JourneyView(
         query=first.query or "",
         tenant=tenant,
@@ -61,6 +64,7 @@ def journey_view(tenant: str, events: Sequence[EventView], policy: Mapping[str, 
         route=_route(body["routed"][-1]) if body["routed"] else None,
         verdicts=[_verdict(b) for b in _bodies(own, "judged")],
         passages=_passages(body["cited"], body["retrieved"]),
+        left_out=[_verdict(one) for b in body["screened"] for one in b.get("left_out", ())],
         timings=_timings(own),
         models=[
             {"role": b.get("bot", ""), "name": b.get("model", ""), "digest": event.model_digest}

@@ -83,7 +83,7 @@ def _prepare(state: Any) -> None:
 
 
 @blueprint.errorhandler(Exception)
-def _failed(error: Exception) -> Response:
+def failed(error: Exception) -> Response:
     """The review pages' errors are pages too."""
     problem = problems.of(error)
     body = problem.body()
@@ -175,10 +175,9 @@ def query(query_id: str) -> str | BaseResponse:
         raise problems.Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     record_access(key, "access.viewed", query_id, looking())
     events = house().reader.query(key.tenant, query_id)
-    policy = house().policy
     return render_template(
         "review/query.html",
-        view=journey_view(key.tenant, events, {policy.digest: str(policy.version)}),
+        view=journey_view(key.tenant, events, house().versions),
         content=(content := content_view(events, _keeping(key.tenant))),
         may_reveal=key.role == "administrator" and content.state == "open",
         requests=reveals.requests(events),
@@ -232,7 +231,7 @@ def keeping() -> str | BaseResponse:
 
 
 @blueprint.after_request
-def _not_kept(response: Response) -> Response:
+def not_kept(response: Response) -> Response:
     """What is shown here stays in no cache: going back after signing out shows nothing."""
     response.headers["Cache-Control"] = "no-store"
     return response

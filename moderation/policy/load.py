@@ -1,119 +1,211 @@
-"""Reads policy files. Every error is one line that starts with file:line."""
+"""Reads policy files and what they extend. Every problem is told, each in one line that starts with file:line."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from moderation.policy.schema import RAILS, Policy
-from moderation.types import ModerationError
+from moderation.policy.checks import Problem, problems
+from moderation.policy.layers import Where, laid_over, layer_places, layers_of, stale, vain
+from moderation.policy.lists import filled
+from moderation.policy.names import RAILS, near
+from moderation.policy.schema import Policy
+from moderation.policy.shape import misshapen
+from moderation.policy.source import Origin, PolicyError, Sourced, read
 
 DEFAULT_PATH = Path(__file__).parent.parent / "policies" / "default.yaml"
+_DEFAULT = "default"
 
-_QUOTED = re.compile(r"'(\w+)'")
 
+@dataclass(frozen=True)
+class PolicyFile:
+    """A policy with what it was read from. files: the file itself first, then what it extends, then lists of names."""
 
-class PolicyError(ModerationError):
-    """A policy file that cannot be used; the message starts with file:line."""
+    policy: Policy
+    sourced: Sourced
+    files: tuple[Path, ...]
+
+    def resolve(self, tenant: str = "", audience: str = "") -> PolicyFile:
+        """Policy.resolve, with the origin of every value."""
+        layered = _layered(self.sourced, tenant, audience)
+        return PolicyFile(self.policy.resolve(tenant, audience), layered, self.files)
+
+    def origin(self, *where: str) -> Origin:
+        """Where a value was written; for one that nobody wrote, where the mapping around it was."""
+        return self.sourced.origin(where)
+
+    def wrote(self, *where: str) -> bool:
+        """Whether a value was written at all, or is the schema's own."""
+        return where in self.sourced.origins
 
 
 def load_policy(path: Path | None = None) -> Policy:
     """Read and check a policy file (the shipped default without a path).
 
-    Raises PolicyError: "file:line: what is wrong; what is known".
+    Raises PolicyError: its `problems` are lines "file:line: what is wrong; what is known".
     """
-    path = path or DEFAULT_PATH
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read ({error.strerror}); name a policy file") from error
-    try:
-        lines = dict(_lines(yaml.compose(text, Loader=yaml.SafeLoader)))
-        tree = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PolicyError(f"{path}:{line}: not valid YAML: {error.problem}") from error
-    if not isinstance(tree, dict):
-        raise PolicyError(f"{path}:1: a policy is a mapping with version, rails and pii")
-    _check_names(path, tree, lines)
-    policy = _validated(path, tree, lines)
-    for tenant, overrides in policy.tenants.items():
-        _check_names(path, dict(overrides), lines, ("tenants", tenant))
-        try:
-            policy.resolve(tenant)
-        except ValidationError as error:
-            raise _located(path, error, lines, ("tenants", tenant)) from error
-    return policy
+    return read_policy(path).policy
 
 
-def _validated(path: Path, tree: dict[str, Any], lines: Mapping[tuple[str, ...], int]) -> Policy:
+def read_policy(path: Path | None = None) -> PolicyFile:
+    """The same, with where each value was written."""
+    files, sourced, faults = _read(path or DEFAULT_PATH, ())
+    sourced, listed = filled(sourced)
+    faults += _layering_faults(sourced)
     try:
-        return Policy.model_validate(tree)
+        policy = Policy.model_validate(sourced.tree)
+        for tenant, audience in _pairs(sourced):
+            policy.resolve(tenant, audience)
     except ValidationError as error:
-        raise _located(path, error, lines) from error
+        raise PolicyError(_lines([*faults, *_value_faults(sourced)], files)) from error
+    if faults:
+        raise PolicyError(_lines(faults, files))
+    return PolicyFile(policy, sourced, (*files, *listed))
 
 
-def _check_names(
-    path: Path, tree: dict[str, Any], lines: Mapping[tuple[str, ...], int], under: tuple[str, ...] = ()
-) -> None:
-    """Rails and categories must be known; a complete policy must give each category a threshold."""
-    rails = tree.get("rails") or {}
-    if not isinstance(rails, dict):
-        return
-    for rail, body in rails.items():
-        here = (*under, "rails", str(rail))
-        if rail not in RAILS:
-            known = ", ".join(sorted(RAILS))
-            raise PolicyError(f"{path}:{_line(lines, here)}: rail '{rail}' is unknown; known rails: {known}")
-        for section in ("thresholds", "categories"):
-            named = body.get(section) if isinstance(body, dict) else None
-            for category in named if isinstance(named, dict) else ():
-                if category not in RAILS[rail]:
-                    raise PolicyError(
-                        f"{path}:{_line(lines, (*here, section, str(category)))}: category '{category}' "
-                        f"of rail '{rail}' is unknown; known categories: {', '.join(RAILS[rail])}"
-                    )
-        if not under and isinstance(body, dict) and isinstance(body.get("thresholds"), dict):
-            missing = [category for category in RAILS[rail] if category not in body["thresholds"]]
-            if missing:
-                raise PolicyError(
-                    f"{path}:{_line(lines, (*here, 'thresholds'))}: rail '{rail}' gives no threshold for "
-                    f"{', '.join(missing)}; add one between 0 and 1"
-                )
+@dataclass(frozen=True)
+class _Fault:
+    file: Path
+    line: int
+    what: str
 
 
-def _located(
-    path: Path, error: ValidationError, lines: Mapping[tuple[str, ...], int], under: tuple[str, ...] = ()
-) -> PolicyError:
-    first = error.errors()[0]
-    where = (*under, *(str(part) for part in first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    if (named := _QUOTED.search(message)) and (*where, named[1]) in lines:
-        where = (*where, named[1])
-    name = ".".join(where) or "policy"
-    return PolicyError(f"{path}:{_line(lines, where)}: {name}: {message}")
+def _fault(origin: Origin, what: str) -> _Fault:
+    return _Fault(origin.file, origin.line, what)
 
 
-def _line(lines: Mapping[tuple[str, ...], int], where: tuple[str, ...]) -> int:
-    """The line of the deepest part of `where` that stands in the file."""
-    while where not in lines and where:
-        where = where[:-1]
-    return lines.get(where, 1)
+def _lines(faults: Iterable[_Fault], files: Sequence[Path]) -> list[str]:
+    """In the order of who reads them: their own file first, from its top."""
+    ordered = sorted(set(faults), key=lambda one: (files.index(one.file), one.line, one.what))
+    return [f"{one.file}:{one.line}: {one.what}" for one in ordered]
 
 
-def _lines(node: yaml.Node | None, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*where, str(key.value))
-            yield here, key.start_mark.line + 1
-            yield from _lines(value, here)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            here = (*where, str(index))
-            yield here, value.start_mark.line + 1
-            yield from _lines(value, here)
+# --- files that extend files ------------------------------------------------------------------------
+
+
+def _read(path: Path, extending: tuple[Path, ...]) -> tuple[tuple[Path, ...], Sourced, list[_Fault]]:
+    """A file laid over what it extends. extending: the files that led to it."""
+    own = read(path)
+    if "extends" not in own.tree:
+        return (path,), own, _overlay_faults(Sourced({}, own.origins), own)
+    parent = _parent(path, own, (*extending, path))
+    files, base, faults = _read(parent, (*extending, path))
+    if "version" not in own.tree:
+        faults.append(_fault(own.origin(("extends",)), "a policy that extends another needs a version of its own; add one"))
+    own = own.without("extends")
+    return (path, *files), base.under(own), [*faults, *_overlay_faults(base, own)]
+
+
+def _parent(path: Path, own: Sourced, chain: tuple[Path, ...]) -> Path:
+    named, origin = own.tree["extends"], own.origin(("extends",))
+    if not isinstance(named, str) or not named:
+        raise PolicyError(f"{origin}: extends: name `{_DEFAULT}` or one policy file, relative to this one")
+    parent = DEFAULT_PATH if named == _DEFAULT else path.parent / named
+    if any(parent.resolve() == one.resolve() for one in chain):
+        raise PolicyError(f"{origin}: policies extend each other in a circle: {' -> '.join(map(str, (*chain, parent)))}")
+    if not parent.is_file():
+        beside = sorted(one.name for one in path.parent.glob("*.yaml") if one.name != path.name)
+        raise PolicyError(f"{origin}: extends '{named}': there is no file {parent};{near(named, [_DEFAULT, *beside])}")
+    return parent
+
+
+def _overlay_faults(base: Sourced, own: Sourced) -> list[_Fault]:
+    """What the upper of two layers must not do."""
+    faults = [
+        _fault(own.origin(where), f"{_name(own, where)}: stands there empty and nothing is inherited that it would remove")
+        for where in vain(base.tree, own.tree)
+    ]
+    for where, languages in stale(base.tree, own.tree):
+        old = base.origin((*where[:-1], "translations", languages[0], where[-1]))
+        told = f"{_name(own, where)}: is reworded, but its translation into {', '.join(languages)} is still that of {old};"
+        faults.append(_fault(own.origin(where), f"{told} translate it too, or take the language out of `languages`"))
+    return faults
+
+
+# --- layers within a file ---------------------------------------------------------------------------
+
+
+def _pairs(sourced: Sourced) -> Iterator[tuple[str, str]]:
+    """Every tenant and audience that there can be, nobody in particular among them."""
+    tenants, audiences = sourced.part("tenants").tree, sourced.part("audiences").tree
+    return product(("", *map(str, tenants)), ("", *map(str, audiences)))
+
+
+def _layers(sourced: Sourced, tenant: str, audience: str) -> Iterator[Sourced]:
+    for where in layer_places(tenant, audience):
+        layer = sourced.part(*where).without("groups", "audiences")
+        if layer.tree:
+            yield layer
+
+
+def _layered(sourced: Sourced, tenant: str, audience: str) -> Sourced:
+    whole = sourced.without("tenants", "audiences")
+    for layer in _layers(sourced, tenant, audience):
+        whole = whole.under(layer)
+    return whole
+
+
+def _layering_faults(sourced: Sourced) -> list[_Fault]:
+    faults: list[_Fault] = []
+    for pair in _pairs(sourced):
+        if not _layers_well(sourced.tree, *pair):
+            whole = sourced.without("tenants", "audiences")
+            for layer in _layers(sourced, *pair):
+                faults += _overlay_faults(whole, layer)
+                whole = whole.under(layer)
+    return faults
+
+
+def _layers_well(tree: Mapping[str, Any], tenant: str, audience: str) -> bool:
+    """The same question without the origins: a policy of many tenants is read in a fifth of the time."""
+    for layer in layers_of(tree, tenant, audience):
+        if any(vain(tree, layer)) or any(stale(tree, layer)):
+            return False
+        tree = laid_over(tree, layer)
+    return True
+
+
+# --- values -----------------------------------------------------------------------------------------
+
+
+def _value_faults(sourced: Sourced) -> list[_Fault]:
+    """Every problem of the whole policy and of each tenant's and audience's, a place that is not written down once."""
+    faults: list[_Fault] = []
+    told: set[Problem] = set()
+    for whole in (sourced, *(_layered(sourced, *pair) for pair in _pairs(sourced))):
+        for problem in (*problems(whole.tree), *_shape(whole)):
+            if problem not in told or problem.where in whole.origins:
+                faults.append(_located(whole, problem))
+            told.add(problem)
+    return faults
+
+
+def _shape(whole: Sourced) -> list[Problem]:
+    """Of a rail that nobody knows, its name is the one problem."""
+    try:
+        Policy.model_validate(whole.tree)
+    except ValidationError as error:
+        found = misshapen(Policy, whole.tree, error)
+        return [one for one in found if one.where[:1] != ("rails",) or len(one.where) < 2 or one.where[1] in RAILS]
+    return []
+
+
+def _located(whole: Sourced, problem: Problem) -> _Fault:
+    what = f"{_name(whole, problem.where)}: {problem.what}" if problem.named else problem.what
+    written, cause = whole.origin(problem.where), whole.origin(problem.cause)
+    if problem.cause and written.layer != cause.layer:
+        return _fault(cause, f"{what} ({written})")
+    return _fault(written, what)
+
+
+def _name(sourced: Sourced, where: Where) -> str:
+    """A place's name in the file where it was written."""
+    at = len(where)
+    while where[:at] not in sourced.origins:
+        at -= 1
+    return ".".join((*sourced.origins[where[:at]].where, *where[at:])) or "policy"

@@ -12,19 +12,15 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from moderation.policy.layers import laid_over
+from moderation.entities import ALIASES
+from moderation.policy.checks import problems
+from moderation.policy.layers import laid_over, layers_of
+from moderation.policy.lists import RestrictedPolicy
+from moderation.policy.names import RAILS
 from moderation.types import Direction
 
-# The rails and the categories that each of them scores. A policy must give each category a threshold.
-RAILS: Mapping[str, tuple[str, ...]] = {
-    "injection": ("injection",),
-    "toxicity": ("hate", "harassment", "violence", "self_harm", "sexual", "minors"),
-    "topic": ("out_of_scope",),
-    "advice": ("personal_advice", "promissory", "forward_looking"),
-    "pii": ("hard_identifier",),
-}
 Action = Literal["block", "steer", "redact", "allow"]
 
 
@@ -71,19 +67,6 @@ class RailPolicy(_Strict):
     words: Words
     categories: Mapping[str, CategoryRule] = {}
 
-    @field_validator("thresholds")
-    @classmethod
-    def _between_nought_and_one(
-        cls, thresholds: Mapping[str, float | Mapping[Direction, float]]
-    ) -> Mapping[str, float | Mapping[Direction, float]]:
-        for category, given in thresholds.items():
-            for value in given.values() if isinstance(given, Mapping) else (given,):
-                if not 0.0 < value <= 1.0:
-                    raise ValueError(f"threshold of '{category}' is {value}; it must be above 0 and at most 1")
-            if isinstance(given, Mapping) and set(given) != set(Direction):
-                raise ValueError(f"threshold of '{category}' by direction needs both input and output")
-        return thresholds
-
     def threshold_for(self, category: str, direction: Direction) -> float:
         given = self.thresholds[category]
         return given[direction] if isinstance(given, Mapping) else given
@@ -99,11 +82,32 @@ class RailPolicy(_Strict):
         words = rule.words if rule is not None and rule.words is not None else self.words
         return words.spoken(language) if language else words
 
+    def spoken(self, language: str) -> RailPolicy:
+        """The same rules with their words in a language, where they are translated into it."""
+        categories = {
+            name: rule.model_copy(update={"words": rule.words.spoken(language)}) if rule.words else rule
+            for name, rule in self.categories.items()
+        }
+        return self.model_copy(update={"words": self.words.spoken(language), "categories": categories})
+
+
+Style = Literal["tag", "surrogate"]
+
 
 class PiiPolicy(_Strict):
-    """Which entities become pseudonyms before anything else sees the text."""
+    """Which entities become pseudonyms before anything else sees the text, and what a model reads in their place.
+
+    pseudonym: `tag` (<PERSON_1>) or `surrogate` (a false but well-formed value); by entity too, where `default` names
+    the style of those that are not listed (tag, unless it says otherwise)."""
 
     pseudonymise: tuple[str, ...] = Field(min_length=1)
+    pseudonym: Style | Mapping[str, Style] = "tag"
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        """The style by entity (by our own names for them), with `default`."""
+        given = {"default": self.pseudonym} if isinstance(self.pseudonym, str) else self.pseudonym
+        return {"default": "tag", **{ALIASES.get(name, name): style for name, style in given.items()}}
 
 
 class TopicPolicy(_Strict):
@@ -128,32 +132,26 @@ class Policy(_Strict):
     rails: Mapping[str, RailPolicy]
     pii: PiiPolicy
     topic: TopicPolicy = TopicPolicy()
+    restricted: RestrictedPolicy = RestrictedPolicy()
     audiences: Mapping[str, Mapping[str, Any]] = {}
     tenants: Mapping[str, Mapping[str, Any]] = {}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        for name in RAILS:
-            if name not in self.rails:
-                raise ValueError(f"rail '{name}' is missing; write it down, even if enabled: false")
-            actions = [self.rails[name].action_for(c, d) for c in RAILS[name] for d in Direction]
-            if "redact" in actions and name != "pii":
-                raise ValueError(f"rail '{name}' cannot redact, it finds no spans; use block, steer or allow")
-            steers = "steer" in actions
-            if steers and not self.rails[name].words.instruction:
-                raise ValueError(f"rail '{name}' steers but its words give no instruction; add one")
-        written = self.language or (self.languages[0] if self.languages else "")
-        if written and written not in self.languages:
-            raise ValueError(f"language '{written}' is not among the languages; add it to them")
-        for name, rail in self.rails.items():
-            for said in (rail.words, *(rule.words for rule in rail.categories.values() if rule.words)):
-                missing = [one for one in self.languages if one != written and one not in said.translations]
-                if missing:
-                    raise ValueError(f"rail '{name}' says {said.message!r} and not in {', '.join(missing)}; translate it")
-        for name, layer in self.audiences.items():
-            if not layer.get("groups"):
-                raise ValueError(f"audience '{name}' has no groups; name those whose members it is for")
+        found = [problem.what for problem in problems(self.model_dump(mode="json"))]
+        if found:
+            raise ValueError("; ".join(found))
         return self
+
+    @property
+    def redacted_first(self) -> tuple[str, ...]:
+        """The entities that go before anything else sees a question: those that become pseudonyms, and secrets,
+        unless the policy takes no offence at them."""
+        secrets = self.rails["secrets"]
+        minded = any(secrets.action_for(category, Direction.INPUT) != "allow" for category in RAILS["secrets"])
+        if secrets.enabled and Direction.INPUT in secrets.directions and minded:
+            return (*self.pii.pseudonymise, "SECRET")
+        return tuple(name for name in self.pii.pseudonymise if name != "SECRET")
 
     @cached_property
     def digest(self) -> str:
@@ -192,11 +190,15 @@ class Policy(_Strict):
                     return known
         return self.languages[0] if self.languages else ""
 
+    def spoken(self, language: str) -> Policy:
+        """The same policy with its words in a language. It is for rails to speak from: records name this one's digest."""
+        rails = {name: rail.spoken(language) for name, rail in self.rails.items()} if language else self.rails
+        return self.model_copy(update={"rails": rails})
+
     def _laid(self, tenant: str, audience: str) -> Policy:
         whole = self.model_dump(mode="json")
-        own = self.tenants.get(tenant, {})
-        for layer in (self.audiences.get(audience, {}), own, own.get("audiences", {}).get(audience) or {}):
-            whole = laid_over(whole, {key: value for key, value in layer.items() if key not in ("groups", "audiences")})
+        for layer in layers_of(whole, tenant, audience):
+            whole = laid_over(whole, layer)
         return Policy.model_validate({**whole, "tenants": {}, "audiences": {}})
 
 

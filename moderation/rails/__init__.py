@@ -2,5 +2,6 @@
 
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, UnknownRail
 from moderation.rails.frame import Rails
+from moderation.rails.scored import Readings
 
-__all__ = ["Embed", "Embedding", "FindsHardIdentifiers", "Rails", "UnknownRail"]
+__all__ = ["Embed", "Embedding", "FindsHardIdentifiers", "Rails", "Readings", "UnknownRail"]

@@ -11,10 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from moderation.head import Heads
+from moderation.passages import PassageScreen
 from moderation.policy import RAILS, Policy, RailPolicy
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, Rail, Seen, UnknownRail
 from moderation.rails.identifiers import IdentifiersRail
+from moderation.rails.leakage import LeakageRail
+from moderation.rails.restricted import RestrictedRail
 from moderation.rails.scored import Readings, ScoredRail
+from moderation.rails.secrets import SecretsRail
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Verdict
 
 
@@ -27,17 +31,24 @@ class Rails:
         heads: Heads,
         redactor: FindsHardIdentifiers | None = None,
         exemplars: Embedding | None = None,
+        embed: Embed | None = None,
+        readings: Readings | None = None,
     ) -> None:
+        """embed: for what stands hidden in a text (encoded, backwards); exemplars: of the topic rail."""
         self._policy = policy
         self._exemplars = exemplars
-        readings, rules = Readings(), policy.rails
+        readings, rules = readings or Readings(embed), policy.rails
         self._rails: Mapping[str, Rail] = {
             "injection": ScoredRail("injection", rules["injection"], heads, readings),
             "toxicity": ScoredRail("toxicity", rules["toxicity"], heads, readings),
             "topic": ScoredRail("topic", rules["topic"], heads, readings, self._near_an_example),
             "advice": ScoredRail("advice", rules["advice"], heads, readings),
             "pii": IdentifiersRail(rules["pii"], redactor),
+            "secrets": SecretsRail(rules["secrets"]),
+            "leakage": LeakageRail(rules["leakage"], readings),
+            "restricted": RestrictedRail(rules["restricted"], policy.restricted.lists, readings),
         }
+        self._screen = PassageScreen(rules["injection"], heads, embed, readings) if embed is not None else None
 
     @classmethod
     def load(
@@ -46,10 +57,14 @@ class Rails:
         heads: Heads,
         redactor: FindsHardIdentifiers | None,
         embed: Embed,
+        readings: Readings | None = None,
     ) -> Rails:
-        """`embed` turns the policy's in-scope examples into vectors, once."""
+        """`embed` turns the policy's in-scope examples into vectors, once, and what is found hidden in a text.
+
+        readings: shared with other policies' rails; what is hidden is then embedded as they say.
+        """
         examples = policy.topic.in_scope
-        return cls(policy, heads, redactor, embed(examples) if examples else None)
+        return cls(policy, heads, redactor, embed(examples) if examples else None, embed, readings)
 
     def names(self, direction: Direction) -> tuple[str, ...]:
         """The rails that must judge in this direction."""
@@ -76,6 +91,18 @@ class Rails:
         """
         self._rules(rail)
         return self._rails[rail].judge(Seen(direction, text, embedding, context, beside))
+
+    def screen(self, text: str) -> Verdict:
+        """Whether a model may read what nobody typed: Block for a passage that gives orders. Raises as `judge` does."""
+        rules = self._rules("injection")
+        if not rules.enabled:
+            return Allow(Finding("injection", "injection", 0.0, 1.0, "the injection rail is switched off"))
+        if self._screen is None:
+            raise UnknownRail("passages cannot be screened without the sentence encoder; give `embed` to Rails")
+        finding = self._screen.judge(text)
+        if finding.probability < finding.threshold:
+            return Allow(finding)
+        return Block(finding, rules.words.message, rules.words.alternatives)
 
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
         """The verdict of a rail that erred or timed out: block, unless the policy says otherwise for this rail."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from moderation.recognisers.base import CUED, PROVEN, SHAPED, SpanRecogniser, cue_before
 from moderation.types import PiiSpan
 
-_NUMBER = re.compile(r"(?<![\w-])(?=[A-Z0-9 -]*\d)[A-Z0-9](?:[ -]?[A-Z0-9]){4,19}(?![\w-])", re.I)
+_NUMBER = re.compile(r"(?<![\w-])(?=[A-Z0-9 -]{0,38}\d)[A-Z0-9](?:[ -]?[A-Z0-9]){4,19}(?![\w-])", re.I)
 _TAIL = (
     r"(?:\W{0,3}(?:number|numbers|no|num|nr|id|code|#))?\b\W{0,4}"
     r"(?:(?:is|was|are|it's|its|my|the|of|:)\W{1,3}){0,2}$"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from moderation.recognisers import words
 from moderation.recognisers.base import CUED, SHAPED, SpanRecogniser
 from moderation.recognisers.lexicon import Lexicon
+from moderation.recognisers.resolve import Ground
 from moderation.types import PiiSpan
 
 TITLES = (
@@ -148,6 +149,7 @@ def coordinate(text: str, spans: list[PiiSpan]) -> list[PiiSpan]:
     """Who is named in one breath with a person is a person: "Malon, Mark, Kaylee and Jennifer"."""
     cased = any(c.isupper() for c in text)
     more: list[PiiSpan] = []
+    ground = Ground(spans)
     people = [s for s in spans if s.entity == "PERSON"]
     while people:
         person = people.pop()
@@ -162,12 +164,13 @@ def coordinate(text: str, spans: list[PiiSpan]) -> list[PiiSpan]:
             else:
                 start, end = NameRecogniser._trim(text, start, end, cased)
             word = text[start:end]
-            if end <= start or any(s.start < end and start < s.end for s in [*spans, *more]):
+            if end <= start or ground.taken(start, end):
                 continue
             capital = word[0].isupper() and not word.isupper() and start > 0
             rare = not cased and word.lower() not in words.common() and " " not in word
             if (capital or rare) and word.lower() not in words.companies():
                 span = PiiSpan(start, end, "PERSON", 0.5)
                 more.append(span)
+                ground.take(start, end)
                 people.append(span)
     return sorted([*spans, *more], key=lambda s: s.start) if more else spans

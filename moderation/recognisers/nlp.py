@@ -1,4 +1,4 @@
-"""spaCy inside Presidio's frame: loaded from a folder, only the pipes NER needs, and spared texts that can hold no name.
+"""spaCy inside Presidio's frame: loaded from a folder, its NER read by `Tagger`, and spared texts that can hold no name.
 
 Invariant: no model is ever downloaded; what leaves this file are plain offsets, so nothing outlives the memory zone it
 was found in.
@@ -17,16 +17,24 @@ from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
 from moderation.recognisers import words
 from moderation.recognisers.lexicon import Lexicon
+from moderation.recognisers.tagger import Tagger
 from moderation.recognisers.trust import Named
 
 # The vocabulary forgets what it met after this many texts, so that no customer's words pile up in it.
 _ZONE_TEXTS = 256
 _WINDOW = 8000
-_UNUSED = ["tagger", "parser", "attribute_ruler", "lemmatizer", "senter"]
+_UNUSED = [
+    "tagger",
+    "parser",
+    "attribute_ruler",
+    "lemmatizer",
+    "senter",
+    "tok2vec",
+]  # the NER pipe has an encoder of its own
 
 
 class FolderNlpEngine(SpacyNlpEngine):  # type: ignore[misc, unused-ignore]
-    """Presidio's spaCy engine over one model folder. `_lock` guards the model and its memory zone: one text at a time."""
+    """Presidio's spaCy engine over one folder. `_lock` guards the vocabulary and its memory zone: one text at a time."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(models=[{"lang_code": "en", "model_name": str(folder)}])
@@ -38,6 +46,7 @@ class FolderNlpEngine(SpacyNlpEngine):  # type: ignore[misc, unused-ignore]
         model = spacy.load(self.models[0]["model_name"], exclude=_UNUSED)
         self.nlp = {"en": model}  # type: ignore[assignment]
         self.lexicon = Lexicon(model.vocab.vectors)
+        self._tagger = Tagger(model)
 
     def process_text(self, text: str, language: str) -> NlpArtifacts:
         entities: list[Named] = []
@@ -52,13 +61,13 @@ class FolderNlpEngine(SpacyNlpEngine):  # type: ignore[misc, unused-ignore]
     def _read(self, text: str) -> list[tuple[int, int, str]]:
         """The model's entities. What it has learnt of words since the last turn of the zone is forgotten with it."""
         assert self.nlp is not None
-        model = self.nlp["en"]
         with self._lock:
             if self._texts % _ZONE_TEXTS == 0:
                 self._zone.close()
-                self._zone.enter_context(model.memory_zone())
+                self._zone.enter_context(self.nlp["en"].memory_zone())
             self._texts += 1
-            return [(e.start_char, e.end_char, e.label_) for e in model(text).ents]
+            looked = self._tagger.look(text)
+        return self._tagger.entities(looked)
 
 
 def plain(text: str, lexicon: Lexicon) -> bool:

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from moderation.rules.advice import ADVICE
 from moderation.rules.base import Hit, Rule
 from moderation.rules.injection import INJECTION
 from moderation.rules.toxicity import TOXICITY
 from moderation.types import Direction
+from moderation.views import View
 
 __all__ = ["RULES", "Hit", "Rule", "hits"]
 
 RULES: tuple[Rule, ...] = (*INJECTION, *TOXICITY, *ADVICE)
+_MOST_SPANS = 8  # places that a finding names
 
 
-def hits(rail: str, direction: Direction, views: Iterable[str]) -> list[Hit]:
-    """Every rule of `rail` that fires in one of the views, the most probable first."""
-    found: dict[tuple[str, str], Hit] = {}
+def _sorted_out() -> Mapping[tuple[str, Direction], Sequence[Rule]]:
+    by_place: dict[tuple[str, Direction], list[Rule]] = defaultdict(list)
     for rule in RULES:
-        if rule.rail != rail or direction not in rule.directions:
-            continue
+        for direction in rule.directions:
+            by_place[rule.rail, direction].append(rule)
+    return by_place
+
+
+_BY_PLACE = _sorted_out()
+
+
+def hits(rail: str, direction: Direction, views: Sequence[View]) -> list[Hit]:
+    """Every rule of `rail` that fires in one of the views, the most probable first, with its places in the given text."""
+    found: dict[tuple[str, str], Hit] = {}
+    for rule in _BY_PLACE.get((rail, direction), ()):
         for view in views:
-            if any(not _excused(rule, view, match) for match in rule.pattern.finditer(view)):
-                found[rule.category, rule.reason] = Hit(rule.category, rule.probability, rule.reason)
+            matches = [m.span() for m in rule.pattern.finditer(view.text) if not _excused(rule, view.text, m)]
+            if matches:
+                reason = f"{rule.reason} (read as {view.kind})" if view.hidden else rule.reason
+                spans = tuple(view.traced.span(*where) for where in matches[:_MOST_SPANS] if where[0] < where[1])
+                found.setdefault((rule.category, rule.reason), Hit(rule.category, rule.probability, reason, spans))
                 break
     return sorted(found.values(), key=lambda hit: -hit.probability)
 

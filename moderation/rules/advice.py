@@ -71,8 +71,8 @@ ADVICE: tuple[Rule, ...] = (
         "advice/forward_looking",
         0.85,
         r"\b(?:will|(?:is|are) (?:going|set|expected|bound) to) (?:\w+ )?(?:rise|fall|climb|drop|soar|increase|outperform"
-        r"|go (?:up|down))\b[^.!?\n]{0,20}\d[\d.,]* ?(?:%|per ?cent)"
-        r"|\b(?:expect|predict|forecast)s? (?:[\w&'-]+ ){1,6}?to (?:outperform|rise|fall|climb|soar|crash|double)\b"
+        r"|go (?:up|down))\b[^.!?\n]{0,20}\d[\d.,]{0,20} ?(?:%|per ?cent)"
+        r"|\b(?:expect|predict|forecast)s? (?:[\w&'-]{1,30} ){1,6}?to (?:outperform|rise|fall|climb|soar|crash|double)\b"
         r"|\b(?:predict|forecast) (?:me )?(?:the|its|their) (?:\w+ )?(?:price|return|value|rate|yield)s?\b"
         r"|\bwhat will (?:the )?(?:\w+ )?(?:price|return|value|rate|yield|nav)s?\b[^.!?\n]{0,60}\bbe\b",
         "predicts a figure",

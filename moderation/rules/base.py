@@ -1,7 +1,8 @@
 """What a rule is: one pattern over the views of a text, with a probability and a reason.
 
-Invariant: a rule only ever raises a probability, and gives its reason; every gap in a pattern is bounded, so that
-judging is linear in the text's length. Patterns see the views of moderation.views (lower case, unmasked).
+Invariant: a rule only ever raises a probability, and gives its reason and its places; no pattern repeats anything
+without a bound, so that judging is linear in the text's length (a test reads every pattern for it). Patterns see the
+views of moderation.views: lower case, without accents, unmasked.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from moderation.disguises import folded
 from moderation.types import Direction
 
 
@@ -28,6 +30,7 @@ class Hit:
     category: str
     probability: float
     reason: str
+    spans: tuple[tuple[int, int], ...] = ()  # places in the text as given
 
 
 def rule(
@@ -35,5 +38,13 @@ def rule(
 ) -> Rule:
     rail, _, category = place.partition("/")
     directions = (only,) if only else (Direction.INPUT, Direction.OUTPUT)
-    excuse = re.compile(unless) if unless else None
-    return Rule(rail, category or rail, probability, re.compile(pattern), reason, excuse, directions)
+    excuse = re.compile(_bounded(unless)) if unless else None
+    return Rule(rail, category or rail, probability, re.compile(_bounded(pattern)), reason, excuse, directions)
+
+
+_WORDS = re.compile(r"(?<!\[)\\w\+")
+
+
+def _bounded(pattern: str) -> str:
+    r"""A pattern may be written with accents (its views have none) and with \w+ (a word of at most 30 letters)."""
+    return _WORDS.sub(r"\\w{1,30}", "".join(c if c.isascii() else folded(c) for c in pattern))

@@ -166,7 +166,7 @@ INJECTION: tuple[Rule, ...] = (
     rule(
         "injection",
         0.85,
-        r"\b(?:call|invoke|use|run|execute) (?:the )?(?:function |tool )?[a-z]+_[a-z_]+ (?:on|to|with|and|tool)\b",
+        r"\b(?:call|invoke|use|run|execute) (?:the )?(?:function |tool )?[a-z]{1,30}_[a-z_]{1,60} (?:on|to|with|and|tool)\b",
         "orders a tool to be called",
     ),
     rule(

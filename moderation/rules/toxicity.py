@@ -68,6 +68,6 @@ TOXICITY: tuple[Rule, ...] = (
         r"|\b(?:sex|nudes?|naked (?:pics?|photos?|pictures?)) (?:with|of"
         r"|from) (?:\w+ ){0,2}(?:child(?:ren)?|kids?|minors?|preteens?)\b",
         "sexualises children",
-        unless=r"\b(?:report|prevent|stop|protect|combat|detect|law|illegal|define|definition|victims?|fight)\w*\b",
+        unless=r"\b(?:report|prevent|stop|protect|combat|detect|law|illegal|define|definition|victims?|fight)\w{0,30}\b",
     ),
 )

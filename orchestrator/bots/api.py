@@ -22,6 +22,8 @@ class ApiBot:
         if live is None:
             raise BotUnavailable("no connector serves a figure that the question names")
         answer = self._live.ask(live)
+        if any(ask.attacks(text) for text in answer.strings):  # the next turn's model reads this answer
+            raise BotUnavailable(f"{live.connector.name}: a text of its response reads like an instruction")
         template = hashlib.sha256(live.operation.model_dump_json().encode()).hexdigest()
         yield Made(
             model=f"connector:{live.connector.name}",

@@ -70,9 +70,9 @@ class RagBot:
     ) -> Generator[Piece, None, int]:
         """The model's sentences that a passage supports; returns how many there were."""
         weigh = self._support.weigh(passages)
-        messages = prompts.from_passages(ask.question, passages, ask.instruction)
+        messages = prompts.from_passages(ask.question, passages, ask.instruction, ask.marks)
         patience = _Patience(self._bar.patience_s, ask.cancel)
-        stream = said(model.stream(messages, ask.sampling, patience))
+        stream = said(ask.veil(model).stream(messages, ask.sampling, patience))
         spoken, dropped, rest = 0, 0, ""
         usage = {}
         try:
@@ -99,7 +99,7 @@ class RagBot:
         yield Made(
             model.name,
             model.digest,
-            {"prompt": prompts.digest(messages), "kept": spoken, "dropped": dropped, **usage},
+            {"prompt": prompts.digest(messages, ask.marks), "kept": spoken, "dropped": dropped, **usage},
         )
         return spoken
 

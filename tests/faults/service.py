@@ -47,7 +47,7 @@ def scripted(house: House, pause_s: float = 0.005) -> Iterator[House]:
     with a_house(
         OnPremBot(Echo(pause_s)),
         memory=house.memory,
-        open_record=lambda **who: QueryRecord(house.audit, house.policy.digest, **who),
+        open_record=lambda **who: QueryRecord(house.audit, **who),
         meter=house.metrics,
     ) as inner:
         house.pipeline = inner.pipeline

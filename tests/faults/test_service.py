@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.opening import open_keys
 from app.settings import Settings
-from app.wiring import open_keys
 from audit.engine import create_engine_for
 from audit.keys import SubjectKeys, load_kek
 from audit.reader import AuditReader, EventView

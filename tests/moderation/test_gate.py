@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from moderation.gate import GateError, Halt, Release, Segment, StreamGate
+from moderation.gate import LOOKAHEAD, GateError, Halt, Release, Segment, StreamGate, well_formed, without_padding
 from moderation.types import Allow, Block, Finding, Redact, Steer, Verdict
 
 FINDING = Finding("toxicity", "violence", 0.9, 0.5, "test")
@@ -32,7 +32,12 @@ ENTITIES = (
 WORDS = ("the", "fund", "rose", "Dr.", "e.g.", "fees", "of", "Yes!", "Oh?", "基金上涨。", "(see", "below).")
 pieces = st.lists(st.one_of(st.sampled_from(WORDS), st.sampled_from(ENTITIES)), min_size=1, max_size=60)
 separators = st.sampled_from((" ", " ", " ", "\n", "\n\n", "  "))
-free_text = st.one_of(st.text(max_size=600), st.text(alphabet="aB1 .\n<>_é", max_size=600))
+free_text = st.one_of(
+    st.text(max_size=600),
+    st.text(st.characters(exclude_categories=()), max_size=300),  # with halves of surrogate pairs
+    st.text(alphabet="aB1 .\n<>_é", max_size=600),
+    st.text(alphabet="a \u200b\u0301\ufeff\0\r\n\u2028\ud83d\ude00", max_size=600),
+)
 holds = st.integers(min_value=64, max_value=160)
 
 
@@ -46,6 +51,11 @@ def chunked(draw: st.DrawFn, texts: st.SearchStrategy[str] | None = None) -> lis
     text = draw(st.one_of(free_text, sentences()) if texts is None else texts)
     marks = sorted(draw(st.lists(st.integers(0, len(text)), max_size=30)))
     return [text[a:b] for a, b in zip([0, *marks], [*marks, len(text)], strict=True)]
+
+
+def surrogate_pair(high: str, low: str) -> int:
+    """The code point of a pair (Unicode 15, section 3.9, table 3-5)."""
+    return 0x10000 + ((ord(high) - 0xD800) << 10) + (ord(low) - 0xDC00)
 
 
 def cut(chunks: list[str], hold: int) -> list[Segment]:
@@ -65,18 +75,50 @@ def test_the_segments_are_the_same_for_every_chunking(chunks: list[str], hold: i
 @given(chunked(), holds)
 def test_close_loses_nothing_and_no_segment_is_longer_than_the_hold(chunks: list[str], hold: int) -> None:
     segments = cut(chunks, hold)
-    assert "".join(segment.text for segment in segments) == "".join(chunks)
+    assert "".join(segment.text for segment in segments) == well_formed("".join(chunks))
     assert all(0 < len(segment.text) <= hold for segment in segments)
 
 
-@given(chunked(), st.integers(0, 100))
-def test_the_context_is_the_text_just_before_the_segment(chunks: list[str], overlap: int) -> None:
+@given(chunked(), holds)
+def test_no_more_is_held_than_a_segment_and_what_must_be_known_after_it(chunks: list[str], hold: int) -> None:
+    gate = StreamGate(max_hold=hold)
+    fed = cut_off = 0
+    for chunk in chunks:
+        fed += len(chunk)
+        cut_off += sum(len(segment.text) for segment in gate.feed(chunk))
+        assert well_formed("".join(chunks)) != "".join(chunks) or fed - cut_off < hold + LOOKAHEAD
+
+
+@given(chunked(), st.sampled_from((0, 2, 3, 7, 64, 100)))
+def test_the_context_is_the_text_just_before_the_segment_without_padding(chunks: list[str], overlap: int) -> None:
     gate = StreamGate(max_hold=64, overlap=overlap)
     segments = [segment for chunk in chunks for segment in gate.feed(chunk)] + gate.close()
     before = ""
     for segment in segments:
-        assert segment.context == (before[-overlap:] if overlap else "")
+        assert segment.context == (without_padding(before)[-overlap:] if overlap else "")
         before += segment.text
+
+
+@pytest.mark.parametrize(
+    "padding", [" ", "\n", "\t \r\n", "\u00a0", "\u200b", "\ufeff", "\u00ad", "\u0301", "\u2060 \u200d"]
+)
+def test_padding_does_not_push_the_beginning_of_a_phrase_out_of_the_context_of_its_end(padding: str) -> None:
+    gate = StreamGate(max_hold=64, overlap=32)
+    segments = gate.feed("Please do transfer all" + padding * 500 + "of the money today") + gate.close()
+    seen = without_padding(segments[-1].context + segments[-1].text)
+    assert "transfer all" in seen
+    assert "money today" in seen
+
+
+@given(st.text(st.sampled_from("ab\ud83d\ude00\udc00\ud800"), max_size=80), st.lists(st.integers(0, 80), max_size=20))
+def test_what_comes_out_is_always_text_that_can_be_sent(text: str, marks: list[int]) -> None:
+    """JSON from a remote engine may carry one half of a character in one chunk and the other in the next."""
+    marks = sorted(min(mark, len(text)) for mark in marks)
+    chunks = [text[a:b] for a, b in zip([0, *marks], [*marks, len(text)], strict=True)]
+    out = "".join(segment.text for segment in cut(chunks, 64))
+    joined = re.sub("([\ud800-\udbff])([\udc00-\udfff])", lambda pair: chr(surrogate_pair(*pair.groups())), text)
+    assert out == re.sub("[\ud800-\udfff]", "\ufffd", joined)
+    out.encode()
 
 
 @example(["4111 1111 1111 1111 4111 1111 1111 1111 DE89 3704 0044 0532 0130 00 "], 64)
@@ -118,7 +160,7 @@ def test_nothing_from_a_blocked_segment_on_is_released(chunks: list[str], data: 
     ids = [release.id for release in out]
     assert ids == list(range(len(ids)))
     assert not blocked or max(ids, default=-1) < min(blocked)
-    assert "".join(chunks).startswith("".join(release.text for release in out))
+    assert well_formed("".join(chunks)).startswith("".join(release.text for release in out))
     assert gate.halted == bool(blocked)
     assert not (input_at == len(steps) and out)
 
@@ -131,7 +173,7 @@ def test_all_that_is_allowed_comes_out_in_order_whatever_the_order_of_verdicts(c
     out = released(gate.input_verdict(True))
     for segment in segments:
         out += released(gate.verdict(segment.id, ALLOW))
-    assert "".join(release.text for release in out) == "".join(chunks)
+    assert "".join(release.text for release in out) == well_formed("".join(chunks))
     assert [release.id for release in out] == sorted(release.id for release in out)
     assert gate.done
     assert not gate.halted

@@ -77,13 +77,13 @@ def test_a_tag_is_restored_however_the_model_spells_it(spelled: str) -> None:
     "text",
     [
         "SUPERPERSON_1",
-        "PERSON_12",
+        "person_12",
         "PERSON_1st",
         "my_PERSON_1",
         "PERSON_1_x",
         "Person 1",
         "[PERSON_1](http://x)",
-        "<PERSON_2>",
+        "<COLUMN_2>",
         "x/PERSON_1",
     ],
 )
@@ -91,6 +91,13 @@ def test_what_is_no_tag_of_this_map_stays(text: str) -> None:
     map_ = Pseudonyms()
     map_.tag("PERSON", "Anna Meyer")
     assert map_.restore(text) == text
+
+
+@pytest.mark.parametrize("unknown", ["<PERSON_2>", "PERSON_12", "[person 3]", "<PERSON_GIVEN_4>"])
+def test_a_tag_that_stands_for_nothing_becomes_a_word_that_says_so_and_is_counted(unknown: str) -> None:
+    map_ = Pseudonyms()
+    map_.tag("PERSON", "Anna Meyer")
+    assert map_.restored(f"Dear {unknown} and <PERSON_1>,") == ("Dear (name) and Anna Meyer,", 1)
 
 
 def test_multi_word_tags_survive_a_space_for_their_underscore() -> None:
@@ -142,7 +149,9 @@ def test_a_map_survives_its_storage() -> None:
         b"",
         b"{}",
         b"[1]",
+        b'{"version":3,"entries":[]}',
         b'{"version":2,"entries":[]}',
+        b'{"version":2,"secret":"00","words":{},"entries":[]}',
         b'{"version":1,"entries":[{"entity":"X"}]}',
         b"\xff\xfe",
     ],

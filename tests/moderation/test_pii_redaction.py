@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from inference.store import ModelStore
 from moderation.pii import PSEUDONYMISED, PiiError, Pseudonyms, Redactor
+from moderation.recognisers.shown import shown
 from tests.moderation.pii_fixtures import FUND
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
@@ -43,6 +44,10 @@ PIECES = st.sampled_from(
         ". ",
         "é",
         "\u200b",
+        "\u0301",
+        "K\u200bwame Os\u0435i",
+        "４１１１ 1111 1111 １１１１",
+        "\u33ce",
         "😀",
         "and",
         "Mr.",
@@ -81,13 +86,13 @@ def test_what_is_redacted_comes_back(redactor: Redactor, text: str) -> None:
     redaction = redactor.redact(text, pseudonyms, PSEUDONYMISED)
     first: dict[str, str] = {}
     expected, at = [], 0
-    for span in redaction.spans:  # an original seen twice comes back the way it was first written
-        original = text[span.start : span.end]
+    for span in redaction.spans:  # an original comes back the way it was first written, without what was hidden in it
+        original = shown(text[span.start : span.end]).text
         expected += [text[at : span.start], pseudonyms.restore(pseudonyms.tag(span.entity, original))]
         first.setdefault(pseudonyms.tag(span.entity, original), original)
         at = span.end
     assert pseudonyms.restore(redaction.text) == "".join([*expected, text[at:]])
-    if len(first) == len(redaction.spans):
+    if len(first) == len(redaction.spans) and all(text[s.start : s.end] in first.values() for s in redaction.spans):
         assert pseudonyms.restore(redaction.text) == text
 
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from moderation.gate import StreamGate
+from moderation.pseudonyms import Covered
+from moderation.pseudonyms import Pseudonyms as RealPseudonyms
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator.bots.base import Bot
 from orchestrator.bots.onprem import OnPremBot
@@ -30,7 +32,9 @@ from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.judging import Judges
 from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
+from orchestrator.ports import Redact as PortRedact
 from orchestrator.routes import BotRoute, Routes
+from orchestrator.ruling import Ruling
 from orchestrator.selector import Evidence, Selector
 from orchestrator.types import (
     Answer,
@@ -47,6 +51,8 @@ from orchestrator.types import (
 )
 
 DIMENSIONS = 256
+POLICY = "aa" * 32
+"""Digest of the policy that these houses say is in force."""
 LONG_S = 20.0
 """How long a test waits for what must happen; reached only when it fails."""
 
@@ -162,8 +168,17 @@ class ScriptedRails:
                 return verdict
         return Allow(finding(rail))
 
+    def screen(self, text: str) -> Verdict:
+        match self._rule("screen", Direction.INPUT, text):
+            case Exception() as error:
+                raise error
+            case Allow() | Block() as verdict:
+                return verdict
+        return Allow(finding("screen"))
+
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
-        return Allow(finding(rail, why)) if rail in self._open else block(rail, why)
+        failure = replace(finding(rail, why), category="failure")
+        return Allow(failure) if rail in self._open else replace(block(rail, why), finding=failure)
 
 
 def finding(rail: str, reason: str = "") -> Finding:
@@ -258,10 +273,14 @@ class Pseudonyms:
                 counts[entity] = counts.get(entity, 0) + 1
         return text, counts
 
-    def restore(self, text: str) -> str:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+        """Tags are what the model reads; what it writes is read as it is."""
+        return RealPseudonyms().cover(messages)
+
+    def restore(self, text: str, before: str) -> tuple[str, int]:
         for original, tag in self._tags.items():
             text = text.replace(tag, original)
-        return text
+        return text, 0
 
     def dump(self) -> bytes:
         return json.dumps(self._tags).encode()
@@ -302,7 +321,7 @@ class Memory:
 
 class Meter:
     def __init__(self) -> None:
-        self.unrecorded = 0
+        self.unrecorded = self.left_out = 0
         self.outcomes: list[str] = []
 
     def verdict(self, direction: str, rail: str, verdict: str, seconds: float) -> None: ...
@@ -310,6 +329,10 @@ class Meter:
     def route(self, bot: str) -> None: ...
     def entities(self, counts: Mapping[str, int]) -> None: ...
     def tokens(self, kind: str, count: int) -> None: ...
+    def unrestored(self, count: int) -> None: ...
+
+    def screened(self, kept: int, left_out: int) -> None:
+        self.left_out += left_out
 
     def finished(self, bot: str, outcome: str, seconds: float) -> None:
         self.outcomes.append(outcome)
@@ -376,9 +399,11 @@ def a_house(
     model: ScriptedModel | None = None,
     rule: Rule = lambda _rail, _direction, _text: None,
     open: frozenset[str] = frozenset(),
+    rails: Any = None,
     log: Log | None = None,
     embed: Words | None = None,
     known: Mapping[str, str] | None = None,
+    redact: PortRedact | None = None,
     passages: Sequence[Passage] | Exception = (),
     rail_timeout_s: float = LONG_S,
     first_piece_s: float = LONG_S,
@@ -396,7 +421,7 @@ def a_house(
         },
     )
     log, embed, memory, meter = log or Log(), embed or Words(), Memory(), Meter()
-    rails = ScriptedRails(rule, open)
+    rails = rails or ScriptedRails(rule, open)
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
@@ -407,12 +432,12 @@ def a_house(
             raise passages
         return passages[:k]
 
+    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), redact or Redactor(known or {}))
     parts = Parts(
         **{
             "memory": memory,
-            "redact": Redactor(known or {}),
+            "rule_on": lambda _query: ruling,
             "embed": embed,
-            "judges": Judges(rails, rails_pool, meter, rail_timeout_s),
             "search": search,
             "support": Support(),
             "selector": selector or InOrder(routes),

@@ -93,7 +93,9 @@ def test_the_real_rails_fail_as_the_shipped_policy_wrote_it(judging: Judging) ->
     rails = Rails(load_policy(), Heads.load())
     judged = judging(rails, embedding=lambda: np.zeros(3, np.float32))
     by_rail = {one.verdict.finding.rail: one.verdict for one in judged}
-    assert [rail for rail, verdict in by_rail.items() if isinstance(verdict, Allow)] == ["topic"]
+    failed = {rail: verdict for rail, verdict in by_rail.items() if verdict.finding.category == "failure"}
+    assert set(failed) == {"injection", "toxicity", "topic", "advice"}
+    assert [rail for rail, verdict in failed.items() if isinstance(verdict, Allow)] == ["topic"]
     refused = by_rail["injection"]
     assert isinstance(refused, Block)
     assert refused.message == load_policy().rails["injection"].words.message

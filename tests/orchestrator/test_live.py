@@ -140,6 +140,20 @@ def test_the_api_bot_says_the_figure_its_source_and_how_it_was_made(live: LiveDa
         list(ApiBot(live).answer(Ask("What is inflation?", (), np.zeros(1), (), frozenset(), "", {}, threading.Event())))
 
 
+def test_a_service_whose_text_gives_orders_is_not_answered_from(live: LiveData) -> None:
+    """The answer would be read by the model of the next turn."""
+    asked: list[str] = []
+
+    def attacks(text: str) -> bool:
+        asked.append(text)
+        return True
+
+    ask = Ask(QUESTION, (), np.zeros(1), (), frozenset(), "", {}, threading.Event(), attacks=attacks)
+    with pytest.raises(BotUnavailable, match="a text of its response reads like an instruction"):
+        list(ApiBot(live).answer(ask))
+    assert asked
+
+
 # --- what is understood -----------------------------------------------------------------------------
 
 

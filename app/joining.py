@@ -1,0 +1,104 @@
+"""Joins the opened parts of a house into the pipeline that answers. Nothing here decides anything about a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.adapters import LoadedLater, QueryRecord, Searched, ShadowRecord, Supported
+from app.opening import describe_live
+from app.policy_in_force import Document, PolicyInForce, Role
+from app.ruling import Workshop
+from app.switches import SwitchBoard, Switches
+from audit.engine import create_engine_for
+from moderation.gate import StreamGate
+from moderation.head import Heads
+from moderation.pii import Redactor
+from moderation.rails import Readings
+from orchestrator.bots import Bot
+from orchestrator.bots.api import ApiBot
+from orchestrator.bots.onprem import OnPremBot
+from orchestrator.bots.rag import Bar, RagBot
+from orchestrator.breaker import Breaker
+from orchestrator.live import LiveData
+from orchestrator.parts import Parts
+from orchestrator.pipeline import Pipeline
+from orchestrator.ports import Embed
+from orchestrator.routes import load_routes
+from orchestrator.selector import Selector
+from orchestrator.shadow import Shadow
+from retrieval.library import Library
+from retrieval.support import ANSWERABLE, SUPPORTED
+
+if TYPE_CHECKING:
+    from app.wiring import House
+
+
+def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: LoadedLater) -> Pipeline:
+    """What is started here is closed with the house, before the log and the database."""
+    settings = house.settings
+    library = house.library = Library.open(settings.library_dir, embed)
+    rails_pool = ThreadPoolExecutor(16, thread_name_prefix="rail")
+    pool = ThreadPoolExecutor(settings.max_chats * 2, thread_name_prefix="journey")
+    evidence = Supported(embed)
+    workshop = Workshop(Heads.load(), redactor, embed, rails_pool, house.metrics, settings.rail_timeout_s, Readings(embed))
+    bots: dict[str, Bot] = {
+        "api": ApiBot(live),
+        "rag": RagBot(evidence, model if settings.rag_wording else None, Bar(ANSWERABLE, SUPPORTED)),
+        "onprem": OnPremBot(model),
+    }
+    in_force = house.in_force = policies(house, workshop)
+    house.closers[:0] = [
+        in_force.close,
+        lambda: pool.shutdown(wait=False, cancel_futures=True),
+        lambda: rails_pool.shutdown(wait=False, cancel_futures=True),
+        live.close,
+    ]
+    parts = Parts(
+        memory=house.memory,
+        rule_on=in_force.on,
+        embed=embed,
+        search=Searched(library),
+        support=evidence,
+        selector=Selector(load_routes(settings.routes_file), embed),
+        bots=bots,
+        breakers={name: Breaker() for name in bots},
+        open_record=lambda **who: QueryRecord(house.audit, **who),
+        meter=house.metrics,
+        pool=pool,
+        new_gate=StreamGate,
+        live_question=lambda text: describe_live(live, text),
+        corpus_digest=lambda: library.digest,
+        switched_off=board(house, bots).why_off,
+        shadow=shadow(house),
+    )
+    return Pipeline(parts, house.tracing.get_tracer("countersign"))
+
+
+def policies(house: House, workshop: Workshop) -> PolicyInForce:
+    """The policy in force, and the one that is tried out, if there is one. Its watcher is not started yet."""
+
+    def document(role: Role, path: Path | None) -> Document:
+        return Document(role, path, workshop, house.announcer, house.metrics)
+
+    tried = house.settings.shadow_policy_file
+    return PolicyInForce(document("in force", house.settings.policy_file), document("candidate", tried) if tried else None)
+
+
+def board(house: House, bots: Iterable[str]) -> SwitchBoard:
+    """What is switched off, read over a connection of its own: no burst of queries makes it wait for one."""
+    own = create_engine_for(house.settings.url)
+    found = house.board = SwitchBoard(Switches(own, house.announcer, sorted(bots)))
+    house.closers[:0] = [found.close, own.dispose]
+    found.start()
+    return found
+
+
+def shadow(house: House) -> Shadow | None:
+    if house.settings.shadow_policy_file is None:
+        return None
+    found = Shadow(ShadowRecord(house.audit), house.metrics).start()
+    house.closers.insert(0, found.close)
+    return found

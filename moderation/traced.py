@@ -1,0 +1,81 @@
+"""A text that still knows where each of its characters stood in the text that was given.
+
+Invariant: `starts[i]:ends[i]` is the piece of the given text that character i came from, through every replacement;
+a finding in any view of a text can therefore be shown to the reader in the text itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Traced:
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str) -> Traced:
+        return cls(text, range(len(text)), range(1, len(text) + 1))
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where self.text[start:end] (not empty) came from."""
+        return min(self.starts[start:end]), max(self.ends[start:end])
+
+    def mapped(self, change: Callable[[str], str]) -> Traced:
+        """Each character replaced by what `change` makes of it (nothing, one or several)."""
+        pieces = [change(c) for c in self.text]
+        starts = [at for piece, at in zip(pieces, self.starts, strict=True) for _ in piece]
+        ends = [at for piece, at in zip(pieces, self.ends, strict=True) for _ in piece]
+        return Traced("".join(pieces), starts, ends)
+
+    def same_length(self, text: str) -> Traced:
+        """Another text, character for character from the same places."""
+        return Traced(text, self.starts, self.ends)
+
+    def sub(self, pattern: re.Pattern[str], change: Callable[[str], str]) -> Traced:
+        """Each match replaced. A replacement as long as its match keeps its places, another has the whole match's."""
+        text, pieces, at = self.text, [], 0
+        starts: list[int] = []
+        ends: list[int] = []
+        for match in pattern.finditer(text):
+            begin, stop = match.span()
+            new = change(match.group())
+            if new == match.group():
+                continue
+            pieces += [text[at:begin], new]
+            starts += self.starts[at:begin]
+            ends += self.ends[at:begin]
+            if len(new) == stop - begin:
+                starts += self.starts[begin:stop]
+                ends += self.ends[begin:stop]
+            elif new:
+                first, last = self.span(begin, stop)
+                starts += [first] * len(new)
+                ends += [last] * len(new)
+            at = stop
+        if not pieces and not at:
+            return self
+        return Traced("".join([*pieces, text[at:]]), [*starts, *self.starts[at:]], [*ends, *self.ends[at:]])
+
+    def turned(self, start: int, end: int) -> Traced:
+        """The characters from start to end in reverse order."""
+        where = slice(start, end)
+        return Traced(self.text[where][::-1], self.starts[where][::-1], self.ends[where][::-1])
+
+
+def joined(parts: Sequence[Traced], between: str) -> Traced:
+    """The parts in order, `between` (one character) standing where the part before it ends. Not empty."""
+    text, starts, ends = [], [], []
+    for number, part in enumerate(parts):
+        if number and part.text:
+            text.append(between)
+            starts.append(part.starts[0])
+            ends.append(part.starts[0] + 1)
+        text.append(part.text)
+        starts += part.starts
+        ends += part.ends
+    return Traced("".join(text), starts, ends)

@@ -1,0 +1,42 @@
+"""One query's record as its journey keeps it: nothing follows `finished`.
+
+Judges of segments that nobody waits for any more may still be at work when a journey ends. What they find then changes
+nothing, and would stand behind the end of a record that a receipt has already summed up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.errors import RecordUnavailable
+from orchestrator.ports import Record, Ticket
+
+ENDING = "finished"
+
+
+class Over:
+    """Stands for an event that was not added. Implements `ports.Ticket`."""
+
+    def wait(self) -> Mapping[str, Any]:
+        raise RecordUnavailable("the record of this query has ended; nothing more may leave")
+
+
+class UntilFinished:
+    """Implements `ports.Record`. `_lock` owns `_over`, and is held while an event is handed over: the ending is last."""
+
+    def __init__(self, inner: Record) -> None:
+        self._inner = inner
+        self._over = False
+        self._lock = threading.Lock()
+
+    def append(
+        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+    ) -> Ticket:
+        """Appends, or after the ending does nothing: then the ticket raises RecordUnavailable when it is waited for."""
+        with self._lock:
+            if self._over:
+                return Over()
+            self._over = kind == ENDING
+            return self._inner.append(kind, body, labels=labels, model=model)

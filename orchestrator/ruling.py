@@ -1,0 +1,34 @@
+"""What is in force for one query: pinned once at its start, and used for everything that the query leads to.
+
+Invariant: a journey asks for its ruling once. A policy that is swapped meanwhile, a caller whose groups change or a tenant
+that gets rules of its own change the next query, never one under way: its record names one policy digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.judging import Judges
+from orchestrator.ports import Redact
+from orchestrator.shadow import Candidate
+from orchestrator.types import Query
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A policy as it stands for one tenant, one audience and one language.
+
+    digest, version: of the policy, resolved for this tenant and audience. redact: replaces what this policy names as
+    personal data. candidate: a policy that judges silently too, without any effect.
+    """
+
+    digest: str
+    version: str
+    judges: Judges
+    redact: Redact
+    candidate: Candidate | None = None
+
+
+RuleOn = Callable[[Query], Ruling]
+"""The ruling for a query that begins now."""

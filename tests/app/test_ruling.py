@@ -1,0 +1,123 @@
+"""Which policy a query is judged by: its tenant's, for the audience of its groups, in words that the caller reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from app.metrics import Metrics
+from app.ruling import KEPT, Rulings, Workshop
+from moderation.head import Heads
+from moderation.policy import DEFAULT_PATH, Policy, load_policy
+from moderation.rails import Readings
+from moderation.types import Block, Direction, PiiSpan
+from orchestrator.types import Query
+
+NOTHING = np.zeros(384, np.float32)
+
+
+class Encoder:
+    """Counts what it is asked to embed."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    def __call__(self, texts: Sequence[str], /) -> np.ndarray:
+        self.asked.append(tuple(texts))
+        return np.zeros((len(texts), 384), np.float32)
+
+
+class NoIdentifiers:
+    """Finds nothing: personal data is not what is asked about here."""
+
+    def find_hard(self, text: str) -> list[PiiSpan]:
+        return []
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    return Encoder()
+
+
+@pytest.fixture
+def workshop(encoder: Encoder) -> Iterator[Workshop]:
+    with ThreadPoolExecutor(4) as pool:
+        yield Workshop(Heads.load(), NoIdentifiers(), encoder, pool, Metrics(), 2.0, Readings())  # type: ignore[arg-type]
+
+
+def policy(tmp_path: Path, **more: object) -> Policy:
+    whole = {**yaml.safe_load(DEFAULT_PATH.read_text("utf-8")), **more}
+    path = tmp_path / "policy.yaml"
+    path.write_text(yaml.safe_dump(whole), "utf-8")
+    return load_policy(path)
+
+
+def asked(tenant: str, groups: frozenset[str] = frozenset({"public"}), languages: tuple[str, ...] = ()) -> Query:
+    return Query("q1", "c1", tenant, "s1", "a1", groups, "Hello", languages=languages)
+
+
+LAYERS = {
+    "tenants": {"harbour": {"rails": {"topic": {"action": "block"}}}},
+    "audiences": {"staff": {"groups": ["staff"], "rails": {"advice": {"enabled": False}}}},
+}
+
+
+def test_each_tenant_and_each_audience_has_a_ruling_of_its_own(workshop: Workshop, tmp_path: Path) -> None:
+    rulings = Rulings(policy(tmp_path, **LAYERS), workshop)
+    found = {
+        (tenant, group): rulings.on(asked(tenant, frozenset({group})))
+        for tenant in ("harbour", "other")
+        for group in ("public", "staff")
+    }
+    assert len({ruling.digest for ruling in found.values()}) == 4
+    assert "advice" not in found["other", "staff"].judges._rails.names(Direction.INPUT)
+    assert "advice" in found["other", "public"].judges._rails.names(Direction.INPUT)
+    assert rulings.on(asked("other")) is rulings.on(asked("a third")), "tenants without rules of their own share one"
+
+
+def test_what_is_said_is_said_in_a_language_that_the_caller_reads_and_recorded_under_the_same_digest(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    rulings = Rulings(policy(tmp_path), workshop)
+    german = rulings.on(asked("any", languages=("tlh", "de-AT", "fr")))
+    plain = rulings.on(asked("any"))
+    assert german.digest == plain.digest
+    said = [ruling.judges._rails.fail("toxicity", Direction.INPUT, "down") for ruling in (german, plain)]
+    assert all(isinstance(verdict, Block) for verdict in said)
+    words = rulings.policy.rails["toxicity"].words
+    assert said[0].message == words.translations["de"].message  # type: ignore[union-attr]
+    assert said[1].message == words.message  # type: ignore[union-attr]
+
+
+def test_examples_that_policies_share_are_embedded_once(workshop: Workshop, encoder: Encoder, tmp_path: Path) -> None:
+    rulings = Rulings(policy(tmp_path, **LAYERS), workshop)
+    for tenant in ("harbour", "other"):
+        for language in ("de", "fr", "en"):
+            rulings.on(asked(tenant, languages=(language,)))
+    assert len(encoder.asked) == 1
+
+
+def test_the_rulings_kept_are_bounded(workshop: Workshop, tmp_path: Path) -> None:
+    rulings = Rulings(policy(tmp_path), workshop)
+    for number in range(KEPT + 10):
+        rulings.on(asked(f"tenant-{number}"))
+    assert len(rulings._callers) == KEPT
+    assert len(rulings._made) == 1
+
+
+def test_a_new_document_is_made_ready_for_whoever_the_old_one_was_asked_by(
+    workshop: Workshop, encoder: Encoder, tmp_path: Path
+) -> None:
+    old = Rulings(policy(tmp_path, **LAYERS), workshop)
+    old.on(asked("harbour"))
+    topic = {"in_scope": ["Where is the lighthouse?"]}
+    new = Rulings(policy(tmp_path, **LAYERS, topic=topic, version="next"), workshop).prepare(old)
+    embedded = len(encoder.asked)
+    made = len(new._made)
+    new.on(asked("harbour"))
+    assert (len(encoder.asked), len(new._made)) == (embedded, made)
