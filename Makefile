@@ -8,7 +8,7 @@ DATA   ?= ../shared/data
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint types contracts format lock models train tutorial clean
+.PHONY: help run test fuzz check lint types contracts format lock models train tutorial bundle clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ lock: $(VENV)/.dev  ## pin every dependency with its hashes
 	  --python-version 3.11 --no-emit-index-url --no-annotate --no-header -o requirements/dev.lock
 	$(BIN)/uv pip compile -q setup.cfg requirements/build.in --generate-hashes -c requirements/dev.lock \
 	  --python-version 3.11 --no-emit-index-url --no-annotate --no-header -o requirements/runtime.lock
+
+bundle: $(VENV)/.runtime  ## one signed archive for a host without a network, in dist/ (LIGHT=1: without the models; KEY=minisign key)
+	$(BIN)/python -m deploy.onprem.bundle $(if $(LIGHT),--light) $(if $(KEY),--key $(KEY)) $(if $(CHAT),--chat $(CHAT)) $(if $(VERSION),--version $(VERSION))
 
 clean:  ## remove what was built; var/ and the models stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,7 +5,7 @@ start-up. An epoch is begun by an event of the log itself, which names both appr
 origin of its own: witnesses never see a log of one name shrink.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -39,16 +39,23 @@ def confirm(engine: Engine, file: Path, keys: Iterable[VerifierKey]) -> None:
 
     Raises LogDamaged where the database is behind or another one, or where the file was altered.
     """
+    for kept, problem in contradictions(engine, file, keys):
+        raise LogDamaged(
+            f"log {kept.log}: {problem}. {file} has a checkpoint of size {kept.size}, epoch {kept.epoch}. Use the"
+            " newest database; if what is missing is lost for good, start a new epoch"
+            f" (`countersign audit epoch {kept.log}`), which two people must approve"
+        )
+
+
+def contradictions(engine: Engine, file: Path, keys: Iterable[VerifierKey]) -> Iterator[tuple[Kept, str]]:
+    """Each log's last checkpoint that the database does not continue, and why. Raises LogDamaged for an altered file."""
     keys = tuple(keys)
     for kept in last_checkpoints(file).values():
         signed = _opened(kept, file, keys)
         with engine.connect() as connection:
-            if problem := _contradiction(connection, kept, signed):
-                raise LogDamaged(
-                    f"log {kept.log}: {problem}. {file} has a checkpoint of size {kept.size}, epoch {kept.epoch}. Use the"
-                    " newest database; if what is missing is lost for good, start a new epoch"
-                    f" (`countersign audit epoch {kept.log}`), which two people must approve"
-                )
+            problem = _contradiction(connection, kept, signed)
+        if problem:
+            yield kept, problem
 
 
 def start_epoch(

@@ -5,26 +5,12 @@ migrations.run.upgrade.
 """
 
 import os
-from importlib import import_module
 
 from alembic import context
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection
 
 from audit.engine import create_engine_for
-
-ROOMS_WITH_TABLES = ("audit.tables", "orchestrator.memory.tables", "app.tables")
-
-
-def collect_metadata() -> list[MetaData]:
-    """The MetaData of every room that has tables; a room whose tables are not written yet is passed over."""
-    found: list[MetaData] = []
-    for name in ROOMS_WITH_TABLES:
-        try:
-            found.append(import_module(name).metadata)
-        except ModuleNotFoundError as missing:
-            if missing.name is None or not f"{name}.".startswith(f"{missing.name}."):
-                raise
-    return found
+from migrations.rooms import collect_metadata
 
 
 def run(connection: Connection) -> None:

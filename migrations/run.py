@@ -5,9 +5,13 @@ migrates and the other waits and finds nothing left to do.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import text
 
 from audit.engine import create_engine_for, writing
@@ -29,6 +33,23 @@ def upgrade(url: str) -> None:
             command.upgrade(config, "head")
     finally:
         engine.dispose()
+
+
+def standing(url: str) -> Literal["current", "behind", "ahead"]:
+    """Where a database stands against this version's migrations; ahead: a newer version migrated it. Changes nothing."""
+    steps = ScriptDirectory.from_config(alembic_config())
+    engine = create_engine_for(url)
+    try:
+        with engine.connect() as connection:
+            at = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    if at == steps.get_current_head():
+        return "current"
+    try:
+        return "behind" if at is None or steps.get_revision(at) else "ahead"
+    except CommandError:
+        return "ahead"
 
 
 def alembic_config() -> Config:

@@ -12,13 +12,18 @@ from app.cli.lazy import Lazy
 _COMMANDS = {
     "ask": ("app.cli.ask", "One question, its answer, and everything that was decided on the way."),
     "audit": ("app.cli.audit", "Whether the log is as it was written; who asked what."),
+    "backup": ("app.cli.backup", "Copies the log and, apart from it, the keys, while the service runs."),
     "config": ("app.cli.config", "The settings in force and where each came from."),
+    "doctor": ("app.cli.doctor", "Whether this installation is sound, and what to do where it is not."),
     "generate": ("app.cli.trials", "The on-prem model alone."),
     "ingest": ("app.cli.library", "Reads documents into the library."),
     "keys": ("app.cli.keys", "API keys: create, list, revoke."),
+    "migrate": ("app.cli.prepare", "Brings the database up to date."),
     "models": ("app.cli.models", "The models: list, fetch, check."),
     "moderate": ("app.cli.trials", "What the rails and the redactor say of a text."),
-    "policy": ("app.cli.config", "Whether a policy file can be used."),
+    "policy": ("app.cli.policy", "The moderation policy: check, compare, test, explain."),
+    "prepare": ("app.cli.prepare", "Makes the folders and keys that this installation needs."),
+    "restore": ("app.cli.backup", "Puts a backup into an empty installation."),
     "search": ("app.cli.library", "Passages of the library for a question."),
     "serve": ("app.cli.serve", "The service alone."),
     "switch": ("app.cli.switch", "Kill switches: a bot or a tenant, off at once everywhere."),
@@ -58,7 +63,8 @@ def main(argv: list[str] | None = None) -> None:
     except Exception as error:
         if not is_known(error):
             raise
-        click.echo(f"countersign: {' '.join(str(error).split())}", err=True)
+        for line in getattr(error, "problems", None) or [f"countersign: {' '.join(str(error).split())}"]:
+            click.echo(line, err=True)
         sys.exit(2)
 
 

@@ -1,0 +1,1 @@
+"""What an operator brings Countersign into service with; nothing in the rooms imports it."""
