@@ -13,7 +13,7 @@ from audit.errors import AuditUnavailable
 from audit.events import Entry
 from audit.log import AuditStore
 from audit.log import Ticket as AuditTicket
-from inference.errors import PromptTooLong
+from inference.errors import EngineBusy, EngineFailed, PromptTooLong
 from inference.types import Message, Prompt, Sampling
 from moderation.pii import Redactor
 from moderation.pseudonyms import Covered, Pseudonyms, Style
@@ -189,21 +189,28 @@ class LoadedLater:
         self._engine, self.digest = engine, engine.digest
         self._ready.set()
 
+    def close(self) -> None:
+        """Ends what is being answered."""
+        if self._engine is not None:
+            self._engine.close()
+
     @property
     def ready(self) -> bool:
         return self._ready.is_set()
 
     def stream(
-        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
     ) -> Generator[str, None, Mapping[str, Any]]:
         engine = self._engine
         if engine is None:
             raise BotUnavailable(f"model {self.name} is still being loaded")
-        prompt = Prompt(tuple(Message(role, content) for role, content in messages))
+        prompt = Prompt(tuple(Message(role, content) for role, content in messages), reuse=scope or None)
         try:
             stream = engine.stream(prompt, Sampling(**sampling), cancel)
         except PromptTooLong as error:
             raise BotUnavailable("the question and what belongs to it are too long for the model") from error
+        except EngineBusy as error:
+            raise BotUnavailable(f"the model is busy: {error}") from error
         try:
             while True:
                 try:
@@ -217,6 +224,8 @@ class LoadedLater:
                         "seed": int(sampling.get("seed", 0)),
                         "temperature_micro": round(float(sampling.get("temperature", 0.0)) * 1_000_000),
                     }
+                except EngineFailed as error:
+                    raise BotUnavailable(str(error)) from error
         finally:
             stream.close()
 

@@ -170,6 +170,7 @@ class House:
         redactor = open_redactor(settings, self.models, live)
         self.state["names"] = "ready"
         model = LoadedLater(settings.chat, lambda: open_chat(settings, self.models))
+        self.closers.insert(0, model.close)
         self.pipeline = join(self, embed, redactor, live, model)
         self.state["chat model"] = "loading"
         if chat:

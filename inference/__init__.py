@@ -4,14 +4,16 @@ Importing this package is cheap: JAX, Flax and the tokenizers are loaded only by
 `inference.encoder`. What is named here are the plain words of the room and the store of model files.
 """
 
-from inference.errors import InferenceError, ModelDamaged, ModelMissing, PromptTooLong
+from inference.errors import EngineBusy, EngineFailed, InferenceError, ModelDamaged, ModelMissing, PromptTooLong
 from inference.manifest import ModelSpec, load_manifest
 from inference.store import ModelStore
-from inference.types import Completion, Delta, Message, Prompt, Sampling
+from inference.types import Completion, Delta, Message, Prompt, Sampling, Terms
 
 __all__ = [
     "Completion",
     "Delta",
+    "EngineBusy",
+    "EngineFailed",
     "InferenceError",
     "Message",
     "ModelDamaged",
@@ -21,5 +23,6 @@ __all__ = [
     "Prompt",
     "PromptTooLong",
     "Sampling",
+    "Terms",
     "load_manifest",
 ]

@@ -1,68 +1,53 @@
-"""The KV cache of one conversation: keys and values of every position so far, in arrays of a few fixed lengths.
+"""The KV cache: one pool of blocks for all conversations, each block the keys and values of 32 positions in every layer.
 
-Its arrays are donated to each step, which writes into them in place: after a step only the returned cache may be used.
+A conversation names its blocks in a table, so that two that begin alike may name the same blocks. Block 0 belongs to
+nobody: what is computed for padding goes there. The arrays are donated to each step, which writes into them in place:
+after a step only the returned pool may be used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
 from inference.architecture import Architecture
 
-SMALLEST = 512
-_STEP = 16  # the kernels keep the keys of 16 positions together
+Integers = jax.Array | NDArray[np.int32]
+POSITIONS = 32
+"""Of one block; the kernels are compiled for it."""
 
 
-class LayerCache(NamedTuple):
-    """float32[kv_heads, capacity, head_width] each."""
+class Pool(NamedTuple):
+    """[layers, blocks, kv_heads, POSITIONS, head_width] each, float16 for the kernels, float32 for XLA."""
 
     keys: jax.Array
     values: jax.Array
 
-    def write(self, keys: jax.Array, values: jax.Array, start: jax.Array) -> LayerCache:
-        """Put float32[n, kv_heads, head_width] at positions start, …, start + n - 1."""
-        return LayerCache(
-            jax.lax.dynamic_update_slice_in_dim(self.keys, keys.swapaxes(0, 1), start, axis=1),
-            jax.lax.dynamic_update_slice_in_dim(self.values, values.swapaxes(0, 1), start, axis=1),
-        )
 
+class Turns(NamedTuple):
+    """Whose tokens a step works on: `count` tokens of each turn, at positions start, start + 1, …
 
-class KVCache(NamedTuple):
-    layers: tuple[LayerCache, ...]
-
-    @property
-    def capacity(self) -> int:
-        """Positions that fit."""
-        return int(self.layers[0].keys.shape[1])
-
-
-def empty_cache(architecture: Architecture, capacity: int) -> KVCache:
-    shape = (architecture.kv_heads, capacity, architecture.head_width)
-    return KVCache(tuple(LayerCache(jnp.zeros(shape), jnp.zeros(shape)) for _ in range(architecture.layers)))
-
-
-def grown(cache: KVCache, capacity: int) -> KVCache:
-    """The same positions in longer arrays."""
-    room = ((0, 0), (0, capacity - cache.capacity), (0, 0))
-    return KVCache(tuple(LayerCache(jnp.pad(layer.keys, room), jnp.pad(layer.values, room)) for layer in cache.layers))
-
-
-def capacities(context: int) -> Iterator[int]:
-    """The lengths that a cache may have: each four times the last, the largest the whole context.
-
-    Attention costs as much as the cache is long, and every length is three more programs to compile: short questions
-    stay in the first, a prompt with passages goes to the second.
+    starts, counts: int32[turns]; a turn of no tokens is padding. tables: int32[turns, places], the blocks of its positions.
     """
-    length = SMALLEST
-    while length < context:
-        yield length
-        length *= 4
-    yield -(-max(context, SMALLEST) // _STEP) * _STEP
+
+    starts: Integers
+    counts: Integers
+    tables: Integers
 
 
-def capacity_for(positions: int, context: int) -> int:
-    return next(length for length in capacities(context) if length >= positions)
+def empty_pool(architecture: Architecture, blocks: int, kind: type[jnp.floating]) -> Pool:
+    shape = (architecture.layers, blocks, architecture.kv_heads, POSITIONS, architecture.head_width)
+    return Pool(jnp.zeros(shape, kind), jnp.zeros(shape, kind))
+
+
+def block_bytes(architecture: Architecture, width: int) -> int:
+    """Bytes of one block in all layers; width: bytes of a number."""
+    return 2 * architecture.layers * architecture.kv_heads * POSITIONS * architecture.head_width * width
+
+
+def blocks_for(positions: int) -> int:
+    return -(-positions // POSITIONS)

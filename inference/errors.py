@@ -39,3 +39,15 @@ class PromptTooLong(InferenceError):
 
 class PromptInvalid(InferenceError):
     """The chat template refuses the messages (an unknown role, for instance)."""
+
+
+class EngineBusy(InferenceError):
+    """Too many questions wait already; `retry_after_s` says when it is worth asking again."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class EngineFailed(InferenceError):
+    """A step of the model failed, or the engine is shutting down: the answer is lost and may be asked for again."""

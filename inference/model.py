@@ -1,7 +1,7 @@
 """The transformer of every chat model here, in Flax NNX: Llama and Qwen2 are the same description with other numbers.
 
-A step is a pure function of (weights, tokens, start, cache). The position of a token decides its rotation and its place
-in the cache, so that a prompt gives the same logits however it is cut into chunks.
+A step is a pure function of (weights, tokens, turns, pool). The position of a token decides its rotation and its place in
+the cache, so that a prompt gives the same logits however it is cut into chunks, and whoever else is in the step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from inference.architecture import Architecture
-from inference.cache import KVCache, LayerCache
+from inference.cache import POSITIONS, Pool, Turns
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -79,22 +79,26 @@ class Attention(nnx.Module):
         self.out = linear(arrays, f"{prefix}out")
         self.architecture = architecture
 
-    def __call__(self, x: jax.Array, positions: jax.Array, cache: LayerCache) -> tuple[jax.Array, LayerCache]:
-        """x: float32[n, width] of the n positions, whose keys and values are written into the cache first."""
-        shape, count = self.architecture, x.shape[0]
-        queries = shape.heads * shape.head_width
-        rows = self.qkv(x)
-        query, key, value = jnp.split(rows, [queries, queries + shape.kv_heads * shape.head_width], axis=1)
-        query = rotate(query.reshape(count, shape.heads, -1), positions, shape.rope_base)
-        key = rotate(key.reshape(count, shape.kv_heads, -1), positions, shape.rope_base)
-        cache = cache.write(key, value.reshape(count, shape.kv_heads, -1), positions[0])
+    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool) -> tuple[jax.Array, Pool]:
+        """x: float32[turns * length, width], whose keys and values are written into the pool first."""
+        shape = self.architecture
+        count, queries = len(turns.starts), shape.heads * shape.head_width
+        length = x.shape[0] // count
+        positions = jnp.asarray(turns.starts)[:, None] + jnp.arange(length)
+        query, key, value = jnp.split(self.qkv(x), [queries, queries + shape.kv_heads * shape.head_width], axis=1)
+        query = rotate(query.reshape(len(x), shape.heads, -1), positions.reshape(-1), shape.rope_base)
+        key = rotate(key.reshape(len(x), shape.kv_heads, -1), positions.reshape(-1), shape.rope_base)
+        pool = write(pool, turns, layer, key, value.reshape(len(x), shape.kv_heads, -1))
 
-        grouped = query.reshape(count, shape.kv_heads, shape.heads // shape.kv_heads, shape.head_width)
-        scores = jnp.einsum("nkgd,ktd->kgnt", grouped, cache.keys) * shape.head_width**-0.5
-        seen = jnp.arange(cache.keys.shape[1])[None, :] <= positions[:, None]
-        shares = jax.nn.softmax(jnp.where(seen, scores, -1e30), axis=-1)
-        mixed = jnp.einsum("kgnt,ktd->nkgd", shares, cache.values)
-        return self.out(mixed.reshape(count, queries)), cache
+        keys, values = (
+            part[layer][turns.tables].swapaxes(1, 2).reshape(count, shape.kv_heads, -1, shape.head_width) for part in pool
+        )
+        grouped = query.reshape(count, length, shape.kv_heads, shape.heads // shape.kv_heads, shape.head_width)
+        scores = jnp.einsum("bnkgd,bktd->bkgnt", grouped, keys) * shape.head_width**-0.5
+        seen = jnp.arange(keys.shape[2]) <= positions[:, :, None]
+        shares = jax.nn.softmax(jnp.where(seen[:, None, None], scores, -1e30), axis=-1)
+        mixed = jnp.einsum("bkgnt,bktd->bnkgd", shares, values)
+        return self.out(mixed.reshape(len(x), queries)), pool
 
 
 class FeedForward(nnx.Module):
@@ -116,10 +120,10 @@ class Layer(nnx.Module):
         self.feed_forward_norm = RMSNorm(arrays[f"{prefix}feed_forward_norm"], architecture.norm_epsilon)
         self.feed_forward = FeedForward(arrays, prefix)
 
-    def __call__(self, x: jax.Array, positions: jax.Array, cache: LayerCache) -> tuple[jax.Array, LayerCache]:
-        mixed, cache = self.attention(self.attention_norm(x), positions, cache)
+    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool) -> tuple[jax.Array, Pool]:
+        mixed, pool = self.attention(self.attention_norm(x), turns, layer, pool)
         x = x + mixed
-        return x + self.feed_forward(self.feed_forward_norm(x)), cache
+        return x + self.feed_forward(self.feed_forward_norm(x)), pool
 
 
 class Transformer(nnx.Module):
@@ -131,22 +135,39 @@ class Transformer(nnx.Module):
         self.norm = RMSNorm(arrays["norm"], architecture.norm_epsilon)
         self.head = linear(arrays, "head") if "head" in arrays else None
 
-    def __call__(self, tokens: jax.Array, start: jax.Array, last: jax.Array, cache: KVCache) -> tuple[jax.Array, KVCache]:
-        """Logits behind token `last` of the chunk, and the cache with the chunk in it.
+    def __call__(self, tokens: jax.Array, turns: Turns, pool: Pool, *, every: bool = False) -> tuple[jax.Array, Pool]:
+        """Logits behind each turn's last token, or behind every token, and the pool with the tokens in it.
 
-        tokens: int32[n] at positions start, start + 1, …, all below the cache's capacity. What follows `last` is padding:
-        its rows in the cache lie at positions that no query sees before they are written again.
-        Returns float32[vocabulary].
+        tokens: int32[turns, length]; what follows a turn's count is padding, and its logits are undefined.
+        Returns float32[turns, vocabulary], or float32[turns, length, vocabulary].
         """
-        positions = start + jnp.arange(tokens.shape[0])
-        x = self.embedding[...][tokens].astype(jnp.float32)
-        layers = []
-        for layer, layer_cache in zip(self.layers, cache.layers, strict=True):
-            x, layer_cache = layer(x, positions, layer_cache)
-            layers.append(layer_cache)
-        x = self.norm(jax.lax.dynamic_slice_in_dim(x, last, 1))
+        x = self.embedding[...][tokens.reshape(-1)].astype(jnp.float32)
+        for index, layer in enumerate(self.layers):
+            x, pool = layer(x, turns, index, pool)
+        x = self.norm(x if every else ends(x, turns))
         logits = jnp.einsum("ni,oi->no", x, self.embedding[...]) if self.head is None else self.head(x)
-        return logits[0], KVCache(tuple(layers))
+        return logits.reshape(*(tokens.shape if every else tokens.shape[:1]), -1), pool
+
+
+def ends(x: jax.Array, turns: Turns) -> jax.Array:
+    """The row of each turn's last token, float32[turns, width]."""
+    count = len(turns.starts)
+    return x[jnp.arange(count) * (len(x) // count) + jnp.maximum(turns.counts, 1) - 1]
+
+
+def write(pool: Pool, turns: Turns, layer: int, keys: jax.Array, values: jax.Array) -> Pool:
+    """Put float32[turns * length, kv_heads, head_width] at their turns' positions; padding goes to block 0."""
+    count = len(turns.starts)
+    place = jnp.arange(len(keys) // count)
+    positions = turns.starts[:, None] + place
+    known = jnp.minimum(positions // POSITIONS, turns.tables.shape[1] - 1)
+    blocks = jnp.take_along_axis(turns.tables, known, axis=1)
+    blocks = jnp.where(place < turns.counts[:, None], blocks, 0).reshape(-1)
+    within = (positions % POSITIONS).reshape(-1)
+    return Pool(
+        pool.keys.at[layer, blocks, :, within].set(keys.astype(pool.keys.dtype)),
+        pool.values.at[layer, blocks, :, within].set(values.astype(pool.values.dtype)),
+    )
 
 
 def rotate(x: jax.Array, positions: jax.Array, base: float) -> jax.Array:

@@ -1,89 +1,114 @@
-"""The compiled steps of one model: chunks of prefill and single tokens of decode.
+"""The compiled steps of one model, and the pool of its KV cache.
 
-Only one step runs at a time (`Turns`), and every step consumes the cache that it was given and returns its successor.
-Shapes are few and fixed, chunk lengths times cache capacities, so that nothing is compiled after `compile_all`.
+A step takes tokens of several conversations at once. Every step consumes the pool and returns its successor, so one thread
+alone may use a runner. Shapes are few and fixed (turns, tokens of each, places in a table), so that nothing is compiled
+after `compile_all`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from inference.cache import KVCache, capacities, capacity_for, empty_cache, grown
+from inference.cache import Turns, block_bytes, blocks_for, empty_pool
 from inference.model import Transformer
 from inference.tiled import TiledTransformer
-from inference.turns import Turns
 from inference.weights import Checkpoint
 
-CHUNKS = (1, 32, 128)
+DRAFTED = 6
+"""Tokens of a step that checks a draft: the last token of the answer and five guesses."""
 
 
-@dataclass
-class Slot:
-    """One conversation on the device: the tokens whose keys and values are in the cache. Belongs to one thread."""
+@dataclass(frozen=True)
+class Feed:
+    """Tokens to be appended to a conversation that has `start` tokens in the cache; `blocks` is its table."""
 
-    cache: KVCache
-    tokens: list[int] = field(default_factory=list)
+    start: int
+    tokens: Sequence[int]
+    blocks: Sequence[int]
 
 
 class Runner:
-    """Owns the weights on the device and the right to run there. Thread-safe."""
+    """Owns the weights and the pool on the device. Belongs to one thread.
 
-    def __init__(self, checkpoint: Checkpoint, context: int) -> None:
+    `width`: the most conversations of one step; `chunks`: the lengths in which a prompt is read.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, context: int, memory: int) -> None:
+        """memory: bytes for the KV cache; it holds one whole context in any case."""
         self.architecture = checkpoint.architecture
         self.context = context
-        self._turns = Turns()
+        self.fast = checkpoint.precision == "blocks"
+        self.width = 8 if self.fast else 4
+        self.chunks = (32, 128)
+        one = block_bytes(self.architecture, 2 if self.fast else 4)
+        self.blocks = 1 + max(memory // one, blocks_for(context))
         graph, state = nnx.split(_transformer(checkpoint))
         # a plain list of arrays reaches a compiled step several times faster than NNX's state does
         self._weights, shape = jax.tree.flatten(state)
 
-        def step(
-            weights: list[jax.Array], tokens: jax.Array, start: jax.Array, last: jax.Array, cache: KVCache
-        ) -> tuple[jax.Array, KVCache]:
-            logits, cache = nnx.merge(graph, jax.tree.unflatten(shape, weights))(tokens, start, last, cache)
-            return logits, cache
+        def step(weights: list[jax.Array], tokens: jax.Array, turns: Turns, pool: object, every: bool) -> object:
+            return nnx.merge(graph, jax.tree.unflatten(shape, weights))(tokens, turns, pool, every=every)
 
-        self._step = jax.jit(step, donate_argnums=4)
-        self._grow = jax.jit(grown, static_argnums=1)
+        self._step = jax.jit(step, donate_argnums=3, static_argnums=4)
+        self.forget()
 
-    def new_slot(self) -> Slot:
-        return Slot(empty_cache(self.architecture, capacity_for(1, self.context)))
+    def run(self, feeds: Sequence[Feed], *, every: bool = False) -> NDArray[np.float32]:
+        """Logits behind each feed's last token, float32[feeds, vocabulary]; with `every` behind each of its tokens,
+        float32[feeds, DRAFTED, vocabulary], for a single feed of at most DRAFTED tokens.
 
-    def feed(self, slot: Slot, tokens: Sequence[int]) -> NDArray[np.float32]:
-        """Append at most one chunk of tokens to the slot; the logits behind the last one, float32[vocabulary].
-
-        The caller sees to it that the slot stays below the context. Should a step fail, its slot is lost.
+        A feed's result is the same whatever else is in the step: to the last bit with the kernels, to float32 rounding
+        without. Should a step fail, the pool is lost and with it every conversation.
         """
-        length = next(chunk for chunk in CHUNKS if chunk >= len(tokens))
-        end = len(slot.tokens) + len(tokens)
-        slot.tokens += tokens
-        with self._turns:
-            if end > slot.cache.capacity:
-                slot.cache = self._grow(slot.cache, capacity_for(end, self.context))
-            # near the end of the cache a padded chunk would not fit: begin it earlier, with tokens that are in already
-            start = min(end - len(tokens), slot.cache.capacity - length)
-            window = np.zeros(length, np.int32)
-            window[: end - start] = slot.tokens[start:end]
-            logits, slot.cache = self._step(self._weights, window, np.int32(start), np.int32(end - start - 1), slot.cache)
-            return np.asarray(logits)
+        longest = max(len(feed.tokens) for feed in feeds)
+        length = DRAFTED if every else next(size for size in (1, *self.chunks) if size >= longest)
+        turns = next(size for size in self._widths() if size >= len(feeds))
+        reach = max(feed.start + len(feed.tokens) for feed in feeds)
+        places = next(size for size in self._places() if size >= blocks_for(reach))
+        tokens = np.zeros((turns, length), np.int32)
+        start, count, table = np.zeros(turns, np.int32), np.zeros(turns, np.int32), np.zeros((turns, places), np.int32)
+        for row, feed in enumerate(feeds):
+            tokens[row, : len(feed.tokens)] = feed.tokens
+            start[row], count[row] = feed.start, len(feed.tokens)
+            used = feed.blocks[:places]
+            table[row, : len(used)] = used
+        logits = self._call(tokens, Turns(start, count, table), every)
+        return logits[: len(feeds)]
 
     def compile_all(self) -> None:
-        """Run every shape once."""
-        previous: KVCache | None = None
-        for capacity in capacities(self.context):
-            with self._turns:
-                cache = empty_cache(self.architecture, capacity) if previous is None else self._grow(previous, capacity)
-                for length in CHUNKS:
-                    window = np.zeros(length, np.int32)
-                    logits, cache = self._step(self._weights, window, np.int32(0), np.int32(0), cache)
-                    if not np.isfinite(np.asarray(logits)).all():
-                        raise FloatingPointError(f"the model gives no finite logits (chunk {length}, cache {capacity})")
-                previous = cache
+        """Run every shape once, on nobody's block."""
+        shapes = [(turns, 1, False) for turns in self._widths()] + [(1, size, False) for size in self.chunks]
+        shapes += [(1, DRAFTED, True)] if self.fast else []
+        for places in self._places():
+            for turns, length, every in shapes:
+                nothing = Turns(*(np.zeros(shape, np.int32) for shape in (turns, turns, (turns, places))))
+                if not np.isfinite(self._call(np.zeros((turns, length), np.int32), nothing, every)).all():
+                    raise FloatingPointError(f"the model gives no finite logits ({turns} turns of {length} tokens)")
+
+    def forget(self) -> None:
+        """An empty pool, after a step that failed has taken the old one with it."""
+        self._pool = empty_pool(self.architecture, self.blocks, jnp.float16 if self.fast else jnp.float32)
+
+    def _call(self, tokens: NDArray[np.int32], turns: Turns, every: bool) -> NDArray[np.float32]:
+        logits, self._pool = self._step(self._weights, tokens, turns, self._pool, every)
+        return np.asarray(logits)
+
+    def _widths(self) -> tuple[int, ...]:
+        return (1, 2, 4, 8) if self.fast else (1, 4)
+
+    def _places(self) -> Iterator[int]:
+        """The lengths that a table may have. The kernels read only what a conversation has; XLA's attention costs as much
+        as the table is long, so that it has several."""
+        whole = blocks_for(self.context)
+        if not self.fast:
+            yield from (size for size in (16, 64) if size < whole)
+        yield whole
 
 
 def _transformer(checkpoint: Checkpoint) -> nnx.Module:

@@ -15,9 +15,9 @@ from flax import nnx
 
 from inference import kernels
 from inference.architecture import Architecture
-from inference.cache import KVCache, LayerCache
+from inference.cache import Pool, Turns
 from inference.kernels.tiles import Matrix
-from inference.model import Arrays
+from inference.model import Arrays, ends
 
 Matrices = dict[str, Matrix]
 
@@ -67,13 +67,13 @@ class TiledLayer(nnx.Module):
         self.down = TiledLinear(arrays, matrices, f"{prefix}down")
         self.architecture = architecture
 
-    def __call__(self, x: jax.Array, start: jax.Array, cache: LayerCache) -> tuple[jax.Array, LayerCache]:
+    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool) -> tuple[jax.Array, Pool]:
         shape = self.architecture
         qkv = self.qkv(x, prologue=kernels.NORM, gain=self.attention_norm[...], epsilon=shape.norm_epsilon)
-        mixed, *written = kernels.attention(qkv, start, *cache, heads=shape.heads, base=shape.rope_base)
+        mixed, *written = kernels.attention(qkv, turns, *pool, layer=layer, heads=shape.heads, base=shape.rope_base)
         x = self.out(mixed, residual=x)
         inner = self.gate_up(x, prologue=kernels.NORM, gain=self.feed_forward_norm[...], epsilon=shape.norm_epsilon)
-        return self.down(inner, prologue=kernels.SWIGLU, residual=x), LayerCache(*written)
+        return self.down(inner, prologue=kernels.SWIGLU, residual=x), Pool(*written)
 
 
 class TiledTransformer(nnx.Module):
@@ -87,13 +87,15 @@ class TiledTransformer(nnx.Module):
         self.head = Tiles(arrays, matrices, "head.0") if "head.0" in matrices else None
         self.architecture = architecture
 
-    def __call__(self, tokens: jax.Array, start: jax.Array, last: jax.Array, cache: KVCache) -> tuple[jax.Array, KVCache]:
-        x = self.embedding.take(tokens)
-        layers = []
-        for layer, layer_cache in zip(self.layers, cache.layers, strict=True):
-            x, layer_cache = layer(x, start, layer_cache)
-            layers.append(layer_cache)
-        x = jax.lax.dynamic_slice_in_dim(x, last, 1)
+    def __call__(self, tokens: jax.Array, turns: Turns, pool: Pool, *, every: bool = False) -> tuple[jax.Array, Pool]:
+        x = self.embedding.take(tokens.reshape(-1))
+        for index, layer in enumerate(self.layers):
+            x, pool = layer(x, turns, index, pool)
         head = self.embedding if self.head is None else self.head
-        logits = head(x, prologue=kernels.NORM, gain=self.norm[...], epsilon=self.architecture.norm_epsilon)
-        return logits[0], KVCache(tuple(layers))
+        logits = head(
+            x if every else ends(x, turns),
+            prologue=kernels.NORM,
+            gain=self.norm[...],
+            epsilon=self.architecture.norm_epsilon,
+        )
+        return logits.reshape(*(tokens.shape if every else tokens.shape[:1]), -1), pool

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FinishReason = Literal["stop", "length", "cancelled"]
+FinishReason = Literal["stop", "length", "cancelled", "deadline"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,18 @@ class Sampling:
             raise ValueError(f"Sampling.top_p is {self.top_p}; it must be above 0 and at most 1")
         if any(not text for text in self.stop):
             raise ValueError("Sampling.stop holds an empty string; leave it out")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms an answer is made. priority: 0 for people, 1 for campaigns. deadline_s: from now, queueing included.
+
+    A tenant's service is weighed against the others'. None of this changes a token of the answer.
+    """
+
+    tenant: str = ""
+    priority: int = 0
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True)

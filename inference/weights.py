@@ -1,7 +1,7 @@
 """From a GGUF file to arrays that the model takes, converted once and kept on disk by digest.
 
-Reading the vocabulary and dequantising take tens of seconds; the converted arrays are memory-mapped in a moment and
-their pages shared between processes. A conversion appears under its final name only when it is whole.
+Reading the vocabulary and dequantising take tens of seconds; the converted arrays are there in a moment. A conversion
+appears under its final name only when it is whole.
 
 In "blocks" every matrix keeps the file's own quantised weights, ordered for the C++ kernels. In float32 every matrix is
 exactly what the file's blocks say. In int8 each row of a matrix is rounded to its own scale (largest weight = 127), and the
@@ -29,6 +29,7 @@ from inference import kernels
 from inference.architecture import Architecture, read_architecture
 from inference.errors import ModelUnsupported
 from inference.kernels.tiles import ROWS, Layout, Matrix, kind_of, tiles
+from inference.resident import read_arrays
 from inference.vocabulary import Vocabulary, read_vocabulary
 
 Precision = Literal["float32", "int8", "blocks"]
@@ -40,7 +41,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as it lies in memory. `arrays` are read-only maps of files; `matrices` says which of them are tiles."""
+    """A model as it lies in memory. `arrays` are read-only; `matrices` says which of them are tiles."""
 
     architecture: Architecture
     vocabulary: Vocabulary
@@ -86,9 +87,17 @@ def _open(folder: Path) -> Checkpoint:
         architecture=Architecture(**description["architecture"]),
         vocabulary=Vocabulary(**description["vocabulary"]),
         precision=description["precision"],
-        arrays={name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in description["arrays"]},
+        arrays=_arrays(folder, description),
         matrices={name: Matrix(*fields) for name, fields in description.get("matrices", {}).items()},
     )
+
+
+def _arrays(folder: Path, description: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    """The kernels read weights as fast as memory gives them, so theirs lie in large pages; others are mapped."""
+    files = {name: folder / f"{name}.npy" for name in description["arrays"]}
+    if description["precision"] == "blocks":
+        return read_arrays(files)
+    return {name: np.load(file, mmap_mode="r") for name, file in files.items()}
 
 
 def _convert(path: Path, folder: Path, precision: Precision | None, *, with_kernels: bool) -> None:

@@ -163,7 +163,8 @@ class Journey:
         # what attacks may still win the question for the documents: there it is left out, and no model answers instead
         route = self._choose(asked, asked_vector, passages)
         yield RouteOut(route)
-        veil = partial(Veiled, pseudonyms=self._pseudonyms)
+        scope = "\x1f".join((query.tenant, *sorted(query.groups)))  # those who may read the same documents
+        veil = partial(Veiled, pseudonyms=self._pseudonyms, scope=scope)
         ask = Ask(
             asked,
             history,

@@ -49,8 +49,10 @@ class Generate(Protocol):
     digest: str
 
     def stream(
-        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event
-    ) -> Generator[str, None, Mapping[str, Any]]: ...
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
+    ) -> Generator[str, None, Mapping[str, Any]]:
+        """scope: who may notice that an earlier prompt began like this one; a model may share such a beginning within a
+        scope, and with nobody where it is empty."""
 
 
 class Read(Protocol):

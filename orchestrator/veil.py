@@ -21,15 +21,15 @@ class Veiled:
     """A model behind one conversation's pseudonyms. Implements `ports.Generate`; the usage it returns also tells how many
     surrogates of each entity the model read."""
 
-    def __init__(self, model: Generate, pseudonyms: Pseudonymise) -> None:
+    def __init__(self, model: Generate, pseudonyms: Pseudonymise, scope: str = "") -> None:
         self.name, self.digest = model.name, model.digest
-        self._model, self._pseudonyms = model, pseudonyms
+        self._model, self._pseudonyms, self._scope = model, pseudonyms, scope
 
     def stream(
-        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
     ) -> Generator[str, None, Mapping[str, Any]]:
         cover = self._pseudonyms.cover([(role, _marked(role, text)) for role, text in messages])
-        stream = self._model.stream(_dressed(cover), sampling, cancel)
+        stream = self._model.stream(_dressed(cover), sampling, cancel, scope or self._scope)
         try:
             while True:
                 try:

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from inference.cache import Turns
 from inference.kernels.tiles import GROUP, KINDS
 
 _TARGETS = ("product", "rows", "attention")
@@ -128,21 +129,39 @@ def matrix_rows(tokens: jax.Array, tiles: jax.Array, *, kind: str, columns: int)
 
 
 def attention(
-    qkv: jax.Array, start: jax.Array, keys: jax.Array, values: jax.Array, *, heads: int, base: float
+    qkv: jax.Array,
+    turns: Turns,
+    keys: jax.Array,
+    values: jax.Array,
+    *,
+    layer: int,
+    heads: int,
+    base: float,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Rotate, put keys and values into the cache at `start`, attend: (float32[n, heads * width], keys, values).
+    """Rotate, put keys and values into the cache, attend: (float32[n, heads * width], keys, values).
 
-    qkv: float32[n, (heads + 2 * kv_heads) * width]; keys, values: float32[kv_heads, capacity, width], written in place.
-    The keys' array holds [capacity / 16, width, 16] for each head: only this kernel reads them.
+    qkv: float32[n, (heads + 2 * kv_heads) * width], the rows of all turns, equally many each; rows beyond a turn's count
+    give zeros and are written nowhere. keys, values: float16[layers, blocks, kv_heads, 32, width], written in place. A
+    head's keys of a block lie as [2, width, 16]: only this kernel reads them.
     """
-    width = keys.shape[2]
-    cache_shape = _floats(*keys.shape)
+    width = keys.shape[4]
+    pool = jax.ShapeDtypeStruct(keys.shape, jnp.float16)  # type: ignore[no-untyped-call]
     call = jax.ffi.ffi_call(
         "countersign_attention",
-        (_floats(qkv.shape[0], heads * width), cache_shape, cache_shape),
-        input_output_aliases={2: 1, 3: 2},
+        (_floats(qkv.shape[0], heads * width), pool, pool),
+        input_output_aliases={4: 1, 5: 2},
     )
-    mixed, keys, values = call(qkv, start, keys, values, heads=np.int64(heads), base=np.float32(base))
+    mixed, keys, values = call(
+        qkv,
+        turns.starts,
+        turns.counts,
+        turns.tables,
+        keys,
+        values,
+        layer=np.int64(layer),
+        heads=np.int64(heads),
+        base=np.float32(base),
+    )
     return mixed, keys, values
 
 

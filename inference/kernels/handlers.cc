@@ -120,9 +120,11 @@ ffi::Error product(ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::U8> tiles, ffi::Buf
       with.quantise(x.typed_data() + size_t(token) * width, gain.typed_data(), epsilon, prologue, columns, all, blocks[index],
                     token, row + size_t(worker) * columns);
   });
-  // a piece is large enough to be worth taking and small enough that the threads end together
-  const int64_t bytes = stored[1];
-  const int together = std::max<int64_t>(std::max<int64_t>(1, stored[0] / Team::most_pieces + 1), 32768 / (bytes * tokens));
+  // A piece is one run of memory, long enough for the processor to read ahead in it, and small enough that the threads end
+  // together: at least eight pieces for each.
+  const int64_t bytes = stored[1], run = std::max<int64_t>(1, 131072 / (bytes * std::min(tokens, 4)));
+  const int64_t fair = std::max<int64_t>(1, stored[0] / (8 * team.size()));
+  const int together = std::max<int64_t>(stored[0] / Team::most_pieces + 1, std::min(run, fair));
   const int pieces = (stored[0] + together - 1) / together;
   team.run(pieces, [&](int index, int) {
     for (int64_t tile = int64_t(index) * together; tile < std::min<int64_t>(stored[0], int64_t(index + 1) * together); ++tile) {
@@ -168,58 +170,110 @@ struct Rotations {
   }
 };
 
-ffi::Error attention(ffi::Buffer<ffi::F32> qkv, ffi::Buffer<ffi::S32> start, ffi::Buffer<ffi::F32> keys,
-                     ffi::Buffer<ffi::F32> values, ffi::ResultBuffer<ffi::F32> mixed, ffi::ResultBuffer<ffi::F32> new_keys,
-                     ffi::ResultBuffer<ffi::F32> new_values, int64_t heads, float base) {
-  const auto shape = keys.dimensions();
-  const int tokens = qkv.dimensions()[0], kv_heads = shape[0], capacity = shape[1], width = shape[2], half = width / 2;
-  const int begin = start.typed_data()[0], group = heads / kv_heads;
-  if (width % 16 || width > WIDEST_HEAD || capacity % 16 || heads % kv_heads || group > MOST_QUERIES ||
+// Nearest half-precision number, ties to even; what is too large becomes infinite.
+uint16_t to_half(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  const uint32_t sign = bits >> 16 & 0x8000;
+  bits &= 0x7fffffff;
+  if (bits >= 0x47800000) return sign | (bits > 0x7f800000 ? 0x7e00 : 0x7c00);
+  if (bits < 0x38800000) {  // below 2^-14: the sum's last bits are the half's
+    float size;
+    std::memcpy(&size, &bits, 4);
+    size += 0.5f;
+    std::memcpy(&bits, &size, 4);
+    return sign | (bits - 0x3f000000);
+  }
+  bits += 0xfff + (bits >> 13 & 1);
+  return sign | (bits - 0x38000000) >> 13;
+}
+
+ffi::Error attention(ffi::Buffer<ffi::F32> qkv, ffi::Buffer<ffi::S32> starts, ffi::Buffer<ffi::S32> counts,
+                     ffi::Buffer<ffi::S32> tables, ffi::Buffer<ffi::F16> keys, ffi::Buffer<ffi::F16> values,
+                     ffi::ResultBuffer<ffi::F32> mixed, ffi::ResultBuffer<ffi::F16> new_keys,
+                     ffi::ResultBuffer<ffi::F16> new_values, int64_t layer, int64_t heads, float base) {
+  const auto shape = keys.dimensions();  // [layers, blocks, kv_heads, 32, width]
+  if (shape.size() != 5 || shape[3] != POSITIONS || layer < 0 || layer >= shape[0]) return wrong("the cache has another shape");
+  const int pool = shape[1], kv_heads = shape[2], width = shape[4], half = width / 2, group = heads / kv_heads;
+  const int turns = starts.element_count(), rows = qkv.dimensions()[0], length = rows / std::max(1, turns);
+  if (width % 16 || width > WIDEST_HEAD || heads % kv_heads || group > MOST_QUERIES ||
       qkv.dimensions()[1] != (heads + 2 * kv_heads) * width)
     return wrong("attention of this shape is not implemented");
-  if (begin < 0 || begin + tokens > capacity) return wrong("the tokens do not fit into the cache");
-  if (new_keys->typed_data() != keys.typed_data() || new_values->typed_data() != values.typed_data())
+  if (rows != turns * length || static_cast<int>(counts.element_count()) != turns || tables.dimensions()[0] != turns)
+    return wrong("the turns of this step do not fit");
+  if (new_keys->untyped_data() != keys.untyped_data() || new_values->untyped_data() != values.untyped_data())
     return wrong("the cache was not given to be written in place");
+
+  const int places = tables.dimensions()[1];
+  std::vector<Turn> all_turns(turns);
+  int furthest = 0;
+  for (int turn = 0; turn < turns; ++turn) {
+    const int start = starts.typed_data()[turn], count = counts.typed_data()[turn], end = start + count;
+    const int32_t* table = tables.typed_data() + int64_t(turn) * places;
+    if (start < 0 || count < 0 || count > length || end > places * POSITIONS) return wrong("the tokens do not fit into the cache");
+    for (int place = 0; place * POSITIONS < end; ++place)
+      if (table[place] < 0 || table[place] >= pool) return wrong("a table names a block that is not there");
+    all_turns[turn] = {table, turn * length, count, start};
+    furthest = std::max(furthest, end);
+  }
 
   static auto* rotated = new Scratch<float>;
   static auto* rotations = new Rotations;
   Team& team = *team_holder();
   const std::lock_guard<std::mutex> lock(team.mutex());
-  rotations->reach(base, half, capacity);
-  float* queries = rotated->of(size_t(tokens) * heads * width);
+  rotations->reach(base, half, furthest);
+  float* queries = rotated->of(size_t(rows) * heads * width);
   const float scale = 1.0f / std::sqrt(float(width));
-  float *key_cache = new_keys->typed_data(), *value_cache = new_values->typed_data();
-  const size_t plane = size_t(capacity) * width;
-  team.run((tokens + 7) / 8, [&](int index, int) {
-    for (int token = index * 8; token < std::min(tokens, index * 8 + 8); ++token) {
-      const float* row = qkv.typed_data() + size_t(token) * (heads + 2 * kv_heads) * width;
-      const int position = begin + token;
+  const size_t head_size = size_t(POSITIONS) * width, before = size_t(layer) * pool * kv_heads * head_size;
+  uint16_t* key_cache = static_cast<uint16_t*>(new_keys->untyped_data()) + before;
+  uint16_t* value_cache = static_cast<uint16_t*>(new_values->untyped_data()) + before;
+  team.run((rows + 7) / 8, [&](int index, int) {
+    for (int place = index * 8; place < std::min(rows, index * 8 + 8); ++place) {
+      const Turn& turn = all_turns[place / length];
+      const int token = place - turn.row, position = turn.start + token;
+      if (token >= turn.count) {
+        std::memset(mixed->typed_data() + size_t(place) * heads * width, 0, sizeof(float) * heads * width);
+        continue;
+      }
+      const float* row = qkv.typed_data() + size_t(place) * (heads + 2 * kv_heads) * width;
       const float* cosines = rotations->cosines.data() + size_t(position) * half;
       const float* sines = rotations->sines.data() + size_t(position) * half;
       for (int head = 0; head < heads; ++head, row += width) {
-        float* to = queries + (size_t(token) * heads + head) * width;
+        float* to = queries + (size_t(place) * heads + head) * width;
         for (int i = 0; i < half; ++i) {
           to[i] = (row[i] * cosines[i] - row[half + i] * sines[i]) * scale;
           to[half + i] = (row[half + i] * cosines[i] + row[i] * sines[i]) * scale;
         }
       }
+      const size_t block = size_t(turn.table[position / POSITIONS]) * kv_heads * head_size;
+      const int within = position % POSITIONS;
       for (int head = 0; head < kv_heads; ++head, row += width) {
-        float* to = key_cache + head * plane + size_t(position / 16) * width * 16 + position % 16;
+        uint16_t* to = key_cache + block + head * head_size + size_t(within / 16) * width * 16 + within % 16;
         for (int i = 0; i < half; ++i) {
-          to[i * 16] = row[i] * cosines[i] - row[half + i] * sines[i];
-          to[(half + i) * 16] = row[half + i] * cosines[i] + row[i] * sines[i];
+          to[i * 16] = to_half(row[i] * cosines[i] - row[half + i] * sines[i]);
+          to[(half + i) * 16] = to_half(row[half + i] * cosines[i] + row[i] * sines[i]);
         }
       }
-      for (int head = 0; head < kv_heads; ++head, row += width)
-        std::memcpy(value_cache + head * plane + size_t(position) * width, row, sizeof(float) * width);
+      for (int head = 0; head < kv_heads; ++head, row += width) {
+        uint16_t* to = value_cache + block + head * head_size + size_t(within) * width;
+        for (int i = 0; i < width; ++i) to[i] = to_half(row[i]);
+      }
     }
   });
-  const Attention all{queries, key_cache, value_cache, mixed->typed_data(), int(heads), kv_heads, width, capacity, begin};
+  const Attention all{queries, key_cache, value_cache, mixed->typed_data(), int(heads), kv_heads, width};
   const Path& with = path();
-  const int together = std::max(1, MOST_QUERIES / group), parts = (tokens + together - 1) / together;
-  team.run(parts * kv_heads, [&](int index, int) {
-    const int part = parts - 1 - index / kv_heads;  // the longest first
-    with.attend(all, index % kv_heads, part * together, std::min(together, tokens - part * together));
+  struct Piece {
+    int turn, first, count;
+  };
+  std::vector<Piece> pieces;
+  const int together = std::max(1, MOST_QUERIES / group);
+  for (int turn = 0; turn < turns; ++turn)
+    for (int first = 0; first < all_turns[turn].count; first += together)
+      pieces.push_back({turn, first, std::min(together, all_turns[turn].count - first)});
+  std::reverse(pieces.begin(), pieces.end());  // the longest first
+  team.run(pieces.size() * kv_heads, [&](int index, int) {
+    const Piece& piece = pieces[index / kv_heads];
+    with.attend(all, all_turns[piece.turn], index % kv_heads, piece.first, piece.count);
   });
   return ffi::Error::Success();
 }
@@ -251,11 +305,14 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(countersign_attention, attention,
                               ffi::Ffi::Bind()
                                   .Arg<ffi::Buffer<ffi::F32>>()
                                   .Arg<ffi::Buffer<ffi::S32>>()
-                                  .Arg<ffi::Buffer<ffi::F32>>()
-                                  .Arg<ffi::Buffer<ffi::F32>>()
+                                  .Arg<ffi::Buffer<ffi::S32>>()
+                                  .Arg<ffi::Buffer<ffi::S32>>()
+                                  .Arg<ffi::Buffer<ffi::F16>>()
+                                  .Arg<ffi::Buffer<ffi::F16>>()
                                   .Ret<ffi::Buffer<ffi::F32>>()
-                                  .Ret<ffi::Buffer<ffi::F32>>()
-                                  .Ret<ffi::Buffer<ffi::F32>>()
+                                  .Ret<ffi::Buffer<ffi::F16>>()
+                                  .Ret<ffi::Buffer<ffi::F16>>()
+                                  .Attr<int64_t>("layer")
                                   .Attr<int64_t>("heads")
                                   .Attr<float>("base"));
 

@@ -6,7 +6,7 @@
 enum Kind { Q4_K = 0, Q6_K = 1, Q4_1 = 2, Q8_0 = 3 };
 enum Prologue { PLAIN = 0, NORM = 1, SWIGLU = 2 };
 
-constexpr int ROWS = 16;      // of a tile, one lane each
+constexpr int ROWS = 16;      // of a tile
 constexpr int GROUP = 32;     // columns that share an activation scale
 constexpr int MOST_TOKENS = 16;  // that go through a tile together
 
@@ -22,12 +22,19 @@ struct Block {
   int first, tokens;
 };
 
+// The cache is a pool of blocks of 32 positions, shared by all conversations; a conversation's table names its blocks in order.
 struct Attention {
-  const float* queries;  // [tokens][heads][width], rotated and scaled
-  const float* keys;     // [kv_heads][capacity / 16][width][16]
-  const float* values;   // [kv_heads][capacity][width]
-  float* mixed;          // [tokens][heads][width]
-  int heads, kv_heads, width, capacity, start;
+  const float* queries;    // [rows][heads][width], rotated and scaled
+  const uint16_t* keys;    // [blocks][kv_heads][2][width][16], half precision
+  const uint16_t* values;  // [blocks][kv_heads][32][width]
+  float* mixed;            // [rows][heads][width]
+  int heads, kv_heads, width;
+};
+
+// One conversation's tokens of a step: rows [row, row + count) at positions start, start + 1, ...
+struct Turn {
+  const int32_t* table;
+  int row, count, start;
 };
 
 struct Path {
@@ -39,11 +46,12 @@ struct Path {
   void (*product)(int kind, const uint8_t* tile, int columns, const Activations& all, const Block* blocks, int count,
                   float* y, int64_t stride, int rows, const float* bias, const float* residual);
   // One row of a tile, dequantised.
-  void (*row)(int kind, const uint8_t* tile, int columns, int lane, float* y);
-  // Queries of one key-value head for tokens [first, first + count), at most 32 queries.
-  void (*attend)(const Attention& all, int kv_head, int first, int count);
+  void (*row)(int kind, const uint8_t* tile, int columns, int row, float* y);
+  // Queries of one key-value head for the turn's tokens [first, first + count), at most 32 queries.
+  void (*attend)(const Attention& all, const Turn& turn, int kv_head, int first, int count);
 };
 
+constexpr int POSITIONS = 32;  // of a block of the cache
 constexpr int MOST_QUERIES = 32;
 constexpr int WIDEST_HEAD = 256;
 

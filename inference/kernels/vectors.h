@@ -1,8 +1,7 @@
-// Sixteen lanes of float32 or int32, and the few operations on them that differ between processors.
+// Vectors of float32 or int32 as long as the processor's, and the few operations on them that differ between processors.
 //
 // This header is compiled once for each instruction set (see paths.cc), so everything in it is internal to its
-// translation unit: nothing compiled for AVX-512 may be linked into code that runs elsewhere. Compilers split the 64-byte
-// vectors where a processor has shorter ones.
+// translation unit: nothing compiled for AVX-512 may be linked into code that runs elsewhere.
 #pragma once
 
 #include <stdint.h>
@@ -14,12 +13,20 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-typedef float F __attribute__((vector_size(64)));
-typedef int32_t I __attribute__((vector_size(64)));
-typedef uint8_t U8 __attribute__((vector_size(64)));
-typedef uint16_t U16 __attribute__((vector_size(64)));
-typedef uint8_t Lanes8 __attribute__((vector_size(16)));
-typedef int8_t SLanes8 __attribute__((vector_size(16)));
+#if defined(__AVX512F__)
+#define LANES 16
+#elif defined(__AVX2__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
+
+typedef float F __attribute__((vector_size(4 * LANES)));
+typedef int32_t I __attribute__((vector_size(4 * LANES)));
+typedef uint8_t U8 __attribute__((vector_size(4 * LANES)));
+typedef uint16_t U16 __attribute__((vector_size(4 * LANES)));
+typedef uint8_t Lanes8 __attribute__((vector_size(LANES)));
+typedef int8_t SLanes8 __attribute__((vector_size(LANES)));
 
 namespace {
 
@@ -33,70 +40,40 @@ INLINE F splat(float value) { return F{} + value; }
 INLINE I splat_int(int32_t value) { return I{} + value; }
 INLINE F to_float(I value) { return __builtin_convertvector(value, F); }
 
-// Sixteen bytes, unsigned or signed.
-INLINE F widen(Lanes8 value) {
+// As many bytes as lanes, unsigned or signed.
+INLINE F widen(const void* from) {
 #if defined(__AVX512F__)
-  return (F)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32((__m128i)value));
+  return (F)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)from)));
 #elif defined(__AVX2__)
-  const __m256 halves[2] = {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32((__m128i)value)),
-                            _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128((__m128i)value, 8)))};
-  return load<F>(halves);
+  return (F)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)from)));
 #else
-  return to_float(__builtin_convertvector(value, I));
+  return to_float(__builtin_convertvector(load<Lanes8>(from), I));
 #endif
 }
-INLINE F widen_signed(SLanes8 value) {
+INLINE F widen_signed(const void* from) {
 #if defined(__AVX512F__)
-  return (F)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32((__m128i)value));
+  return (F)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)from)));
 #elif defined(__AVX2__)
-  const __m256 halves[2] = {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32((__m128i)value)),
-                            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128((__m128i)value, 8)))};
-  return load<F>(halves);
+  return (F)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)from)));
 #else
-  return to_float(__builtin_convertvector(value, I));
+  return to_float(__builtin_convertvector(load<SLanes8>(from), I));
 #endif
 }
 
-// Bit operations on bytes. Shifts go by 16-bit lanes and mask off what crosses. (GCC splits 64-byte integer vectors into
-// single words where the processor has only 32-byte ones, so AVX2 gets its halves by name.)
-#if defined(__AVX2__) && !defined(__AVX512F__)
-template <class Operation> INLINE U8 by_halves(U8 value, Operation operation) {
-  __m256i halves[2];
-  memcpy(halves, &value, 64);
-  halves[0] = operation(halves[0]);
-  halves[1] = operation(halves[1]);
-  memcpy(&value, halves, 64);
-  return value;
-}
-INLINE U8 masked(U8 value, uint8_t mask) {
-  return by_halves(value, [=](__m256i half) { return _mm256_and_si256(half, _mm256_set1_epi8(mask)); });
-}
-template <int N> INLINE U8 shift_right(U8 value, uint8_t mask) {
-  return by_halves(value, [=](__m256i half) { return _mm256_and_si256(_mm256_srli_epi16(half, N), _mm256_set1_epi8(mask)); });
-}
-template <int N> INLINE U8 shift_left(U8 value, uint8_t mask) {
-  return by_halves(value, [=](__m256i half) { return _mm256_and_si256(_mm256_slli_epi16(half, N), _mm256_set1_epi8(mask)); });
-}
-#else
+// Bit operations on bytes. Shifts go by 16-bit lanes and mask off what crosses.
 INLINE U8 masked(U8 value, uint8_t mask) { return value & (U8{} + mask); }
 template <int N> INLINE U8 shift_right(U8 value, uint8_t mask) { return (U8)((U16)value >> N) & (U8{} + mask); }
 template <int N> INLINE U8 shift_left(U8 value, uint8_t mask) { return (U8)((U16)value << N) & (U8{} + mask); }
-#endif
 
-// Sixteen half-precision numbers.
+// As many half-precision numbers as lanes.
 INLINE F load_half(const void* from) {
 #if defined(__AVX512F__)
   return (F)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)from));
-#elif defined(__F16C__)
-  F value;
-  for (int part = 0; part < 2; ++part) {
-    __m256 half = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from + part));
-    memcpy((char*)&value + 32 * part, &half, 32);
-  }
-  return value;
+#elif defined(__AVX2__)
+  return (F)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from));
 #else
   F value;
-  for (int lane = 0; lane < 16; ++lane) {
+  for (int lane = 0; lane < LANES; ++lane) {
     uint16_t bits;
     memcpy(&bits, (const char*)from + 2 * lane, 2);
     uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = (bits >> 10) & 31, fraction = bits & 0x3ff;
@@ -113,41 +90,61 @@ INLINE F load_half(const void* from) {
 #endif
 }
 
-// sums[row] += four unsigned weights of the row times four signed activations, which are the same for every row.
-// Weights below 128 (Wide = false) let AVX2 add pairs in 16 bits without saturation.
-template <bool Wide> INLINE I dot(I sums, U8 weights, const int8_t* activations) {
+// Four activations, the same for every row.
+INLINE int32_t quad(const int8_t* activations) {
   int32_t four;
   memcpy(&four, activations, 4);
-#if defined(__AVX512VNNI__)
-  return (I)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)weights, _mm512_set1_epi32(four));
-#elif defined(__AVX2__)
-  const __m256i ones = _mm256_set1_epi16(1), spread = _mm256_set1_epi32(four);
-  I result;
-  for (int part = 0; part < 2; ++part) {
-    __m256i w, sum;
-    memcpy(&w, (const char*)&weights + 32 * part, 32);
-    memcpy(&sum, (const char*)&sums + 32 * part, 32);
-    if (Wide) {
-      const __m256i low = _mm256_and_si256(w, _mm256_set1_epi8(0x7f));
-      const __m256i high = _mm256_and_si256(_mm256_srli_epi16(w, 7), _mm256_set1_epi8(1));
-      const __m256i top = _mm256_madd_epi16(_mm256_maddubs_epi16(high, spread), ones);
-      sum = _mm256_add_epi32(sum, _mm256_slli_epi32(top, 7));
-      w = low;
-    }
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(w, spread), ones));
-    memcpy((char*)&result + 32 * part, &sum, 32);
-  }
-  return result;
-#else
-  for (int row = 0; row < 16; ++row)
-    for (int column = 0; column < 4; ++column) sums[row] += (int32_t)weights[4 * row + column] * activations[column];
-  return sums;
-#endif
+  return four;
 }
+
+// For every row the sum over COUNT vectors of four weights times four activations. Weights are unsigned and at most MOST.
+// Weights of a whole byte lie 128 above their value: where SIGNED_BYTES, the sum is that of the values, else of the bytes.
+#if defined(__AVX512VNNI__)
+constexpr bool SIGNED_BYTES = false;
+template <int MOST, int COUNT> INLINE I dots(const U8* weights, const int8_t* activations) {
+  __m512i sum = _mm512_setzero_si512();
+#pragma GCC unroll 8
+  for (int j = 0; j < COUNT; ++j)
+    sum = _mm512_dpbusd_epi32(sum, (__m512i)weights[j], _mm512_set1_epi32(quad(activations + 4 * j)));
+  return (I)sum;
+}
+#elif defined(__AVX2__)
+// Pairs of products are added in 16 bits: eight of them fit where weights have four bits, two where they have six. Bytes
+// lend their sign to the activations, so that the largest pair, 2 * 127 * 128, fits too.
+constexpr bool SIGNED_BYTES = true;
+template <int MOST, int COUNT> INLINE I dots(const U8* weights, const int8_t* activations) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  constexpr int fit = MOST <= 15 ? 8 : MOST <= 63 ? 2 : 1;
+  __m256i sum = _mm256_setzero_si256(), pairs = _mm256_setzero_si256();
+#pragma GCC unroll 8
+  for (int j = 0; j < COUNT; ++j) {
+    __m256i w = (__m256i)weights[j], a = _mm256_set1_epi32(quad(activations + 4 * j));
+    if (MOST > 63) {
+      w = _mm256_xor_si256(w, _mm256_set1_epi8(-128));
+      a = _mm256_sign_epi8(a, w);
+      w = _mm256_abs_epi8(w);
+    }
+    const __m256i product = _mm256_maddubs_epi16(w, a);
+    pairs = j % fit ? _mm256_add_epi16(pairs, product) : product;
+    if (j % fit == fit - 1 || j == COUNT - 1) sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+  }
+  return (I)sum;
+}
+#else
+constexpr bool SIGNED_BYTES = false;
+template <int MOST, int COUNT> INLINE I dots(const U8* weights, const int8_t* activations) {
+  I sums = {};
+  for (int j = 0; j < COUNT; ++j)
+    for (int row = 0; row < LANES; ++row)
+      for (int column = 0; column < 4; ++column)
+        sums[row] += (int32_t)weights[j][4 * row + column] * activations[4 * j + column];
+  return sums;
+}
+#endif
 
 INLINE float total(F value) {
   float sum = 0;
-  for (int lane = 0; lane < 16; ++lane) sum += value[lane];
+  for (int lane = 0; lane < LANES; ++lane) sum += value[lane];
   return sum;
 }
 
@@ -155,7 +152,7 @@ INLINE F maximum(F a, F b) { return a > b ? a : b; }
 
 INLINE float largest(F value) {
   float found = value[0];
-  for (int lane = 1; lane < 16; ++lane) found = value[lane] > found ? value[lane] : found;
+  for (int lane = 1; lane < LANES; ++lane) found = value[lane] > found ? value[lane] : found;
   return found;
 }
 

@@ -32,7 +32,7 @@ class Echo:
         self._pause_s = pause_s
 
     def stream(
-        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
     ) -> Generator[str, None, Mapping[str, Any]]:
         for number in range(SENTENCES):
             if cancel.wait(self._pause_s):

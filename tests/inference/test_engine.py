@@ -17,6 +17,7 @@ from tests.inference.conftest import LIGHT, ask, golden, load_engine, model_path
 
 pytestmark = pytest.mark.models
 QWEN = "qwen2.5-coder-1.5b-instruct"
+CAPITAL = "Which city is the capital of France? Answer in a full sentence."
 MARGIN = 0.25  # llama.cpp rounds activations to 8 bits: closer log-probabilities may fall either way
 
 
@@ -74,7 +75,7 @@ def test_rounded_numbers_choose_like_float32(exact_engine: Any, precision: str) 
 
 
 def test_a_known_question_is_answered(engine: Any) -> None:
-    pieces, whole = ask(engine, say("What is the capital of France?"), max_tokens=20)
+    pieces, whole = ask(engine, say(CAPITAL), max_tokens=20)
     assert "Paris" in whole.text
     assert "".join(pieces) == whole.text
     assert whole.finish_reason == "stop"
@@ -94,18 +95,11 @@ def test_a_seed_is_reproducible_and_another_seed_differs(engine: Any) -> None:
     assert told(1) != told(2)
 
 
-def in_chunks(engine: Any, tokens: list[int], size: int) -> Any:
-    slot = engine._runner.new_slot()
-    for start in range(0, len(tokens), size):
-        logits = engine._runner.feed(slot, tokens[start : start + size])
-    return logits
-
-
 def test_a_prompt_gives_the_same_logits_however_it_is_cut_into_chunks(exact_engine: Any) -> None:
     tokens = exact_engine.tokens(say("The fund invests in bonds. " * 12))
     whole = exact_engine.logits(tokens)
     for size in (1, 32, 77):
-        assert np.abs(in_chunks(exact_engine, tokens, size) - whole).max() < 2e-3
+        assert np.abs(exact_engine.logits(tokens, chunk=size) - whole).max() < 2e-3
 
 
 def test_with_the_kernels_they_are_the_same_to_the_last_bit(engine: Any) -> None:
@@ -114,7 +108,7 @@ def test_with_the_kernels_they_are_the_same_to_the_last_bit(engine: Any) -> None
     tokens = engine.tokens(say("The fund invests in bonds. " * 12))
     whole = engine.logits(tokens)
     for size in (1, 32, 77):
-        assert np.array_equal(in_chunks(engine, tokens, size), whole)
+        assert np.array_equal(engine.logits(tokens, chunk=size), whole)
 
 
 def test_without_the_kernels_a_model_falls_back_to_xla_and_says_why(
@@ -127,41 +121,34 @@ def test_without_the_kernels_a_model_falls_back_to_xla_and_says_why(
         load_engine(LIGHT, context=512, precision="blocks")
 
 
-def test_the_cache_grows_without_changing_the_answer(engine: Any) -> None:
-    tokens = (engine.tokens(say("liquidity risk " * 300)))[:600]
-    slot = engine._runner.new_slot()
-    small = slot.cache.capacity
-    for start in range(0, len(tokens), 128):
-        grown = engine._runner.feed(slot, tokens[start : start + 128])
-    assert small < 600 < slot.cache.capacity
-    assert np.abs(grown - engine.logits(tokens)).max() < 2e-3
-    # the very end of the context, where a padded chunk would not fit
-    for start in range(600, 1020, 30):
-        slot_logits = engine._runner.feed(slot, (tokens * 2)[start : start + 30])
-    assert np.abs(slot_logits - engine.logits((tokens * 2)[:1020])).max() < 2e-3
+def reused(engine: Any) -> int:
+    return int(engine.load_now().prompt_tokens_reused)
 
 
 def test_a_conversation_that_goes_on_reuses_its_beginning(engine: Any) -> None:
-    question = Message("user", "What is a bond? Answer in a short sentence.")
-    _, first = ask(engine, Prompt((question,), reuse="t1"), max_tokens=24)
+    question = Message("user", "What is a bond? Answer in a short sentence, for somebody who has never invested before.")
+    _, first = ask(engine, Prompt((question,), reuse="t1"), max_tokens=40)
     turns = (question, Message("assistant", first.text), Message("user", "And a share?"))
-    fed: list[int] = []
-    feed = engine._runner.feed
-    engine._runner.feed = lambda slot, tokens: fed.append(len(tokens)) or feed(slot, tokens)
-    try:
-        reused = ask(engine, Prompt(turns, reuse="t1"), max_tokens=12)[1]
-        with_reuse = sum(fed)
-        fed.clear()
-        fresh = ask(engine, Prompt(turns), max_tokens=12)[1]
-    finally:
-        engine._runner.feed = feed
-    assert reused == fresh
-    assert with_reuse < sum(fed) - 40
+    before = reused(engine)
+    again = ask(engine, Prompt(turns, reuse="t1"), max_tokens=12)[1]
+    assert reused(engine) - before >= 32
+    assert again == ask(engine, Prompt(turns), max_tokens=12)[1]
+
+
+def test_nobody_profits_from_what_another_scope_has_asked(engine: Any) -> None:
+    prompt = (Message("user", "The committee met on Monday and agreed on the following points of the policy. " * 4),)
+    ask(engine, Prompt(prompt, reuse="halden"), max_tokens=2)
+    before = reused(engine)
+    ask(engine, Prompt(prompt, reuse="meridian"), max_tokens=2)
+    ask(engine, Prompt(prompt), max_tokens=2)
+    assert reused(engine) == before
+    ask(engine, Prompt(prompt, reuse="halden"), max_tokens=2)
+    assert reused(engine) > before
 
 
 def test_a_stop_string_ends_the_answer_and_is_not_shown(engine: Any) -> None:
-    _, whole = ask(engine, say("What is the capital of France?"), max_tokens=20)
-    pieces, cut = ask(engine, say("What is the capital of France?"), max_tokens=20, stop=("Paris",))
+    _, whole = ask(engine, say(CAPITAL), max_tokens=20)
+    pieces, cut = ask(engine, say(CAPITAL), max_tokens=20, stop=("Paris",))
     assert cut.finish_reason == "stop"
     assert cut.text == whole.text.split("Paris")[0] == "".join(pieces)
 
@@ -183,23 +170,15 @@ def test_cancelling_ends_the_answer_before_the_next_step(engine: Any) -> None:
 
 
 def test_cancelling_stops_the_reading_of_a_long_prompt(engine: Any) -> None:
+    prompt = say("risk " * 900)
     cancel = threading.Event()
-    fed: list[int] = []
-    feed = engine._runner.feed
-
-    def feed_and_cancel(slot: Any, tokens: list[int]) -> Any:
-        fed.append(len(tokens))
-        cancel.set()
-        return feed(slot, tokens)
-
-    engine._runner.feed = feed_and_cancel
-    try:
-        with pytest.raises(StopIteration) as end:
-            next(engine.stream(say("risk " * 500), Sampling(), cancel))
-    finally:
-        engine._runner.feed = feed
+    answer = engine.stream(prompt, Sampling(), cancel)
+    cancel.set()
+    with pytest.raises(StopIteration) as end:
+        next(answer)
     assert end.value.value.finish_reason == "cancelled"
-    assert len(fed) == 1
+    ask(engine, say("Say yes."), max_tokens=1)
+    assert engine.load_now().active == 0
 
 
 def test_closing_the_stream_frees_its_slot(engine: Any) -> None:

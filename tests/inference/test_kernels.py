@@ -15,6 +15,7 @@ from gguf.quants import dequantize, quantize
 from numpy.typing import NDArray
 
 from inference import kernels
+from inference.cache import Turns
 from inference.kernels.tiles import ROWS, Layout, kind_of, tiles
 
 pytestmark = pytest.mark.skipif(
@@ -171,24 +172,60 @@ def exact_attention(qkv: NDArray[np.float64], start: int, heads: int, kv_heads: 
 
 @pytest.mark.parametrize(("heads", "kv_heads", "width"), [(9, 3, 64), (12, 2, 128), (4, 4, 32), (6, 1, 80)])
 def test_attention_is_softmax_over_what_came_before(path: str, heads: int, kv_heads: int, width: int) -> None:
-    """In chunks of several lengths, over a cache whose length is not a whole number of tiles."""
-    capacity, base = 144, 10000.0
+    """In chunks of several lengths, in blocks that lie anywhere in the pool; keys and values are kept in half precision."""
+    count, base, layer = 144, 10000.0, 1
     random = np.random.default_rng(7)
-    qkv = random.standard_normal((capacity, (heads + 2 * kv_heads) * width)).astype(np.float32)
-    call = jax.jit(lambda *arguments: kernels.attention(*arguments, heads=heads, base=base), donate_argnums=(2, 3))
+    qkv = random.standard_normal((count, (heads + 2 * kv_heads) * width)).astype(np.float32)
     exact = exact_attention(qkv.astype(np.float64), 0, heads, kv_heads, width, base)
     results = []
-    for chunks in ((144,), (1, 2, 30, 31, 80), (100, *[1] * 44)):
-        keys, values = jnp.zeros((kv_heads, capacity, width)), jnp.zeros((kv_heads, capacity, width))
+    for chunks, blocks in (
+        ((144,), (1, 2, 3, 4, 5)),
+        ((1, 2, 30, 31, 80), (7, 3, 1, 8, 2)),
+        ((100, *[1] * 44), (5, 4, 3, 2, 1)),
+    ):
+        pool = jnp.zeros((2, 9, kv_heads, 32, width), jnp.float16)
+        keys, values = pool, pool + 0
         start, parts = 0, []
         for length in chunks:
-            mixed, keys, values = call(qkv[start : start + length], np.int32(start), keys, values)
+            turns = Turns(np.array([start], np.int32), np.array([length], np.int32), np.array([blocks], np.int32))
+            mixed, keys, values = attend(qkv[start : start + length], turns, keys, values, layer, heads, base)
             parts.append(np.asarray(mixed))
             start += length
         results.append(np.concatenate(parts))
-        assert np.abs(results[-1] - exact).max() < 2e-5
+        assert np.abs(results[-1] - exact).max() < 4e-3
+        assert not np.asarray(keys[0]).any()
     assert np.array_equal(results[0], results[1])
     assert np.array_equal(results[0], results[2])
+
+
+def test_conversations_of_one_step_do_not_see_each_other(path: str) -> None:
+    heads, kv_heads, width = 4, 2, 32
+    random = np.random.default_rng(8)
+    rows = random.standard_normal((3, 5, (heads + 2 * kv_heads) * width)).astype(np.float32)
+    pool = random.standard_normal((1, 8, kv_heads, 32, width)).astype(np.float16)
+    starts, counts, tables = [30, 0, 3], [5, 0, 4], [[1, 2], [0, 0], [3, 0]]
+
+    def step(which: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        turns = Turns(*(np.array([part[turn] for turn in which], np.int32) for part in (starts, counts, tables)))
+        qkv = rows[which].reshape(-1, rows.shape[2])
+        mixed, keys, _ = attend(qkv, turns, jnp.asarray(pool) + 0, jnp.asarray(pool) + 0, 0, heads, 10000.0)
+        return np.asarray(mixed).reshape(len(which), 5, -1), np.asarray(keys)
+
+    together, keys = step([0, 1, 2])
+    assert np.array_equal(together[0], step([0])[0][0])
+    assert np.array_equal(together[2], step([2])[0][0])
+    assert not together[1].any()
+    assert not together[2, 4].any()
+    assert np.array_equal(keys[0, 4:], pool[0, 4:])
+    assert np.array_equal(keys[0, 0], pool[0, 0])
+
+
+def attend(qkv: Any, turns: Turns, keys: Any, values: Any, layer: int, heads: int, base: float) -> Any:
+    call = jax.jit(
+        lambda qkv, turns, keys, values: kernels.attention(qkv, turns, keys, values, layer=layer, heads=heads, base=base),
+        donate_argnums=(2, 3),
+    )
+    return call(qkv, turns, keys, values)
 
 
 def test_a_wrong_shape_is_refused_with_the_reason() -> None:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inference.slots import Slots, common_prefix
+from inference.turns import Turns
 
 from inference.encoder import BATCHES, LENGTHS, SINGLE, plan
 from inference.errors import PromptInvalid
 from inference.sampling import Sampler, nucleus
-from inference.slots import Slots, common_prefix
 from inference.stopping import StopFilter
 from inference.template import ChatTemplate
-from inference.turns import Turns
 from inference.types import Message, Sampling
 from inference.weights import quantise_rows
 

@@ -215,7 +215,7 @@ class ScriptedModel:
         self.closed = threading.Event()
 
     def stream(
-        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
     ) -> Generator[str, None, Mapping[str, Any]]:
         script = self._scripts[min(len(self.asked), len(self._scripts) - 1)]
         self.asked.append(messages)

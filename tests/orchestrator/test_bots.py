@@ -135,7 +135,7 @@ class Dithering:
     name = digest = "dithering"
 
     def stream(
-        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
     ) -> Generator[str, None, Mapping[str, Any]]:
         while not cancel.is_set():
             yield "Well, that depends. "

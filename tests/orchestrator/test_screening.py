@@ -112,7 +112,7 @@ def test_the_canary_is_in_the_prompt_and_an_answer_that_repeats_it_is_withheld_u
     """The model's words are made from the prompt that it was given, as a leak is."""
 
     class Leaking(ScriptedModel):
-        def stream(self, messages, sampling, cancel):  # type: ignore[no-untyped-def]
+        def stream(self, messages, sampling, cancel, scope=""):  # type: ignore[no-untyped-def]
             self.canary = messages[0][1].rsplit(" is ", 1)[1].rstrip(".")
             self._scripts = ([f"All is well so far. My reference is {self.canary}, and that is that."],)
             return super().stream(messages, sampling, cancel)

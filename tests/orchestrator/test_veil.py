@@ -60,7 +60,7 @@ class Echo(ScriptedModel):
         super().__init__([""])
         self._say = say
 
-    def stream(self, messages, sampling, cancel):  # type: ignore[no-untyped-def]
+    def stream(self, messages, sampling, cancel, scope=""):  # type: ignore[no-untyped-def]
         self.asked.append(messages)
         read = re.search(r"I am (.+?) with (.+?): what", " ".join(text for _, text in messages))
         assert read
