@@ -168,7 +168,7 @@ def test_the_bill_of_materials_names_every_wheel_with_its_digest_and_licence(del
         assert component["licenses"], f"{name} has no licence"
     models = {one["name"] for one in bill["components"] if one["type"] == "machine-learning-model"}
     assert models >= {*NEEDED, "moderation-heads"}
-    assert bill["bomFormat"], bill["specVersion"] == ("CycloneDX", "1.6")
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
 
 
 def test_the_provenance_names_commit_locks_and_every_file(delivery: Delivery) -> None:
