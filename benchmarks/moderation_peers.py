@@ -91,7 +91,7 @@ def nemo(_model: str) -> tuple[str, dict[str, Check], dict[str, str]]:
     )
 
     def code(text: str) -> bool:
-        return bool(loop.run_until_complete(injection_detection(text, config))["is_injection"])
+        return bool(loop.run_until_complete(injection_detection(text, config)).metadata["is_injection"])
 
     def heuristics() -> Any:
         from nemoguardrails.library.jailbreak_detection.heuristics.checks import check_jailbreak_length_per_perplexity

@@ -36,11 +36,13 @@ from moderation.recognisers.contacts import (
     suffixes,
 )
 from moderation.recognisers.documents import DateRecogniser, DocumentRecogniser
+from moderation.recognisers.known import named_again, spelt
 from moderation.recognisers.names import NameRecogniser, coordinate
 from moderation.recognisers.nlp import FolderNlpEngine
 from moderation.recognisers.resolve import Ground, resolve
 from moderation.recognisers.secrets import SecretRecogniser
 from moderation.recognisers.shown import given, shown
+from moderation.recognisers.states import StateRecogniser
 from moderation.recognisers.stock import StockRecogniser
 from moderation.recognisers.trust import CompanyRecogniser, NerRecogniser
 from moderation.recognisers.words import common, ordinary
@@ -151,10 +153,11 @@ class Redactor:
         read = seen.text
         literal = [PiiSpan(m.start(), m.end(), LITERAL, 1.0) for m in TAG.finditer(read) if is_tag(m)]
         wanted = entities | {LITERAL}
-        first = [s for s in resolve(read, [*literal, *self._find(read)]) if s.entity in wanted]
+        first = [_name_alone(read, s) for s in resolve(read, [*literal, *self._find(read)]) if s.entity in wanted]
         self._tag(read, first, pseudonyms)
         # What was found here or in an earlier turn, wherever else it stands: "meyer" in the line below "Anna Meyer".
-        known = [s for s in self._allowed(read, pseudonyms.known(read)) if s.entity in entities]
+        again = [*pseudonyms.known(read), *named_again(read, pseudonyms.people())]
+        known = [s for s in self._allowed(read, again) if s.entity in entities]
         spans = resolve(read, [*literal, *_merge(first, known)])
         chosen = [_name_alone(read, s) for s in spans if s.entity in wanted]
         replaced = self._tag(read, chosen, pseudonyms)
@@ -171,8 +174,13 @@ class Redactor:
     @staticmethod
     def _tag(read: str, spans: list[PiiSpan], pseudonyms: Pseudonyms) -> dict[PiiSpan, str]:
         """What stands for each span. The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next."""
-        named = [_name_alone(read, s) for s in sorted(spans, key=lambda s: (s.start - s.end, s.start))]
-        return {s: MARKER if s.entity == "SECRET" else pseudonyms.tag(s.entity, read[s.start : s.end]) for s in named}
+        tags: dict[PiiSpan, str] = {}
+        for span in sorted(spans, key=lambda s: (s.start - s.end, s.start)):
+            original = read[span.start : span.end]
+            if span.entity == "PERSON":
+                original = spelt(original, pseudonyms.people())
+            tags[span] = MARKER if span.entity == "SECRET" else pseudonyms.tag(span.entity, original)
+        return tags
 
     def _allowed(self, text: str, spans: list[PiiSpan]) -> list[PiiSpan]:
         """Without names that are part of an allowed term; of a name that reaches beyond one, the rest stays found."""
@@ -208,6 +216,7 @@ def patterned_recognisers() -> tuple[SpanRecogniser, ...]:
         IbanRecogniser(),
         SocialSecurityRecogniser(),
         UnitedKingdomRecogniser(),
+        StateRecogniser(),
         DocumentRecogniser(),
         AccountRecogniser(),
         DateRecogniser(),

@@ -103,7 +103,8 @@ class Answering:
         self._trace, self._record = hearing.trace, hearing.record
         self._cancel = Cancel(off)
         self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
-        self._beside = Beside(hidden=Hidden(ask.marks.canary, prompts.OWN_WORDS))
+        self._hidden = Hidden(ask.marks.canary, prompts.OWN_WORDS)
+        self._sources: dict[int, str] = {}
         self._gate: StreamGate = parts.new_gate()
         self._pending: dict[int, Future[list[Judged]]] = {}
         self._left: Text | None = None  # the rest of a long piece
@@ -211,7 +212,8 @@ class Answering:
             case Abstained(text):
                 self._abstained = True
                 self._judge(self._gate.feed(text))
-            case Cited(citation):
+            case Cited(citation, evidence):
+                self._sources[citation.number] = evidence or citation.quote
                 self._quotes[citation.number] = (citation, self._submit(citation.quote, "", None))
             case Made():
                 self.made = piece
@@ -227,7 +229,9 @@ class Answering:
             found: np.ndarray = self._parts.embed([text])[0]
             return found
 
-        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment, self._beside)
+        # a quote is the passage's own words: only what the answer says of it is held against it
+        beside = Beside({} if segment is None else dict(self._sources), self._hidden)
+        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment, beside)
         future.add_done_callback(lambda _: self._wake.set())
         return future
 

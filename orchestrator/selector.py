@@ -51,9 +51,9 @@ class Selector:
     def choose(self, embedding: np.ndarray, evidence: Evidence) -> Route:
         """The route of a question. embedding: float32[d], unit length.
 
-        A live figure is asked of the api bot alone: if that bot is down the caller is told so, because a
-        model would invent the figure; nor is a question that the documents answer handed to a model that has not
-        read them. When every bot is removed the safest one stands alone, unless policy
+        A live figure is asked of the api bot alone: if that bot is down the caller is told so, because a model would
+        invent the figure; nor is a question that the documents answer handed to a model that has not read them, not
+        even while the rag bot is switched off. When every bot is removed the safest one stands alone, unless policy
         forbids it or it is switched off: then the chain is empty of bots and nobody is asked.
         """
         removed = {name: reason for name in self.routes.bots if (reason := self._rule(name, evidence))}
@@ -62,6 +62,9 @@ class Selector:
         if evidence.live and max(logits, key=lambda n: logits[n]) == "api" and "api" not in evidence.forbidden:
             live_only = {n: "live figures come from a connector, never from a model" for n in logits if n != "api"}
             removed = {n: removed.get(n, reason) for n, reason in live_only.items()}
+        meant = max((n for n in logits if n not in removed), key=lambda n: logits[n], default="")
+        if meant == "rag" and meant in evidence.switched_off:
+            removed = {n: removed.get(n, "the documents answer this, never a model that has not read them") for n in logits}
         removed |= {n: SWITCHED_OFF + reason for n, reason in evidence.switched_off.items() if n in self.routes.bots}
         scores = _softmax({name: logit for name, logit in logits.items() if name not in removed})
         ranked = sorted(scores, key=lambda name: -scores[name])
@@ -71,8 +74,7 @@ class Selector:
         )
         if not ranked:
             alone = self.routes.safest
-            asked_for_live = evidence.live and "api" in evidence.switched_off  # no model stands in for a live figure
-            nobody = alone in evidence.forbidden or alone in evidence.switched_off or asked_for_live
+            nobody = alone in evidence.forbidden or {alone, meant} & evidence.switched_off.keys()
             return Route("" if nobody else alone, (), candidates)
         return Route(ranked[0], () if ranked[0] == "rag" else tuple(n for n in ranked[1:] if n != "api"), candidates)
 

@@ -137,9 +137,13 @@ class Text:
 
 @dataclass(frozen=True)
 class Cited:
-    """A source the answer refers to as `[citation.number]`; said before the text that refers to it."""
+    """A source the answer refers to as `[citation.number]`; said before the text that refers to it.
+
+    evidence: the whole passage under its title, which the rails hold the text against; without it, the quote.
+    """
 
     citation: Citation
+    evidence: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

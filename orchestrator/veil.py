@@ -53,7 +53,5 @@ def _marked(role: str, text: str) -> str:
 def _dressed(cover: Cover) -> list[tuple[str, str]]:
     """The messages, with the sentence about tags where there may be some."""
     needed = not cover.surrogates or any(_TAG.search(text) for _, text in cover.messages)
-    return [
-        (role, text.replace(_HERE, prompts.ABOUT_TAGS if needed else "").replace("  ", " ") if role == "system" else text)
-        for role, text in cover.messages
-    ]
+    place, sentence = (_HERE, prompts.ABOUT_TAGS) if needed else (f"{_HERE} ", "")
+    return [(role, text.replace(place, sentence) if role == "system" else text) for role, text in cover.messages]

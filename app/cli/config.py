@@ -1,8 +1,6 @@
-"""`countersign config` and `countersign policy`: what is set, from where, and whether it is sound."""
+"""`countersign config`: what is set, and from where."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import click
 from rich.table import Table
@@ -37,26 +35,3 @@ def show_config(as_json: bool) -> None:
     for row in rows:
         table.add_row(row.name, row.value, row.origin, row.description)
     console().print(table)
-
-
-@click.group()
-def policy() -> None:
-    """The moderation policy.
-
-    \b
-    countersign policy check
-    """
-
-
-@policy.command()
-@click.argument("path", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def check(path: Path | None) -> None:
-    """Whether a policy file can be used; errors name the file and the line.
-
-    \b
-    countersign policy check policies/eu.yaml
-    """
-    from moderation.policy import load_policy
-
-    found = load_policy(path or settings().policy_file)
-    click.echo(f"policy {found.version} is sound, digest {found.digest}")

@@ -21,7 +21,7 @@ _COMMANDS = {
     "migrate": ("app.cli.prepare", "Brings the database up to date."),
     "models": ("app.cli.models", "The models: list, fetch, check."),
     "moderate": ("app.cli.trials", "What the rails and the redactor say of a text."),
-    "policy": ("app.cli.config", "Whether a policy file can be used."),
+    "policy": ("app.cli.policy", "The moderation policy: check, compare, test, explain."),
     "prepare": ("app.cli.prepare", "Makes the folders and keys that this installation needs."),
     "restore": ("app.cli.backup", "Puts a backup into an empty installation."),
     "search": ("app.cli.library", "Passages of the library for a question."),
@@ -63,7 +63,8 @@ def main(argv: list[str] | None = None) -> None:
     except Exception as error:
         if not is_known(error):
             raise
-        click.echo(f"countersign: {' '.join(str(error).split())}", err=True)
+        for line in getattr(error, "problems", None) or [f"countersign: {' '.join(str(error).split())}"]:
+            click.echo(line, err=True)
         sys.exit(2)
 
 

@@ -174,7 +174,7 @@ def _layers(tree: Mapping[str, Any]) -> Iterator[Problem]:
             place = (*here, "audiences", str(name))
             if name not in audiences:
                 told = unknown("audience", str(name), audiences)
-                yield Problem(place, f"{told or 'none'}; name its groups under `audiences` of the whole policy")
+                yield Problem(place, f"{told}; name its groups under `audiences` of the whole policy")
             elif isinstance(inner, Mapping):
                 yield from _of_the_whole(place, inner, (*_WHOLE, "groups", "audiences"))
             else:

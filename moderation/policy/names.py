@@ -15,8 +15,9 @@ RAILS: Mapping[str, tuple[str, ...]] = {
     "secrets": ("key", "private_key", "password"),
     "leakage": ("system_prompt",),
     "restricted": ("name",),
+    "groundedness": ("unsupported",),
 }
-REDACTING = ("pii", "secrets", "restricted")  # the rails that find where, and not only whether
+REDACTING = ("pii", "secrets", "restricted", "groundedness")  # the rails that find where, and not only whether
 
 # ISO 639-1, as far as a firm of our kind writes to its clients in it.
 LANGUAGES: Mapping[str, str] = {
@@ -38,7 +39,9 @@ def unknown(kind: str, name: str, known: Iterable[str], *, of: str = "", plural:
     """ "rail 'toxicty' is unknown; did you mean 'toxicity'? known rails: …" """
     listed = list(known)
     whose = f" of {of}" if of else ""
-    return f"{kind} '{name}'{whose} is unknown;{near(name, listed)} known {plural or kind + 's'}: {', '.join(listed)}"
+    return (
+        f"{kind} '{name}'{whose} is unknown;{near(name, listed)} known {plural or kind + 's'}: {', '.join(listed) or 'none'}"
+    )
 
 
 def near(name: str, known: Iterable[str]) -> str:

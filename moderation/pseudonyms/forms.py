@@ -30,6 +30,10 @@ _MAIL = re.compile(r"\s?(?:\(at\)|\[at\]|@)\s?|-?\r?\n|[.@_\\*:/\u00ad\u200b\u20
 _INITIALS = re.compile(r"\.[ \u00a0]?")
 _LOOSE_TAIL = re.compile(r"(?:[\s*_~,.:()/@\\\u00a0\u00ad\u200b-\u200d\u2010-\u2013\u2060`-]|\[?at?\]?){0,10}\Z", re.I)
 SUFFIX = re.compile(r"(?:e?s|e?n)(?![^\W_])", re.I)
+# Endings of languages that decline names; only after a name long enough to be nobody else's.
+DECLINED = re.compile(r"(?:em|om|ou|ov[aié]|owi|ow?ie|ów|iem|a|u|i|y|ę|ą|in|om?u|[ауеыи]|о[мйв]|ым|ой)(?![^\W_])", re.I)
+_LONG = 6
+_SLACK_FROM = 9  # letters and digits of a number in which one may be wrong: nothing else comes so near a drawn one
 _GAPS = {"w": _IN_WORD, "s": _SPACED, " ": _WORDS, "#": _NUMBER, "@": _MAIL, "i": _INITIALS}
 
 
@@ -48,12 +52,15 @@ class Form:
     def at(self, text: str, start: int, *, final: bool) -> int | NotYet | None:
         """Where the form that starts at `start` ends, None where it does not stand there."""
         end = start
+        slack = 1 if self.gaps[0] == "#" and len(self.characters) >= _SLACK_FROM else 0
         for wanted, gap in zip(self.characters, self.gaps, strict=True):
             before = end
             if end != start:
                 found = _GAPS[gap].match(text, end)
                 end = found.end() if found else len(text) + 1
-            if end >= len(text) or fold(text[end]) != wanted:
+            if end < len(text) and (character := fold(text[end])) != wanted and slack and character.isdigit():
+                slack -= 1
+            elif end >= len(text) or character != wanted:
                 unknown = not final and _LOOSE_TAIL.match(text, before) is not None
                 return WAIT if unknown else None
             end += 1
@@ -61,12 +68,19 @@ class Form:
 
     def _ended(self, text: str, end: int, final: bool) -> int | NotYet | None:
         """A longer word or number is another one; a name may take an ending, which stays the sentence's own."""
-        rest = text[end : end + 3]
-        if not final and len(rest) < 3 and all(map(is_word, rest)):
+        rest = text[end : end + 4]
+        if not final and len(rest) < 4 and all(map(is_word, rest)):
             return WAIT
         if not rest or not is_word(rest[0]):
             return end
-        return end if self.name and SUFFIX.match(text, end) else None
+        return end if self.ending(text, end) else None
+
+    def ending(self, text: str, end: int) -> re.Match[str] | None:
+        """What a language adds to a name: a genitive, a plural, a case."""
+        if not self.name:
+            return None
+        long = len(self.characters) >= _LONG and self.characters.isalpha()
+        return SUFFIX.match(text, end) or (DECLINED.match(text, end) if long else None)
 
 
 def is_word(character: str) -> bool:
@@ -116,4 +130,4 @@ def mail_form(shown: str, replacement: str) -> Form:
 
 
 def fold_all(text: str) -> str:
-    return "".join(fold(c) for c in text)
+    return text.lower() if text.isascii() else "".join(fold(c) for c in text)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moderation.pseudonyms.entry import EXACT, FUZZY, Entry, identity
-from moderation.pseudonyms.forms import WORD
+from moderation.pseudonyms.forms import WORD, Form, fold, is_word
 from moderation.pseudonyms.masks import Masks
 from moderation.pseudonyms.people import name_words, plainly_a_name, within
 from moderation.pseudonyms.reader import Reader, Vocabulary
@@ -119,6 +119,11 @@ class Pseudonyms:
                 spans.append(PiiSpan(match.start(), match.end(), entry.entity, 0.95))
             return [*spans, *self._typed_surrogates(text)]
 
+    def people(self) -> tuple[tuple[str, ...], ...]:
+        """The fullest name of everyone who was named, word by word without regard to case."""
+        with self._lock:
+            return tuple(e.names for e in self._entries if e.names)
+
     # -- what a model reads and writes ------------------------------------------------------------------------------------
 
     def prepare(self, styles: Mapping[str, Style]) -> None:
@@ -141,7 +146,8 @@ class Pseudonyms:
             def false(match: re.Match[str]) -> str:
                 entity, part = split_part(match[1])
                 entry = self._by_tag.get((entity, int(match[2])))
-                shown = self._masks.shown(entry, part) if entry in covered and entry else ""
+                alone = not _glued(match)
+                shown = self._masks.shown(entry, part) if entry in covered and entry and alone else ""
                 counts[entity] = counts.get(entity, 0) + bool(shown)
                 return shown or match.group()
 
@@ -160,13 +166,14 @@ class Pseudonyms:
             return Covered(dressed, Reader(vocabulary), {e: n for e, n in counts.items() if n})
 
     def _typed_surrogates(self, text: str) -> list[PiiSpan]:
-        forms = [(form, e) for e in self._entries for form in self._masks.forms(e)]
-        if not forms:
-            return []
+        forms: dict[str, list[tuple[Form, Entry]]] = {}
+        for entry in self._entries:
+            for form in self._masks.forms(entry):
+                forms.setdefault(form.characters[0], []).append((form, entry))
         spans, at = [], 0
-        for found in _WORD_START.finditer(text):
+        for found in _WORD_START.finditer(text) if forms else ():
             ends = [
-                (end, entry.entity) for form, entry in forms
+                (end, entry.entity) for form, entry in forms.get(fold(found.group()), ())
                 if found.start() >= at and isinstance(end := form.at(text, found.start(), final=True), int)
             ]  # fmt: skip
             if ends:
@@ -233,6 +240,12 @@ class Pseudonyms:
 
     def _belongs_to_one(self, part: str) -> bool:
         return sum(part in e.names for e in self._entries if e.entity == "PERSON") == 1
+
+
+def _glued(match: re.Match[str]) -> bool:
+    """Does a word go on right before or after the match? A surrogate there would be found no more."""
+    around = match.string[max(match.start() - 1, 0) : match.start()] + match.string[match.end() : match.end() + 1]
+    return any(map(is_word, around))
 
 
 def _style(styles: Mapping[str, Style], entry: Entry) -> Style:

@@ -25,6 +25,7 @@ from moderation.recognisers.words import common
 from moderation.surrogates import Draw, false_name, is_kept, looks_given, spellings, surrogate
 
 _TRIES = 200
+_NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 _RUN = re.compile(f"{WORD}+")
 _SHORTEST = 5  # letters and digits from which on a value is looked for in running text
 
@@ -174,7 +175,8 @@ class Masks:
 
 def compact(text: str) -> str:
     """Letters and digits alone, without case."""
-    return "".join(c for c in fold_all(text) if c.isalnum())
+    folded = fold_all(text)
+    return _NOT_PLAIN.sub("", folded) if folded.isascii() else "".join(c for c in folded if c.isalnum())
 
 
 def _free(candidate: str, taken: set[str], run_on: str) -> bool:

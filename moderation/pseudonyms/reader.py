@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from moderation.pseudonyms.forms import SUFFIX, WAIT, WORD, Form, NotYet, fold_all, is_word
-from moderation.pseudonyms.tags import kinds, tag
+from moderation.pseudonyms.forms import WAIT, WORD, Form, NotYet, fold_all, is_word
+from moderation.pseudonyms.tags import CANONICAL, kinds, tag
 from moderation.recognisers.words import common
 
 MOST = 512  # more than the longest form with all its gaps; a longer word is none of ours
@@ -20,7 +20,7 @@ _RUN = re.compile(f"{WORD}+")
 _URL = re.compile(r"://|(?<!\w)www\.|]\(", re.I)
 _URL_ENDS = re.compile(r"[\s\">]")
 
-_KIND_GAP = r"(?:\\?_|[ \u00a0-]|\r?\n)"
+_KIND_GAP = r"(?:\\?_(?:\r?\n)?|[ \u00a0-]|\r?\n)"
 _LETTERS = r"[^\W\d_]+"
 _KIND = rf"(?P<kind>{_LETTERS}(?:{_KIND_GAP}{_LETTERS}){{0,4}})"
 _WRITTEN = re.compile(rf"{_KIND}(?P<gap>[\s\\_:#-]{{0,3}})(?P<number>\d{{1,6}})(?!\d)")
@@ -146,6 +146,9 @@ class Reader:
     def _tag(self, text: str, at: int, start: int, past: str, *, final: bool) -> tuple[int, int, str] | NotYet | None:
         if not final and self._tag_begun(text, start):
             return WAIT
+        exact = CANONICAL.match(text, start - 1) if start > at else None
+        if exact and _KINDS.get(_skeleton(exact[1]), ("", "", False))[2]:  # more brackets around it are the sentence's
+            return start - 1, exact.end(), exact.group()
         opened = _OPEN.search(text, at, start)
         found = _WRITTEN.match(text, start)
         if found is None:
@@ -235,7 +238,7 @@ class Reader:
             if _PART_OF_ADDRESS.match(text, end):
                 return None
         begin, replacement = start, form.replacement
-        if form.name and (suffix := SUFFIX.match(text, end)):
+        if suffix := form.ending(text, end):
             replacement, end = replacement + suffix.group(), suffix.end()
         before, after = _loose_marks(text[start:end])
         replacement = before + replacement + after
@@ -290,5 +293,7 @@ def _skeleton(kind: str) -> str:
     return _GAP.sub("", kind).lower()
 
 
-_KINDS = {_skeleton(spelled): meaning for spelled, meaning in kinds().items()}
+_KINDS: dict[str, tuple[str, str, bool]] = {}
+for _spelled, _meaning in kinds().items():  # the kinds' own names come first and win
+    _KINDS.setdefault(_skeleton(_spelled), _meaning)
 _PREFIXES = frozenset(skeleton[:length] for skeleton in _KINDS for length in range(1, len(skeleton) + 1))

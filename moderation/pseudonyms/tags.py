@@ -51,7 +51,7 @@ _SYNONYMS = {
     "PHONE_NUMBER": "phone phone_numbers telephone_number telefonnummer numéro_de_téléphone numero_de_telephone"
     " número_de_teléfono numero_de_telefono telefon",
     "TAX_ID": "tax_number steuernummer steuer_id",
-    "US_SSN": "ssn social_security_number",
+    "US_SSN": "ssn social_security_number sozialversicherungsnummer número_de_seguro_social numero_de_seguro_social",
     "UK_NHS": "nhs nhs_number",
     "UK_NINO": "nino",
     "UK_SORT_CODE": "sort_code",

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from moderation.head import Heads
-from moderation.passages import PassageScreen
 from moderation.policy import RAILS, Policy, RailPolicy
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, Rail, Seen, UnknownRail
+from moderation.rails.groundedness import GroundednessRail
 from moderation.rails.identifiers import IdentifiersRail
 from moderation.rails.leakage import LeakageRail
+from moderation.rails.passages import PassageScreen
 from moderation.rails.restricted import RestrictedRail
 from moderation.rails.scored import Readings, ScoredRail
 from moderation.rails.secrets import SecretsRail
@@ -46,6 +47,7 @@ class Rails:
             "pii": IdentifiersRail(rules["pii"], redactor),
             "secrets": SecretsRail(rules["secrets"]),
             "leakage": LeakageRail(rules["leakage"], readings),
+            "groundedness": GroundednessRail(rules["groundedness"]),
             "restricted": RestrictedRail(rules["restricted"], policy.restricted.lists, readings),
         }
         self._screen = PassageScreen(rules["injection"], heads, embed, readings) if embed is not None else None

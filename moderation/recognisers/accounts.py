@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from moderation.recognisers.base import CUED, PROVEN, SHAPED, SpanRecogniser, cue_before
+from moderation.recognisers.checks import luhn
 from moderation.types import PiiSpan
 
 _CARD = re.compile(r"(?<![\w.,+-])(?<![$€£] )\d(?:[ .\-–/]{0,2}\d){11,18}(?![\w%])(?![.,-]\d)")
@@ -37,9 +38,9 @@ _SORT = re.compile(r"(?<![\w-])\d{2}([- ]?)\d{2}\1\d{2}(?![\w-])")
 _SORT_CUE = re.compile(r"\bsort(?:ing)?[- ]?code\b", re.I)
 _ACCOUNT = re.compile(r"(?<![\w.,$€£-])\d(?:[ -]?\d){5,16}(?![\w%])(?![.,-]\d)")
 _ACCOUNT_CUE = re.compile(
-    r"\b(?:accounts?|acct|a/c|konto(?:nummer)?|routing|aba|bank)\b(?:\W{0,3}(?:number|numbers|no|num|nr|id"
+    r"\b(?:accounts?|acct|a/c|konto(?:nummer)?|compte|cuenta|conto|routing|aba|bank)\b(?:\W{0,3}(?:number|numbers|no|num|nr|id"
     r"|ending|code)\b)?"
-    r"\W{0,3}(?:(?:is|are|was|my|the)\W{1,2})?(?:\d[\d -]{3,11}\W{1,3})?$",
+    r"\W{0,3}(?:(?:is|are|was|my|the|ist|lautet|est|es|è)\W{1,2})?(?:\d[\d -]{3,11}\W{1,3})?$",
     re.I,
 )
 
@@ -127,15 +128,6 @@ class UnitedKingdomRecogniser(SpanRecogniser):
             if cued or (" " in match.group() and _NHS_CUE.search(text, match.end(), match.end() + 24)):
                 proven = mod11(re.sub(r"\D", "", match.group()))
                 yield PiiSpan(match.start(), match.end(), "UK_NHS", PROVEN if proven else SHAPED)
-
-
-def luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 else 1)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def mod97(iban: str) -> bool:

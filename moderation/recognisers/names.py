@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from moderation.recognisers import words
 from moderation.recognisers.base import CUED, SHAPED, SpanRecogniser
+from moderation.recognisers.languages import other_language
 from moderation.recognisers.lexicon import Lexicon
 from moderation.recognisers.resolve import Ground
 from moderation.types import PiiSpan
@@ -25,10 +26,13 @@ _PARTICLE = r"(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|el|al|bin|ibn|t
 _NAME = rf"(?:{_WORD}|[^\W\d_]\.)(?: (?:{_PARTICLE} ){{0,2}}(?:{_WORD}|[^\W\d_]\.)){{0,3}}(?:,? {SUFFIXES}\b\.?)?"
 
 _TITLED = re.compile(rf"(?<![\w'’]){TITLES}\.? ({_NAME})", re.I)
+# In these languages a title is written small in mid-sentence.
+_SMALL_TITLE = re.compile(r"(?:señor(?:a|ita)?|signor(?:a|ina)?|monsieur|madame|mademoiselle)\b", re.I)
 _BEFORE = re.compile(
     r"(?:\b(?:(?:my|his|her|their|full|maiden|first|last|middle|sur|partner'?s|husband'?s|wife'?s"
     r"|customer'?s?|holder'?s?|account)? ?name(?:'s| is| was|:| it is)?"
-    r"|(?:i am|i'm|this is|call(?:s|ed)? (?:me|him|her)|named (?:him|her)?|nam(?:ed|ing)|signed(?: by)?"
+    r"|(?:ich hei(?:ß|ss)e|ich bin|mein name ist|je m['’]appelle|je suis|mon nom est|me llamo|mi nombre es|mi chiamo"
+    r"|il mio nome è|i am|i'm|this is|call(?:s|ed)? (?:me|him|her)|named (?:him|her)?|nam(?:ed|ing)|signed(?: by)?"
     r"|regards,?|sincerely,?|cheers,?|dear|hi|hello|hey"
     r"|beneficiary(?: is|:)?|contact(?: person)?(?: is|:)|attn:?|c/o|(?:on )?behalf of|spoke (?:to|with)"
     r"|(?:wife|husband|son|daughter|mother|father|brother"
@@ -72,7 +76,8 @@ class NameRecogniser(SpanRecogniser):
         for match in _TITLED.finditer(text):
             start, end = self._trim(text, match.start(1), match.end(1), cased, titled=True)
             if end > start and (cased or match.group()[:1].islower()):
-                if cased and not text[match.start()].isupper() and match.start():
+                small = match.start() > 0 and not text[match.start()].isupper()
+                if cased and small and not _SMALL_TITLE.match(match.group()):
                     continue
                 yield PiiSpan(match.start(), end, "PERSON", 0.9)
         for pattern, score in ((_BEFORE, CUED), (_AFTER, SHAPED), (_POSSESSED, SHAPED), (_GIVEN, SHAPED)):
@@ -80,10 +85,17 @@ class NameRecogniser(SpanRecogniser):
                 start, end = self._trim(text, match.start(1), match.end(1), cased)
                 if end > start:
                     yield PiiSpan(start, end, "PERSON", score)
+        english = other_language(text) is None
         for match in _ANY_WORD.finditer(text):
             lower = match.group().lower()
             capital = match.group()[0].isupper()
-            if capital and len(lower) > 2 and not match.group().isupper() and self._foreign(text, match.start(), lower):
+            if (
+                english
+                and capital
+                and len(lower) > 2
+                and not match.group().isupper()
+                and self._foreign(text, match.start(), lower)
+            ):
                 yield PiiSpan(match.start(), match.end(), "PERSON", 0.45)
             if lower in words.given_names() and self._given(lower, capital, cased):
                 start, end = self._grow(text, match.start(), match.end(), cased)

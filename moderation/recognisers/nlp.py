@@ -16,6 +16,7 @@ import spacy
 from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
 from moderation.recognisers import words
+from moderation.recognisers.languages import other_language
 from moderation.recognisers.lexicon import Lexicon
 from moderation.recognisers.tagger import Tagger
 from moderation.recognisers.trust import Named
@@ -50,7 +51,7 @@ class FolderNlpEngine(SpacyNlpEngine):  # type: ignore[misc, unused-ignore]
 
     def process_text(self, text: str, language: str) -> NlpArtifacts:
         entities: list[Named] = []
-        if not plain(text, self.lexicon):
+        if not plain(text, self.lexicon) and other_language(text) is None:
             cased = truecase(text, self.lexicon)
             for at, piece in _windows(cased):
                 entities += [Named(at + start, at + end, label) for start, end, label in self._read(piece)]

@@ -1,17 +1,20 @@
-"""Presidio's own recognisers that we use as they are, under our entity names.
+"""Presidio's own recognisers that we use as they are, under our entity names; and Ethereum's addresses beside its Bitcoin's.
 
-Invariant: only recognisers whose match a checksum proves, and none that reads beyond its text.
+Invariant: only what a checksum or an unmistakable form proves, and nothing that reads beyond its text.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from presidio_analyzer import PatternRecognizer
 from presidio_analyzer.predefined_recognizers import CryptoRecognizer, EsNifRecognizer, ItFiscalCodeRecognizer
 
-from moderation.recognisers.base import PROVEN, SpanRecogniser
+from moderation.recognisers.base import CUED, PROVEN, SpanRecogniser
 from moderation.types import PiiSpan
+
+_ETHEREUM = re.compile(r"(?<!\w)0x[0-9a-f]{40}(?!\w)", re.I)  # twenty bytes; a hash has thirty-two
 
 
 class StockRecogniser(SpanRecogniser):
@@ -32,3 +35,4 @@ class StockRecogniser(SpanRecogniser):
             for found in recogniser.analyze(text, recogniser.supported_entities):
                 if found.score >= PROVEN:
                     yield PiiSpan(found.start, found.end, entity, PROVEN)
+        yield from (PiiSpan(m.start(), m.end(), "CRYPTO", CUED) for m in _ETHEREUM.finditer(text))

@@ -59,7 +59,7 @@ def companies() -> frozenset[str]:
 
 @cache
 def streets() -> StreetWords:
-    lists = _sections("streets.txt")
+    lists = sections("streets.txt")
     particles = frozenset(lists["particles"])
     return StreetWords(
         words=frozenset(lists["words"]),
@@ -75,7 +75,7 @@ def streets() -> StreetWords:
 
 @cache
 def mistaken() -> Mistaken:
-    lists = {name: frozenset(words) for name, words in _sections("mistaken.txt").items()}
+    lists = {name: frozenset(words) for name, words in sections("mistaken.txt").items()}
     return Mistaken(lists["acronyms"], lists["months"], lists["labels"], lists["afterwards"])
 
 
@@ -93,7 +93,7 @@ def _entries(name: str) -> list[str]:
     return [part.strip() for line in _read(name).splitlines() for part in line.split(";") if part.strip()]
 
 
-def _sections(name: str) -> dict[str, list[str]]:
+def sections(name: str) -> dict[str, list[str]]:
     """`[title]` lines head the words that follow them."""
     found: dict[str, list[str]] = {}
     title = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from moderation.recognisers.accounts import luhn
+from moderation.recognisers.checks import luhn
 from moderation.surrogates.draw import Draw
 
 # The first six digits of published test numbers, by what real numbers of the network begin with.

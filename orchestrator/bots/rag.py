@@ -155,7 +155,9 @@ class _Cited:
             self.numbers[index] = len(self.numbers) + 1
             passage = self.passages[index]
             quote = passage.text if len(passage.text) <= QUOTE else passage.text[:QUOTE].rsplit(" ", 1)[0] + " …"
-            pieces.append(Cited(Citation(self.numbers[index], passage.document, passage.page, passage.section, quote)))
+            citation = Citation(self.numbers[index], passage.document, passage.page, passage.section, quote)
+            evidence = "\n".join((" › ".join(part for part in (passage.title, passage.section) if part), passage.text))
+            pieces.append(Cited(citation, evidence))
         return [*pieces, Text(_with_mark(sentence, self.numbers[index]))]
 
 

@@ -137,9 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 bar.advance(task, done)
                 count[name] += done
                 wrong += found
+                for number, kind, what in found:
+                    print(f"stream {number} ({kind}): {what}", file=sys.stderr, flush=True)
             bar.print(f"{name}: {count[name]} played, {len(wrong)} wrong so far, {time.monotonic() - begun:.0f} s")
-    for number, kind, what in wrong[:50]:
-        print(f"stream {number} ({kind}): {what}")
     print(json.dumps({"played": dict(count), "wrong": len(wrong), "seed": told.seed, "s": round(time.monotonic() - begun)}))
     if shipped.LEAKS:
         print(json.dumps({"shipped rails": shipped.LEAKS}, ensure_ascii=False))

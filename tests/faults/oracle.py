@@ -15,10 +15,10 @@ Events = list[tuple[str, Mapping[str, Any]]]
 
 def wrongs(stream: Stream, heard: Heard, record: Events) -> list[str]:
     """Every broken promise, in words."""
-    return [*_in_words(stream, heard), *wrongs_of_record(stream, heard, record)]
+    return [*_in_words(stream, heard, record), *wrongs_of_record(stream, heard, record)]
 
 
-def _in_words(stream: Stream, heard: Heard) -> list[str]:
+def _in_words(stream: Stream, heard: Heard, record: Events) -> list[str]:
     """By the words at which the rails of the stage stop."""
     found: list[str] = []
     said, text = plain(as_sent(stream.said)), plain(heard.text)
@@ -36,7 +36,8 @@ def _in_words(stream: Stream, heard: Heard) -> list[str]:
         if heard.outcome in ("answered", "abstained"):
             found.append(f"the outcome is {heard.outcome}")
     harmless = not ends and REDACTED not in said and not refused and stream.record_fails is None
-    whole = heard.outcome and not any(isinstance(step, Exception | BotDied) for step in stream.steps)
+    late = any(kind == "judged" and "no verdict within" in body["reason"] for kind, body in record)
+    whole = heard.outcome and not late and not any(isinstance(step, Exception | BotDied) for step in stream.steps)
     if harmless and whole and text != plain(_restored(as_sent(stream.said), stream)):
         found.append("harmless text was lost")
     return found

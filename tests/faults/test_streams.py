@@ -92,7 +92,7 @@ def test_the_judgement_notices_a_leak(stage: Stage) -> None:
     if heard.text:
         assert "what was heard is not what was released" in wrongs(played, heard, unrecorded)
     assert "several ends" in wrongs(played, heard, [*record, record[-1]])
-    late = [*record, ("judged", {"direction": "output", "segment": 9, "verdict": "allow"})]
+    late = [*record, ("judged", {"direction": "output", "segment": 9, "verdict": "allow", "reason": ""})]
     assert any("begins and ends" in what for what in wrongs(played, heard, late))
 
 

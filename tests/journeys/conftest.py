@@ -26,6 +26,7 @@ from inference.store import ModelStore
 ROOT = Path(__file__).parents[2]
 NEEDED = ("smollm2-135m-instruct", "all-minilm-l6-v2", "en-core-web-md")
 READY_S = 420
+POLICY = "extends: default\nversion: of the journeys\n"
 
 
 class Collector(BaseHTTPRequestHandler):
@@ -104,8 +105,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     collector = ThreadingHTTPServer(("127.0.0.1", 0), type("Kept", (Collector,), {"bodies": bodies}))
     threading.Thread(target=collector.serve_forever, daemon=True).start()
     port, market = free_port(), free_port()
+    (home / "policy.yaml").write_text(POLICY, "utf-8")
     environment = {
         **os.environ,
+        "COUNTERSIGN_POLICY_FILE": str(home / "policy.yaml"),
         "COUNTERSIGN_HOME": str(home / "var"),
         "COUNTERSIGN_LOG_FILE": str(home / "service.log"),
         "COUNTERSIGN_LOG_LEVEL": "DEBUG",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from moderation.pii import Redactor
-from moderation.recognisers.accounts import luhn, mod11, mod97
+from moderation.recognisers.accounts import mod11, mod97
+from moderation.recognisers.checks import luhn
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
 pytestmark = pytest.mark.models

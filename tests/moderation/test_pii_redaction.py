@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from inference.store import ModelStore
 from moderation.pii import PSEUDONYMISED, PiiError, Pseudonyms, Redactor
+from moderation.pseudonyms import Style
 from moderation.recognisers.shown import shown
 from tests.moderation.pii_fixtures import FUND
 
@@ -106,6 +107,21 @@ def test_no_original_is_left_in_the_redacted_text(redactor: Redactor, text: str)
         if span.entity in ("CREDIT_CARD", "IBAN_CODE", "US_SSN", "EMAIL_ADDRESS", "PHONE_NUMBER"):
             assert "".join(original.split()) not in outside
     assert sum(redaction.counts.values()) == sum(s.entity != "LITERAL" for s in redaction.spans)
+
+
+@LOADED
+@given(text=TEXTS, size=st.integers(1, 30), style=st.sampled_from(["tag", "surrogate"]))
+def test_what_a_model_repeats_of_a_message_is_read_back(redactor: Redactor, text: str, size: int, style: Style) -> None:
+    """In pieces of any size; of what was found no identifier stands in what the model reads."""
+    pseudonyms = Pseudonyms()
+    redaction = redactor.redact(text, pseudonyms, PSEUDONYMISED)
+    cover = pseudonyms.cover([("user", redaction.text)], {"default": style})
+    shown = cover.messages[0][1]
+    for span in redaction.spans:
+        if span.entity in ("CREDIT_CARD", "IBAN_CODE", "US_SSN", "EMAIL_ADDRESS", "PHONE_NUMBER"):
+            assert "".join(text[span.start : span.end].split()) not in "".join(shown.split())
+    said = "".join(cover.reader.feed(shown[i : i + size]) for i in range(0, len(shown), size)) + cover.reader.close()
+    assert pseudonyms.restore(said) == pseudonyms.restore(redaction.text)
 
 
 def test_a_message_is_redacted_counted_and_restored(redactor: Redactor) -> None:

@@ -278,7 +278,7 @@ def test_a_rail_does_not_swallow_its_own_error(heads: Heads) -> None:
 def test_a_rail_that_is_off_or_of_the_other_direction_is_not_asked(heads: Heads) -> None:
     rails = Rails(changed("toxicity", enabled=False), heads)
     assert rails.names(Direction.INPUT) == ("injection", "topic", "advice", "secrets")
-    assert rails.names(Direction.OUTPUT) == ("injection", "advice", "secrets", "leakage")
+    assert rails.names(Direction.OUTPUT) == ("injection", "advice", "secrets", "leakage", "groundedness")
 
 
 def test_an_unknown_rail_is_an_error_that_names_the_known_ones(heads: Heads) -> None:

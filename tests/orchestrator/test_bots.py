@@ -149,6 +149,15 @@ def test_a_model_that_finds_no_supported_sentence_in_time_is_stopped_and_the_pas
     assert [piece.model for piece in pieces if isinstance(piece, Made)] == ["dithering", "extractive"]
 
 
+def test_a_source_comes_with_its_whole_passage_for_the_rails() -> None:
+    long = passage(FEES + " More follows." * 100)
+    (cited, *_) = RagBot(Verbatim(), ScriptedModel([FEES])).answer(ask(long))
+    assert isinstance(cited, Cited)
+    assert cited.evidence.endswith(long.text)
+    assert long.title in cited.evidence
+    assert len(cited.citation.quote) < len(cited.evidence)
+
+
 def test_closing_the_bot_closes_the_models_stream() -> None:
     models = [ScriptedModel([FEES + " ", CUTOFF]), ScriptedModel([FEES + " ", CUTOFF])]
     for bot, model in zip((RagBot(Verbatim(), models[0]), OnPremBot(models[1])), models, strict=True):

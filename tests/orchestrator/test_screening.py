@@ -130,3 +130,21 @@ def test_the_canary_is_in_the_prompt_and_an_answer_that_repeats_it_is_withheld_u
     assert model.canary not in text_of(out)
     assert model.canary not in repr(house.log.events)
     assert any("canary" in body["reason"] for body in house.log.bodies("judged"))
+
+
+def test_an_answer_is_held_against_the_passages_that_it_cites() -> None:
+    """The support of the bot lets everything pass here; the rail does not, and the sentence beside it stays."""
+    real = Rails(load_policy(), Heads.load())
+    model = ScriptedModel([FEES + " The annual fee is 21 EUR."])
+    with a_house(rag(model), passages=[passage(FEES)]) as house:
+
+        def judge(rail, direction, text, embedding, context="", beside=None):  # type: ignore[no-untyped-def]
+            return real.judge("groundedness", direction, text, np.zeros(384, np.float32), context, beside)
+
+        house.rails.judge = judge  # type: ignore[method-assign]
+        out = house.ask("What is the annual fee?")
+    assert answer_of(out).outcome == "answered"
+    assert "12 EUR [1]." in text_of(out)
+    assert "21 EUR" not in text_of(out)
+    assert "left out" in text_of(out)
+    assert any(body["verdict"] == "redact" and "figures" in body["reason"] for body in house.log.bodies("judged"))

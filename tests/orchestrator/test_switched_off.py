@@ -138,6 +138,15 @@ def test_no_model_stands_in_for_live_figures_whose_bot_is_off(selector: Selector
     assert route.chain == ("",)
 
 
+def test_no_model_stands_in_for_documents_whose_bot_is_off(selector: Selector) -> None:
+    question = "What does the policy say about complaints?"
+    supported = Evidence(None, 1.0, {}, {})
+    assert selector.choose(vector(question), supported).bot == "rag"
+    route = selector.choose(vector(question), Evidence(None, 1.0, {}, {}, {"rag": "case 15"}))
+    assert route.chain == ("",)
+    assert selector.choose(vector("Hello, how are you?"), evidence(rag="case 15")).bot == "onprem"
+
+
 def test_where_every_bot_is_off_nobody_is_asked_and_the_caller_is_told_kindly(selector: Selector) -> None:
     route = selector.choose(vector("Hello"), evidence(api="a", rag="b", onprem="c"))
     assert route.chain == ("",)

@@ -87,6 +87,7 @@ def asked(say: str, style: Style) -> tuple[str, Echo, str]:
     ("said", "read"),
     [
         ("Good day {name}, your account {iban} is open. ", f"Good day {NAME}, your account {IBAN} is open. "),
+        ("The account is held by {name}", f"The account is held by {NAME}"),
         ("{name}'s account. ", f"{NAME}'s account. "),
         ("Guten Tag **{name}**, wie geht es? ", f"Guten Tag **{NAME}**, wie geht es? "),
         ("Good day {upper}. ", f"Good day {NAME}. "),
