@@ -1,17 +1,14 @@
-"""The parts that need no model: stop strings, sampling, batching, turns."""
+"""The parts that need no model: stop strings, sampling, batching."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inference.slots import Slots, common_prefix
-from inference.turns import Turns
 
 from inference.encoder import BATCHES, LENGTHS, SINGLE, plan
 from inference.errors import PromptInvalid
@@ -101,81 +98,6 @@ def test_rows_survive_int8_to_half_a_step() -> None:
     assert np.abs(quantised * scale[:, None] - rows).max() <= scale.max() / 2 + 1e-7
     zeros, _ = quantise_rows(np.zeros((1, 4), np.float32))
     assert not zeros.any()
-
-
-def test_turns_are_taken_in_the_order_of_asking() -> None:
-    turns, order, waiting = Turns(), [], []
-    turns.__enter__()
-
-    def take(number: int) -> None:
-        with turns:
-            order.append(number)
-
-    for number in range(8):
-        waiting.append(threading.Thread(target=take, args=(number,)))
-        waiting[-1].start()
-        while len(turns._waiting) <= number:
-            pass
-    turns.__exit__(None, None, None)
-    for thread in waiting:
-        thread.join()
-    assert order == list(range(8))
-
-
-class FakeSlot:
-    def __init__(self) -> None:
-        self.tokens: list[int] = []
-
-
-def borrowed(slots: Slots, prompt: list[int], reuse: str | None) -> int:
-    """How many tokens of the prompt were there already; the slot then holds all of it."""
-    with slots.borrow(prompt, reuse, threading.Event()) as slot:
-        assert slot is not None
-        found = len(slot.tokens)
-        assert slot.tokens == prompt[:found]
-        slot.tokens[:] = prompt
-        return found
-
-
-def test_only_prompts_with_the_same_mark_share_their_beginning() -> None:
-    slots = Slots(FakeSlot, 3)  # type: ignore[arg-type]
-    prompt = list(range(100))
-    assert borrowed(slots, prompt, "tenant a") == 0
-    assert borrowed(slots, [*prompt, 7], "tenant b") == 0
-    assert borrowed(slots, [*prompt, 7], None) == 0
-    assert borrowed(slots, [*prompt, 7], "tenant a") == 100
-    assert borrowed(slots, [*prompt[:60], 7], "tenant a") == 60
-    assert borrowed(slots, [*prompt[:60], 7], "tenant a") == 60, "the last token is always fed again"
-
-
-def test_a_slot_whose_step_failed_is_thrown_away() -> None:
-    slots = Slots(FakeSlot, 2)  # type: ignore[arg-type]
-    prompt = list(range(50))
-
-    def fail() -> None:
-        with slots.borrow(prompt, "a", threading.Event()) as slot:
-            assert slot is not None
-            slot.tokens[:] = prompt
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert borrowed(slots, prompt, "a") == 0
-    assert borrowed(slots, prompt, "a") == 49
-
-
-def test_a_caller_that_waits_for_a_slot_can_be_cancelled() -> None:
-    slots, cancel = Slots(FakeSlot, 1), threading.Event()  # type: ignore[arg-type]
-    with slots.borrow([1], None, cancel):
-        cancel.set()
-        with slots.borrow([1], None, cancel) as second:
-            assert second is None
-
-
-def test_common_prefix_counts_the_tokens_before_the_first_difference() -> None:
-    assert common_prefix([1, 2, 3], [1, 2, 4, 5]) == 2
-    assert common_prefix([1, 2], [1, 2, 3]) == 2
-    assert common_prefix([], [1]) == 0
 
 
 @pytest.mark.parametrize("messages", [[], [Message("root", "hi")]])
