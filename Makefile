@@ -66,7 +66,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Countersign needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: requirements/runtime.lock setup.cfg | $(VENV)/bin/python
+$(VENV)/.runtime: requirements/runtime.lock setup.cfg setup.py $(wildcard inference/kernels/*.cc inference/kernels/*.h) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q --progress-bar=on --require-hashes -r requirements/runtime.lock
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --disable-pip-version-check -q --no-build-isolation --no-deps -e .
 	@touch $@

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 
 from inference import kernels
+from inference.cache import Turns
 from inference.kernels.tiles import round_to_q8_0, tiles
 
 _TOLERANCE = 0.02
@@ -27,4 +29,25 @@ def complaint() -> str | None:
         return f"the kernels failed their self-test: a product is off by {worst:.3f} of its largest entry"
     if not np.array_equal(single, batch[:1]):
         return "the kernels failed their self-test: a token's result depends on its batch"
+    return _wrong_attention()
+
+
+def _wrong_attention() -> str | None:
+    """One conversation's second position attends to both, with a library that takes what this module gives."""
+    random = np.random.default_rng(1)
+    heads, width = 2, 16
+    qkv = random.standard_normal((2, 4 * width)).astype(np.float32)
+    turns = Turns(np.zeros(1, np.int32), np.array([2], np.int32), np.array([[1]], np.int32))
+
+    def attend(qkv: jax.Array, turns: Turns, keys: jax.Array, values: jax.Array) -> tuple[jax.Array, ...]:
+        return kernels.attention(qkv, turns, keys, values, layer=0, heads=heads, base=10000.0)
+
+    pool = [jnp.zeros((1, 2, 1, 32, width), jnp.float16) for _ in range(2)]
+    mixed = np.asarray(jax.jit(attend, donate_argnums=(2, 3))(qkv, turns, *pool)[0])
+    value = qkv[:, 3 * width :]
+    if not np.allclose(mixed[0], np.tile(value[0], heads), atol=_TOLERANCE):
+        return "the kernels failed their self-test: a first position does not attend to itself"
+    shares = np.linalg.lstsq(value.T, mixed[1].reshape(heads, width).T, rcond=None)[0]
+    if not np.allclose(shares.sum(axis=0), 1, atol=_TOLERANCE):
+        return "the kernels failed their self-test: attention's shares do not add up to one"
     return None
