@@ -110,7 +110,9 @@ def _card(
     yield "\n*Written by `benchmarks/train_heads.py`; run it again to change it.*\n"
     yield "One linear model a rail over all-MiniLM-L6-v2's sentence embedding (384) and hashed lexical features"
     yield "(words, word classes from `moderation/data/lexicon.yaml`, letters), logistic regression with L2"
-    yield f"({RIDGE_EMBEDDING:g} on the embedding, {RIDGE_WORDS:g} on the words), Platt-calibrated. A long text is"
+    strengths = ", ".join(f"{ridge:g} {rail}" for rail, ridge in RIDGE_EMBEDDING.items())
+    yield f"(on the embedding {strengths}; {RIDGE_WORDS:g} on the words), Platt-calibrated; harmless rows that were"
+    yield "left out for their number come back where a first fit nearly flags them. A long text is"
     yield "judged by its worst window. The rules of `moderation/rules/` can only raise a probability.\n"
     yield "| file | bytes | SHA-256 |\n|---|---|---|"
     for file in sorted(folder.glob("*.safetensors")):
@@ -298,7 +300,8 @@ _LIMITS = """\
 ## Limits
 
 - English first. Injection rules know German, French, Spanish, Italian, Portuguese and Dutch, and short forms in Russian,
-  Chinese, Japanese, Arabic, Turkish and Polish; toxicity and regulated speech know English alone.
+  Chinese, Japanese, Arabic, Turkish and Polish. Toxicity and regulated speech are judged in English; in those six
+  languages rules alone hear people in danger from themselves, threats, promised returns and what to buy or sell.
 - HateCheck's and our own sentences are short templates; real hate is longer and less plain: see the cross-corpus
   figures and the openai rows.
 - Harassment, self-harm, sexual/minors and violence have few labelled attacks (tens to a hundred), and advice has

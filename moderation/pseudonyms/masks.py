@@ -96,7 +96,8 @@ class Masks:
         false = [self._false(word) for word in ordered_words(entry.fullest or entry.original)]
         if not false or not all(false):
             return ""
-        return Entry("PERSON", entry.number, " ".join(false)).part(part)
+        # A full stop after the last word would read as the sentence's, and come back as one.
+        return Entry("PERSON", entry.number, " ".join(false).rstrip(".")).part(part)
 
     def _false(self, word: str) -> str:
         if is_kept(word):

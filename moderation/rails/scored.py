@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,9 +17,9 @@ from moderation.types import Allow, Direction, Finding, Verdict
 from moderation.views import View, views
 
 _SEVERITY = {"allow": 0, "steer": 1, "redact": 2, "block": 3}
-# Where categories are close (in log odds): a person who speaks of harming themselves shall read words of help, not of
-# refusal, and what sexualises a child shall not be filed as merely sexual.
-_FIRST = {"self_harm": 1.0, "minors": 1.0}
+# Where several are over, by how much (in log odds) one comes before another: what sexualises a child shall not be filed as
+# merely sexual, a person who speaks of harming themselves shall read words of help, and hate is most often violent too.
+_FIRST = {"minors": 4.0, "self_harm": 1.0, "hate": 1.0}
 _REMEMBERED = 128  # texts whose views and features are kept, so that rails judging one text share the work
 
 
@@ -51,7 +52,10 @@ class Readings:
         return Reading(view.kind, view.traced, given if vector is None else vector, self.parts(view.text))
 
     def _embedded(self, text: str) -> Sequence[tuple[View, Embedding | None]]:
-        hidden = [view for view in self.views(text) if view.hidden and view.text.strip()]
+        seen = self.views(text)
+        hidden = [view for view in seen if view.hidden and view.text.strip()]
+        if _letters(text) != _letters(seen[0].text):  # an encoder does not know a letter by its look
+            hidden.insert(0, replace(seen[0], kind="its plain letters"))
         if not hidden or self._embed is None:
             return [(view, None) for view in hidden]
         return list(zip(hidden, self._embed([view.text for view in hidden]), strict=True))
@@ -108,8 +112,8 @@ class ScoredRail:
         for category, threshold in thresholds.items():
             chance, reading = chances.get(category, (0.0, None))
             hit = next((hit for hit in found if hit.category == category), None)
-            if hit is not None and hit.probability >= chance:
-                scores.append(Score(category, hit.probability, threshold, hit.reason, hit.spans))
+            if hit is not None and hit.probability >= min(chance, threshold):  # a rule says more plainly what it saw
+                scores.append(Score(category, max(chance, hit.probability), threshold, hit.reason, hit.spans))
             elif reading is not None and chance >= threshold:
                 reason, spans = self._moved(category, reading)
                 scores.append(Score(category, chance, threshold, reason, spans))
@@ -150,6 +154,11 @@ class ScoredRail:
                 if (hit.category, hit.reason) not in before
             ]
         return sorted(found, key=lambda hit: -hit.probability)
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text as the encoder takes them: without case and accents."""
+    return "".join(c for c in unicodedata.normalize("NFD", text).casefold() if c.isalnum())
 
 
 def _head_of(category: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from moderation.recognisers import words
 from moderation.recognisers.resolve import Ground
@@ -36,16 +36,22 @@ def named_again(text: str, people: Sequence[Name]) -> list[PiiSpan]:
     found: list[PiiSpan] = []
     run: list[tuple[int, int, frozenset[int], bool]] = []  # neighbours that belong to one person; the flag: a whole word
 
+    said: set[str] = set()  # the run's words: who is named twice in a row is two runs
+
     def close() -> None:
         if any(whole for *_, whole in run):
             found.append(PiiSpan(run[0][0], run[-1][1], "PERSON", 0.95))
         run.clear()
+        said.clear()
 
     for start, end, shown in _tokens(text):
-        whose, whole = index.whose(shown, cased)
-        if run and not (_BETWEEN.fullmatch(text, run[-1][1], start) and whose & run[-1][2]):
+        if run and not _BETWEEN.fullmatch(text, run[-1][1], start):
+            close()
+        whose, whole = index.whose(shown, cased, said)
+        if run and (not whose & run[-1][2] or shown.casefold() in said):
             close()
         if whose:
+            said.add(shown.casefold())
             dotted = not whole and text[end : end + 1] == "."
             run.append((start, end + dotted, whose & run[-1][2] if run else whose, whole))
     close()
@@ -83,13 +89,16 @@ class _Index:
             if len(word) >= _SHORTEST_MISSPELT:
                 self._by_start.setdefault(word[0], []).append(word)
 
-    def whose(self, shown: str, cased: bool) -> tuple[frozenset[int], bool]:
-        """Whose word it may be, and whether it is a whole word (an initial counts beside one only)."""
+    def whose(self, shown: str, cased: bool, said: Collection[str]) -> tuple[frozenset[int], bool]:
+        """Whose word it may be, and whether it is a whole word (an initial counts beside one only, and for a word that
+        is not among those said just before it)."""
         lower = shown.casefold()
         if len(lower) == 1:
             if not shown.isupper():
                 return frozenset(), False
-            return frozenset(n for n, name in enumerate(self._people) if any(w[0] == lower for w in name)), False
+            return frozenset(
+                n for n, name in enumerate(self._people) if any(w[0] == lower and w not in said for w in name)
+            ), False
         if lower in words.common() or len(lower) == 2:
             return frozenset(), False
         for form in _forms(lower):

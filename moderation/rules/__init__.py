@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from moderation.rules.abroad import ABROAD
 from moderation.rules.advice import ADVICE
 from moderation.rules.base import Hit, Rule
 from moderation.rules.injection import INJECTION
@@ -16,7 +17,7 @@ from moderation.views import View
 
 __all__ = ["RULES", "Hit", "Rule", "hits"]
 
-RULES: tuple[Rule, ...] = (*INJECTION, *LANGUAGES, *TOXICITY, *ADVICE)
+RULES: tuple[Rule, ...] = (*INJECTION, *LANGUAGES, *TOXICITY, *ADVICE, *ABROAD)
 _MOST_SPANS = 8  # places that a finding names
 
 

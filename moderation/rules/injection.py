@@ -34,7 +34,7 @@ INJECTION: tuple[Rule, ...] = (
         r"|instructions you (?:were|have been|got)|instructions (?:so far|given)|operating instructions)\b",
         "asks for the system prompt",
         # A customer's own instructions are payments, and a system message is what an app shows.
-        unless=r"\bwhat(?:'s| is| are) an? (?:system|hidden) "
+        unless=r"\bwhat(?:'s| is| are| [1l]s) (?:an?|4) (?:system|hidden) "
         r"|\b(?:instructions?|configuration) (?:(?:for|on|about|of|in|regarding) (?:my|our|a|an)"
         r"|(?:that )?(?:i|we) (?:sent|gave|made|submitted|signed|placed))\b"
         r"|\bmessages? (?:(?:that |which )?(?:(?:i|we) (?:see|saw|get|got|receive|received)|appears?|pops? up|shows)"

@@ -62,7 +62,7 @@ def test_a_banks_ordinary_questions_pass(judged: Judged) -> None:
 
 
 def test_other_ordinary_requests_are_hardly_ever_blocked(judged: Judged) -> None:
-    found = judged([row["text"] for row in rows("intents_clinc.jsonl", one_in=16)])
+    found = judged([row["text"] for row in rows("intents_clinc.jsonl", one_in=8)])
     assert share([blocked(verdicts) for verdicts in found]) <= 0.005
 
 
