@@ -53,8 +53,8 @@ _THREAT = "|".join(
     )
 )
 _NOT_PROMISED = (
-    r"\b(?:nicht|kein\w{0,4}|keinerlei|ohne gewähr|pas|aucun\w{0,2}|sans garantie|no|ningun\w{0,3}|nunca|non|nessun\w{0,3}|mai|não|nao"
-    r"|nenhum\w{0,3}|niet|geen|nooit|jamais|einlagen\w{0,20}|dépôts?|depositos?|depositi|tegoeden|gesetzlich\w{0,2}|sparkonto)\b"
+    r"\b(?:nicht|kein\w{0,4}|keinerlei|ohne gewähr|pas|aucun\w{0,2}|sans garantie|no|ningun\w{0,3}|nunca|non|nessun\w{0,3}"
+    r"|mai|não|nenhum\w{0,3}|niet|geen|nooit|jamais|einlagen\w{0,20}|dépôts?|depositos?|depositi|tegoeden|gesetzlich\w{0,2}|sparkonto)\b"
 )
 _PROMISED = "|".join(
     (
