@@ -166,9 +166,22 @@ def _prepared(text: str) -> tuple[Read, ...]:
     if not pieces:
         return ()
     head = pieces[0] if len(pieces) > 1 else ""
-    units = [_read(piece, head) for piece in pieces]
+    units = [_read(piece, head) for piece in (*pieces, *_rows(text))]
     units += [_both(one, two, head) for one, two in pairwise(pieces)]
     return (*units, _read(text))
+
+
+def _rows(text: str) -> Iterator[str]:
+    """Each row of a table with its columns' names, as one would say it: "Fund: Aurora; Class A: 1.25%"."""
+    header: list[str] = []
+    for line in text.splitlines()[:_MOST_UNITS]:
+        cells = [cell.strip() for cell in line.split(" | ")]
+        if len(cells) < 2:
+            header = []
+        elif len(cells) == len(header):
+            yield "; ".join(f"{name}: {cell}" if name else cell for name, cell in zip(header, cells, strict=True))
+        else:
+            header = cells
 
 
 def prepared(text: str) -> tuple[Read, ...]:

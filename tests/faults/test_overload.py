@@ -37,7 +37,7 @@ def test_a_full_queue_holds_callers_back_then_refuses_and_no_answer_is_unlogged(
         except RecordUnavailable:
             refused.append(query)
 
-    record = lambda **who: QueryRecord(store, "aa" * 32, **who)  # noqa: E731
+    record = lambda **who: QueryRecord(store, **who)  # noqa: E731
     with a_house(model=ScriptedModel(SENTENCES), open_record=record) as house:
         threads = [threading.Thread(target=ask, args=(query,)) for query in heard]
         with writing(engine) as blocker:  # the disk, or the database, stands still

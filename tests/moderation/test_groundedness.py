@@ -96,6 +96,24 @@ def test_a_sentence_is_held_against_the_passages_that_it_cites_and_not_against_o
     assert isinstance(judged("The fund does not pay a dividend."), Allow)
 
 
+TABLE = Beside(sources={1: (
+    "Fees\nThe management charge by fund.\nFund | Class A (retail) | Class I (institutional)\n"
+    "Aurora Global Equity Fund | 1.25% | 0.65%\nBorealis Short Duration Bond Fund | 0.45% | 0.25%"
+)})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind"),
+    [
+        ("Fund: Aurora Global Equity Fund; Class A (retail): 1.25%; Class I (institutional): 0.65% [1].", Allow),
+        ("Fund: Aurora Global Equity Fund; Class A (retail): 0.45%; Class I (institutional): 0.65% [1].", Redact),
+        ("Fund: Aurora Global Equity Fund; Class A (retail): 7.25%; Class I (institutional): 0.65% [1].", Redact),
+    ],
+)
+def test_a_row_of_a_table_is_read_with_the_names_of_its_columns(claim: str, kind: type[Verdict]) -> None:
+    assert isinstance(judged(claim, beside=TABLE), kind)
+
+
 def test_a_sentence_that_a_segment_cuts_in_two_is_read_from_its_beginning() -> None:
     first, second = "It is so. Net sales fell ", "4.5% to $1,250 million in 2023 [1]."
     assert isinstance(judged(second, first), Redact)
