@@ -55,13 +55,14 @@ def open_encoder(settings: Settings, models: ModelStore) -> SentenceEncoder:
     return encoder
 
 
-def open_chat(settings: Settings, models: ModelStore) -> ChatEngine:
-    """The chat model, not yet warm. Raises ModelMissing and UnknownModel."""
+def open_chat(settings: Settings, models: ModelStore, **options: int | None) -> ChatEngine:
+    """The chat model, not yet warm; options are `ChatEngine.load`'s. Raises ModelMissing and UnknownModel."""
     from inference.engine import ChatEngine
 
     path = models.path(settings.chat)
     cache = models.root / "compiled"
-    return ChatEngine.load(load_manifest()[settings.chat], path, cache_dir=cache, context=settings.context)
+    spec = load_manifest()[settings.chat]
+    return ChatEngine.load(spec, path, cache_dir=cache, context=settings.context, **options)  # type: ignore[arg-type]
 
 
 def open_redactor(settings: Settings, models: ModelStore, live: LiveData | None = None) -> Redactor:

@@ -30,6 +30,31 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         self.kill_workers(signal.SIGHUP)
 
 
+def configure(cfg: Any, bind: str, threads: int, grace_s: int, closed: Callable[[], None]) -> None:
+    """The options of every server of this house. grace_s: for requests under way once it is to end; closed: called after."""
+    options: dict[str, Any] = {
+        "bind": bind,
+        "workers": 1,
+        "worker_class": Worker,
+        "threads": threads,
+        "worker_connections": threads * 8,
+        "timeout": 120,
+        "graceful_timeout": grace_s,
+        "keepalive": 5,
+        "limit_request_line": 4094,
+        "limit_request_fields": 60,
+        "preload_app": False,
+        "accesslog": None,
+        "loglevel": "warning",
+        "proc_name": "countersign",
+        "worker_exit": lambda _server, _worker: closed(),
+    }
+    if "control_socket_disable" in cfg.settings:
+        options["control_socket_disable"] = True
+    for name, value in options.items():
+        cfg.set(name, value)
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """Runs until it is told to stop; answers /healthz while the models are still being loaded."""
 
@@ -39,27 +64,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        options: dict[str, Any] = {
-            "bind": f"{self._settings.host}:{self._settings.port}",
-            "workers": 1,
-            "worker_class": Worker,
-            "threads": self._settings.threads,
-            "worker_connections": self._settings.threads * 8,
-            "timeout": 120,
-            "graceful_timeout": 10,
-            "keepalive": 5,
-            "limit_request_line": 4094,
-            "limit_request_fields": 60,
-            "preload_app": False,
-            "accesslog": None,
-            "loglevel": "warning",
-            "proc_name": "countersign",
-            "worker_exit": lambda _server, _worker: self._close(),
-        }
-        if "control_socket_disable" in self.cfg.settings:
-            options["control_socket_disable"] = True
-        for name, value in options.items():
-            self.cfg.set(name, value)
+        settings = self._settings
+        configure(self.cfg, f"{settings.host}:{settings.port}", settings.threads, 10, self._close)
 
     def run(self) -> None:
         _Arbiter(self).run()
