@@ -34,7 +34,7 @@ _FORGET = 0.1
 
 @dataclass(frozen=True)
 class Load:
-    """What the engine does now, and has done. Blocks are those of the KV cache; hits are prompts whose beginning was in it."""
+    """What the engine does now, and has done. Blocks are the KV cache's; hits are prompts whose beginning was in it."""
 
     waiting: int
     active: int

@@ -15,8 +15,8 @@ from gunicorn.arbiter import Arbiter
 
 from app.engine.serving import Serving, Terms
 from app.engine.views import create_app
+from app.listening import configure
 from app.reading import Worker
-from app.server import configure
 from app.settings import Settings
 
 _SPARE = 16

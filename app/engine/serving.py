@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app.chat_model import open_chat
 from app.engine.metrics import EngineMetrics
-from app.opening import open_chat
 from app.problems import Problem
 from app.settings import Settings
 from inference.store import ModelStore
