@@ -61,7 +61,7 @@ def open_engines(settings: Settings, tell: Callable[[str], None]) -> Engines:
     secret = hashlib.sha256(b"countersign engine scopes\x00" + key_encryption_key(settings)).digest()
     how = How(
         secret=secret,
-        key=settings.engine_key.get_secret_value() if settings.engine_key else "",
+        key=settings.engine_secret,
         model=settings.engine_model,
         ca_file=settings.engine_ca_file,
         connect_s=settings.engine_connect_s,

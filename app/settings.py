@@ -186,6 +186,11 @@ class Settings(BaseSettings):
         return "smollm2-135m-instruct" if self.light else self.chat_model
 
     @property
+    def engine_secret(self) -> str:
+        """The engines' key; empty where there is none."""
+        return self.engine_key.get_secret_value() if self.engine_key else ""
+
+    @property
     def local_models(self) -> tuple[str, ...]:
         """The models that this process loads itself."""
         return (*(() if self.engines else (self.chat,)), self.encoder_model, self.ner_model)

@@ -62,7 +62,7 @@ def serve(
     from inference.store import ModelStore
 
     ModelStore(found.models_dir).path(found.chat)
-    if found.engine_key is None and not _is_local(host):
+    if not found.engine_secret and not _is_local(host):
         console().print(f"[yellow]anybody who reaches {host}:{port} may use this engine[/]; set COUNTERSIGN_ENGINE_KEY")
     from app.engine.server import EngineServer
     from app.engine.serving import Terms

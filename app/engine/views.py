@@ -197,12 +197,12 @@ def _serving() -> Serving:
 
 def _may() -> None:
     """Raises Problem 401 without the key, where there is one."""
-    key = _serving().settings.engine_key
-    if key is None:
+    key = _serving().settings.engine_secret
+    if not key:
         return
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     given = secret.strip() if scheme.lower() == "bearer" else ""
-    if not hmac.compare_digest(_hash(given), _hash(key.get_secret_value())):  # in constant time, whatever was sent
+    if not hmac.compare_digest(_hash(given), _hash(key)):  # in constant time, whatever was sent
         raise Problem(401, "Send this engine's key: Authorization: Bearer …", code="invalid_api_key")
 
 
