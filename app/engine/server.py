@@ -24,7 +24,7 @@ _SPARE = 16
 
 
 class DrainingWorker(Worker):
-    """Ends itself when the engine has drained; a second SIGTERM ends it at once."""
+    """Ends itself when the engine has drained, or at a second SIGTERM of its own."""
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.app.draining:
