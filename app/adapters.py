@@ -182,12 +182,13 @@ class LoadedLater:
         self._ready = threading.Event()
         self._engine: ChatEngine | None = None
 
-    def load(self) -> None:
-        """Loads and warms the model; called once, by the thread that prepares the service."""
+    def load(self) -> str:
+        """Loads and warms the model; called once, by the thread that prepares the service. Returns its state in a word."""
         engine = self._load()
         engine.warm()
         self._engine, self.digest = engine, engine.digest
         self._ready.set()
+        return "ready"
 
     def close(self) -> None:
         """Ends what is being answered."""

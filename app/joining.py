@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.adapters import LoadedLater, QueryRecord, Searched, ShadowRecord, Supported
+from app.adapters import QueryRecord, Searched, ShadowRecord, Supported
 from app.opening import describe_live
 from app.policy_in_force import Document, PolicyInForce, Role
 from app.ruling import Workshop
@@ -25,7 +25,7 @@ from orchestrator.breaker import Breaker
 from orchestrator.live import LiveData
 from orchestrator.parts import Parts
 from orchestrator.pipeline import Pipeline
-from orchestrator.ports import Embed
+from orchestrator.ports import Embed, Generate
 from orchestrator.routes import load_routes
 from orchestrator.selector import Selector
 from orchestrator.shadow import Shadow
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from app.wiring import House
 
 
-def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: LoadedLater) -> Pipeline:
+def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: Generate) -> Pipeline:
     """What is started here is closed with the house, before the log and the database."""
     settings = house.settings
     library = house.library = Library.open(settings.library_dir, embed)

@@ -99,6 +99,15 @@ class Metrics:
         for name, text, read in shown:
             Gauge(f"countersign_{name}", text, registry=self.registry).set_function(read)
 
+    def watch_engines(self, answering: Callable[[], int], retries: Callable[[], int]) -> None:
+        """Called once, where the settings name engines."""
+        shown = (
+            ("engines_answering", "Engines of the settings that are asked at the moment", answering),
+            ("engine_retries", "Questions that were asked of one more engine, since the start", retries),
+        )
+        for name, text, read in shown:
+            Gauge(f"countersign_{name}", text, registry=self.registry).set_function(read)
+
     def policy(self, role: str, digest: str, version: str) -> None:
         """The policy of a role is this one from now on. Called by one thread."""
         now = (role, digest, version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,11 @@ import structlog
 from sqlalchemy import Engine
 
 from app.keys import KeyRing
+from app.replicas.engines import Engines
+from app.replicas.fleet import How
 from app.settings import Settings
 from audit.engine import create_engine_for
 from audit.keys import load_kek
-from inference.manifest import load_manifest
 from inference.store import ModelStore
 from migrations.run import upgrade
 from moderation.pii import Redactor
@@ -22,7 +24,6 @@ from orchestrator.live import LiveData
 
 if TYPE_CHECKING:
     from inference.encoder import SentenceEncoder
-    from inference.engine import ChatEngine
 
 log = structlog.get_logger(__name__)
 
@@ -55,13 +56,19 @@ def open_encoder(settings: Settings, models: ModelStore) -> SentenceEncoder:
     return encoder
 
 
-def open_chat(settings: Settings, models: ModelStore) -> ChatEngine:
-    """The chat model, not yet warm. Raises ModelMissing and UnknownModel."""
-    from inference.engine import ChatEngine
-
-    path = models.path(settings.chat)
-    cache = models.root / "compiled"
-    return ChatEngine.load(load_manifest()[settings.chat], path, cache_dir=cache, context=settings.context)
+def open_engines(settings: Settings, tell: Callable[[str], None]) -> Engines:
+    """The engines of the settings, not yet asked. Scopes have the same names in every service that has the same key."""
+    secret = hashlib.sha256(b"countersign engine scopes\x00" + key_encryption_key(settings)).digest()
+    how = How(
+        secret=secret,
+        key=settings.engine_secret,
+        model=settings.engine_model,
+        ca_file=settings.engine_ca_file,
+        connect_s=settings.engine_connect_s,
+        silence_s=settings.engine_silence_s,
+        salt=settings.engine_salt,
+    )
+    return Engines(settings.engines, how, tell)
 
 
 def open_redactor(settings: Settings, models: ModelStore, live: LiveData | None = None) -> Redactor:

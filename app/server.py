@@ -15,7 +15,7 @@ import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from app.reading import Worker
+from app.listening import configure
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
@@ -39,27 +39,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        options: dict[str, Any] = {
-            "bind": f"{self._settings.host}:{self._settings.port}",
-            "workers": 1,
-            "worker_class": Worker,
-            "threads": self._settings.threads,
-            "worker_connections": self._settings.threads * 8,
-            "timeout": 120,
-            "graceful_timeout": 10,
-            "keepalive": 5,
-            "limit_request_line": 4094,
-            "limit_request_fields": 60,
-            "preload_app": False,
-            "accesslog": None,
-            "loglevel": "warning",
-            "proc_name": "countersign",
-            "worker_exit": lambda _server, _worker: self._close(),
-        }
-        if "control_socket_disable" in self.cfg.settings:
-            options["control_socket_disable"] = True
-        for name, value in options.items():
-            self.cfg.set(name, value)
+        settings = self._settings
+        configure(self.cfg, f"{settings.host}:{settings.port}", settings.threads, 10, self._close)
 
     def run(self) -> None:
         _Arbiter(self).run()

@@ -5,15 +5,18 @@ Order of precedence: environment, then the TOML file (`countersign.toml` here, o
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -63,6 +66,23 @@ class Settings(BaseSettings):
     rag_generates: bool | None = Field(
         None, description="let the model word answers from documents; off: quote them. Empty: on, unless light"
     )
+    engines: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="addresses of engines that answer instead of a model in this process, such as http://10.0.0.5:8090, "
+        "separated by commas: `countersign engine serve`, vLLM, Ray Serve or any server of the OpenAI API",
+    )
+    engine_key: SecretStr | None = Field(None, description="key of the engines, for those who ask and for those who answer")
+    engine_model: str = Field("", description="the model's name at the engines; empty: the first that they list")
+    engine_ca_file: Path | None = Field(
+        None, description="certificates that vouch for engines with https; empty: public ones"
+    )
+    engine_connect_s: float = Field(2.0, gt=0, le=60, description="time to connect to an engine")
+    engine_silence_s: float = Field(
+        30.0, gt=0, le=600, description="time that an engine may say nothing, before its first token and between two"
+    )
+    engine_salt: bool = Field(
+        True, description="send engines the scope as cache_salt too, which vLLM needs; off for a server that refuses it"
+    )
     tenant: str = Field(
         "halden",
         pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
@@ -87,6 +107,27 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_file: Path | None = Field(None, description="where logs go; empty: standard error")
     spans_file: Path | None = Field(None, description="write finished spans there as JSON lines; empty: nowhere")
+
+    @field_validator("engines", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """As a JSON array, or separated by commas."""
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [one.strip() for one in value.split(",") if one.strip()]
+
+    @field_validator("engines")
+    @classmethod
+    def _addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            parts = urlsplit(url)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("each must be http(s)://host[:port], as far as /v1")
+            if parts.username or parts.password:
+                raise ValueError("an address must hold no password; give the key in engine_key")
+        return tuple(dict.fromkeys(url.rstrip("/").removesuffix("/v1") for url in urls))
 
     @model_validator(mode="after")
     def _keys_apart(self) -> Settings:
@@ -143,6 +184,16 @@ class Settings(BaseSettings):
     @property
     def chat(self) -> str:
         return "smollm2-135m-instruct" if self.light else self.chat_model
+
+    @property
+    def engine_secret(self) -> str:
+        """The engines' key; empty where there is none."""
+        return self.engine_key.get_secret_value() if self.engine_key else ""
+
+    @property
+    def local_models(self) -> tuple[str, ...]:
+        """The models that this process loads itself."""
+        return (*(() if self.engines else (self.chat,)), self.encoder_model, self.ner_model)
 
     @property
     def rag_wording(self) -> bool:

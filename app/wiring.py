@@ -19,11 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters import LoadedLater
 from app.announcing import Announcer
+from app.chat_model import open_chat
 from app.joining import join
 from app.keys import KeyRing
 from app.metrics import Metrics
-from app.opening import key_encryption_key, open_chat, open_encoder, open_redactor, pepper
+from app.opening import key_encryption_key, open_encoder, open_engines, open_redactor, pepper
 from app.policy_in_force import PolicyInForce
+from app.replicas.engines import Engines
 from app.settings import Settings
 from app.switches import SwitchBoard, Switches
 from app.telemetry import tracer_provider
@@ -169,18 +171,26 @@ class House:
         live = LiveData(load_connectors(settings.connectors_file) if settings.connectors_file else ())
         redactor = open_redactor(settings, self.models, live)
         self.state["names"] = "ready"
-        model = LoadedLater(settings.chat, lambda: open_chat(settings, self.models))
+        model = self._chat_model()
         self.closers.insert(0, model.close)
         self.pipeline = join(self, embed, redactor, live, model)
         self.state["chat model"] = "loading"
         if chat:
-            model.load()
-            self.state["chat model"] = "ready"
+            self.state["chat model"] = model.load()
         if self.in_force is not None:
             self.in_force.start()
         self._warmed.set()
-        log.info("service.ready", models=[settings.chat, settings.encoder_model, settings.ner_model])
+        log.info("service.ready", models=[model.name, settings.encoder_model, settings.ner_model])
         return self.pipeline
+
+    def _chat_model(self) -> LoadedLater | Engines:
+        """The model in this process, or the engines that the settings name."""
+        settings = self.settings
+        if not settings.engines:
+            return LoadedLater(settings.chat, lambda: open_chat(settings, self.models))
+        engines = open_engines(settings, lambda told: self.state.update({"chat model": told}))
+        self.metrics.watch_engines(lambda: engines.answering, lambda: engines.retries)
+        return engines
 
     def recover(self) -> threading.Thread:
         """Ends, in the background, the record of queries that a dead process left open."""

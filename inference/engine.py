@@ -31,12 +31,23 @@ from inference.weights import Checkpoint, Precision, open_checkpoint
 
 Answer = Generator[Delta, None, Completion]
 MEMORY = 256 << 20
+WAITING = 64
 
 
 class ChatEngine:
     """`digest` is the SHA-256 of the weights file; `precision` is how the matrices are held."""
 
-    def __init__(self, name: str, digest: str, checkpoint: Checkpoint, *, context: int, memory: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        digest: str,
+        checkpoint: Checkpoint,
+        *,
+        context: int,
+        memory: int,
+        slots: int | None = None,
+        waiting: int = WAITING,
+    ) -> None:
         self.name = name
         self.digest = digest
         self.precision: Precision = checkpoint.precision
@@ -45,7 +56,7 @@ class ChatEngine:
         self.context = min(context, checkpoint.architecture.context)
         self.tokenizer = ChatTokenizer(checkpoint.vocabulary)
         self._template = ChatTemplate(checkpoint.vocabulary.template)
-        self._scheduler = Scheduler(Runner(checkpoint, self.context, memory))
+        self._scheduler = Scheduler(Runner(checkpoint, self.context, memory), slots=slots, most_waiting=waiting)
 
     @classmethod
     def load(
@@ -57,10 +68,13 @@ class ChatEngine:
         context: int = 4096,
         precision: Precision | None = None,
         memory: int = MEMORY,
+        slots: int | None = None,
+        waiting: int = WAITING,
     ) -> ChatEngine:
         """Open a model. Converted weights and compiled programs are kept in `cache_dir`, if there is one.
 
-        memory: bytes for the KV cache, in which conversations that begin alike share their beginning.
+        memory: bytes for the KV cache, in which conversations that begin alike share their beginning. slots: the most
+        answers in progress; None for as many as a step takes. waiting: questions that may wait; more are `EngineBusy`.
 
         Raises `ModelDamaged` where the file is not the one that the manifest names, `ModelUnsupported` where the
         engine cannot run it.
@@ -73,7 +87,7 @@ class ChatEngine:
                 f"fetch it again with: countersign models pull {spec.name}"
             )
         checkpoint = open_checkpoint(path, digest, cache_dir=cache_dir, precision=precision)
-        return cls(spec.name, digest, checkpoint, context=context, memory=memory)
+        return cls(spec.name, digest, checkpoint, context=context, memory=memory, slots=slots, waiting=waiting)
 
     def warm(self) -> None:
         """Compile everything that an answer may need."""
@@ -154,7 +168,7 @@ class ChatEngine:
         if reason != "cancelled" and (text := stop.close()):
             shown.append(text)
             yield Delta(text, made - reported)
-        return Completion("".join(shown), reason, job.prompt, made)
+        return Completion("".join(shown), reason, job.prompt, made, job.reused)
 
 
 def _logits(runner: Runner, blocks: Blocks, tokens: Sequence[int], chunk: int) -> NDArray[np.float32]:

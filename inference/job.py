@@ -48,7 +48,7 @@ class Job:
         self.sampler = Sampler(sampling)
         self.names = Names(scope)
         self.table: list[int] = []
-        self.cached = self.made = 0
+        self.cached = self.made = self.reused = 0
         self._cancel = cancel
         self._out: queue.SimpleQueue[int | _End] = queue.SimpleQueue()
 

@@ -34,7 +34,7 @@ _FORGET = 0.1
 
 @dataclass(frozen=True)
 class Load:
-    """What the engine does now, and has done. Blocks are those of the KV cache."""
+    """What the engine does now, and has done. Blocks are the KV cache's; hits are prompts whose beginning was in it."""
 
     waiting: int
     active: int
@@ -42,6 +42,7 @@ class Load:
     blocks_available: int
     prompt_tokens: int
     prompt_tokens_reused: int
+    hits: int
     tokens: int
     drafted: int
     drafted_true: int
@@ -50,8 +51,10 @@ class Load:
 class Scheduler:
     """Everything but `submit`, `call`, `load` and `close` belongs to the engine's thread. `_guard` guards the queues."""
 
-    def __init__(self, runner: Runner, *, most_waiting: int = 64) -> None:
+    def __init__(self, runner: Runner, *, slots: int | None = None, most_waiting: int = 64) -> None:
+        """slots: the most answers in progress, no more than the runner's width, which it is without."""
         self._runner = runner
+        self.slots = min(slots or runner.width, runner.width)
         self._blocks = Blocks(runner.blocks)
         self._guard = threading.Condition()
         self._waiting = Waiting(most_waiting)
@@ -60,7 +63,7 @@ class Scheduler:
         self._closing = False
         self.guesses = True
         self._step_s = self._check_s = 0.0
-        self._prompt_tokens = self._reused = self._tokens = self._drafted = self._true = 0
+        self._prompt_tokens = self._reused = self._hits = self._tokens = self._drafted = self._true = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -75,7 +78,7 @@ class Scheduler:
             if self._closing:
                 raise EngineFailed("the engine is shutting down; ask another one")
             if self._waiting.full:
-                seconds = max(1.0, len(self._waiting) / max(1, self._runner.width) * 2.0)
+                seconds = max(1.0, len(self._waiting) / self.slots * 2.0)
                 raise EngineBusy(f"{len(self._waiting)} questions wait already; try again in {seconds:.0f} s", seconds)
             self._waiting.add(job)
             self._guard.notify()
@@ -95,7 +98,7 @@ class Scheduler:
             waiting = len(self._waiting)
         return Load(
             waiting, len(self._active), self._runner.blocks - 1, self._blocks.available, self._prompt_tokens,
-            self._reused, self._tokens, self._drafted, self._true,
+            self._reused, self._hits, self._tokens, self._drafted, self._true,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -157,7 +160,7 @@ class Scheduler:
 
     def _admit(self) -> None:
         """The next in line while it fits; nobody overtakes one that is waiting for room."""
-        while len(self._active) < self._runner.width:
+        while len(self._active) < self.slots:
             with self._guard:
                 job = self._waiting.first()
             if job is None:
@@ -173,9 +176,10 @@ class Scheduler:
             with self._guard:
                 self._waiting.take(job)
             job.table = [*table, *more]
-            job.cached = reused * POSITIONS
+            job.cached = job.reused = reused * POSITIONS
             self._prompt_tokens += len(job.tokens)
             self._reused += job.cached
+            self._hits += job.cached > 0
             self._active.append(job)
 
     def _read(self, job: Job) -> None:

@@ -6,7 +6,7 @@ characters: no caller ever sees half of a UTF-8 sequence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 FinishReason = Literal["stop", "length", "cancelled", "deadline"]
@@ -78,7 +78,10 @@ class Delta:
 
 @dataclass(frozen=True)
 class Completion:
+    """An answer that has ended. cached_tokens: how many of the prompt's were in the cache already; no part of the answer."""
+
     text: str
     finish_reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = field(default=0, compare=False)

@@ -43,10 +43,12 @@ class Support(Protocol):
 
 
 class Generate(Protocol):
-    """A chat model: yields text, returns usage."""
+    """A chat model: yields text, returns usage. digest: SHA-256 of its weights; empty where nobody knows it."""
 
-    name: str
-    digest: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
 
     def stream(
         self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""

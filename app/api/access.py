@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TypeVar
 
 from flask import current_app, request
-from pydantic import BaseModel, ValidationError
 
+from app.completions import Body, read_body
 from app.keys import Key
 from app.problems import Problem
 from app.wiring import House
-
-Body = TypeVar("Body", bound=BaseModel)
 
 
 def house() -> House:
@@ -43,25 +40,7 @@ def caller(*roles: str) -> Key:
 
 def body(model: type[Body]) -> Body:
     """The request's JSON as `model`. Raises Problem 415, 413, 400 or 422; never echoes what was sent."""
-    if request.mimetype != "application/json":
-        raise Problem(415, "Send the request as application/json.", code="media_type")
-    raw = request.get_data(cache=False)
-    if request.content_length is None and len(raw) >= house().settings.max_body:
-        # Of a chunked body Werkzeug gives the first bytes up to the limit, and does not say that there were more.
-        raise Problem(413, f"A body may have less than {house().settings.max_body} bytes.", code="too_large")
-    try:
-        return model.model_validate_json(raw, strict=True)
-    except ValidationError as error:
-        problems = [
-            {"field": ".".join(map(str, e["loc"])) or "(body)", "problem": e["msg"]}
-            for e in error.errors(include_input=False, include_url=False)
-        ]
-        first = problems[0]
-        if error.errors(include_input=False)[0]["type"] == "json_invalid":
-            raise Problem(400, "The body is not valid JSON.", code="json") from None
-        raise Problem(
-            422, f"{first['field']}: {first['problem']}", code="body", param=first["field"], errors=problems
-        ) from None
+    return read_body(model, house().settings.max_body)
 
 
 class Admission:

@@ -1,7 +1,6 @@
 """POST /v1/chat/completions and GET /v1/models: the same pipeline for clients of the OpenAI API.
 
-A refusal is an answer whose finish_reason is `content_filter`. What cannot be honoured (tools, several
-choices) is refused by name, never ignored.
+A refusal is an answer whose finish_reason is `content_filter`.
 """
 
 from __future__ import annotations
@@ -9,15 +8,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from flask import Blueprint, Response, request, stream_with_context
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app import problems
 from app.api.access import body, caller, house
 from app.api.chat import check_message, default_sampling, event_stream
 from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
+from app.completions import CompletionBody
 from app.problems import Problem
 from orchestrator.types import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
 
@@ -25,53 +25,10 @@ blueprint = Blueprint("openai", __name__)
 MODEL = "countersign"
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    type: Literal["text"]
-    text: str
+class CompletionRequest(CompletionBody):
+    """`language`: of what the service itself says (RFC 5646)."""
 
-
-class Message(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part] | None = None
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
-        return self.content or ""
-
-
-class StreamOptions(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    include_usage: bool = False
-
-
-class CompletionRequest(BaseModel):
-    """The parts of the API that Countersign honours; neutral values of others are accepted."""
-
-    model_config = ConfigDict(extra="forbid")
-    model: str
-    messages: Annotated[list[Message], Field(min_length=1, max_length=200)]
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int | None, Field(ge=1, le=4096)] = None
-    max_completion_tokens: Annotated[int | None, Field(ge=1, le=4096)] = None
-    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
-    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
-    seed: Annotated[int | None, Field(ge=0, lt=2**31)] = None
-    stop: Annotated[str, Field(min_length=1)] | list[Annotated[str, Field(min_length=1)]] | None = None
-    user: str | None = None
-    safety_identifier: str | None = None
-    n: Literal[1] | None = None
-    frequency_penalty: Annotated[float | None, Field(ge=0, le=0)] = None
-    presence_penalty: Annotated[float | None, Field(ge=0, le=0)] = None
-    logprobs: Literal[False] | None = None
-    store: Literal[False] | None = None
-    metadata: dict[str, str] | None = None
     language: Annotated[str | None, Field(pattern=LANGUAGE)] = None
-    response_format: dict[Literal["type"], Literal["text"]] | None = None
 
 
 @blueprint.get("/v1/models")
@@ -160,16 +117,9 @@ def _chunks(underway: Underway, query: str, usage: bool) -> Iterator[str]:
         yield f"data: {json.dumps(problems.of(error).body(openai=True))}\n\n"
 
 
-def _sampling(asked: CompletionRequest) -> dict[str, Any]:
-    given = {
-        "max_tokens": asked.max_completion_tokens or asked.max_tokens,
-        "temperature": asked.temperature,
-        "top_p": asked.top_p,
-        "seed": asked.seed,
-        "stop": (asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop) if asked.stop else None,
-    }
+def _sampling(asked: CompletionBody) -> dict[str, Any]:
     longest = house().settings.max_tokens
-    chosen = {**default_sampling(), **{k: v for k, v in given.items() if v is not None}}
+    chosen = {**default_sampling(), **asked.sampling()}
     return {**chosen, "max_tokens": min(int(chosen["max_tokens"]), max(longest, 1))}
 
 

@@ -15,6 +15,7 @@ _COMMANDS = {
     "backup": ("app.cli.backup", "Copies the log and, apart from it, the keys, while the service runs."),
     "config": ("app.cli.config", "The settings in force and where each came from."),
     "doctor": ("app.cli.doctor", "Whether this installation is sound, and what to do where it is not."),
+    "engine": ("app.cli.engine", "The on-prem model as a process of its own, for one service or many."),
     "generate": ("app.cli.trials", "The on-prem model alone."),
     "ingest": ("app.cli.library", "Reads documents into the library."),
     "keys": ("app.cli.keys", "API keys: create, list, revoke."),

@@ -79,6 +79,7 @@ def named_hosts(settings: Settings) -> frozenset[str]:
     """Hosts that the settings themselves name."""
     urls = [line.partition(" ")[0] for line in settings.witnesses]
     hosts = {urlsplit(url).hostname for url in urls}
+    hosts |= {urlsplit(url).hostname for url in settings.engines}
     hosts |= {make_url(url).host for url in (settings.url, settings.keys_url)}
     if settings.connectors_file:
         from orchestrator.connectors import load_connectors

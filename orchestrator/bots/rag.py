@@ -1,7 +1,8 @@
 """The rag bot: answers from the firm's documents, and from nothing else.
 
 Every sentence that leaves this bot is supported by one of the passages and carries its number; a sentence that
-no passage supports is dropped. When the model's own words have no support, the passages' sentences answer.
+no passage supports is dropped. When the model's own words have no support, or it cannot be asked, the passages' sentences
+answer.
 When the passages do not answer either, the bot abstains.
 """
 
@@ -11,11 +12,13 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestrator import prompts
 from orchestrator.bots.onprem import said
+from orchestrator.errors import BotUnavailable
 from orchestrator.ports import Generate, Support
 from orchestrator.types import Abstained, Ask, Citation, Cited, Made, Passage, Piece, Text
 
@@ -74,13 +77,18 @@ class RagBot:
         patience = _Patience(self._bar.patience_s, ask.cancel)
         stream = said(ask.veil(model).stream(messages, ask.sampling, patience))
         spoken, dropped, rest = 0, 0, ""
-        usage = {}
+        usage: Mapping[str, Any] = {}
         try:
             while True:
                 try:
                     rest += next(stream).text
                 except StopIteration as end:
                     usage = end.value
+                    break
+                except BotUnavailable as error:
+                    if spoken:  # half an answer is never passed off as a whole one
+                        raise
+                    usage, rest = {"failed": str(error)}, ""
                     break
                 *whole, rest = _SENTENCE_END.split(rest)
                 for sentence in whole:

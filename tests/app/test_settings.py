@@ -112,3 +112,26 @@ def test_a_wrong_value_ends_with_one_line_and_exit_code_2(folder: Path, name: st
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert f"environment COUNTERSIGN_{name}" in line
+
+
+def test_engines_are_listed_with_commas_or_as_json_and_their_key_is_masked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for listed in ("http://a:8090, https://b/v1/,http://a:8090/v1", '["http://a:8090", "https://b"]'):
+        monkeypatch.setenv("COUNTERSIGN_ENGINES", listed)
+        assert load_settings().engines == ("http://a:8090", "https://b")
+    (folder / "countersign.toml").write_text('engines = ["http://c:8090"]\n')
+    monkeypatch.delenv("COUNTERSIGN_ENGINES")
+    monkeypatch.setenv("COUNTERSIGN_ENGINE_KEY", "s3cret")
+    found = load_settings()
+    values = {row.name: row.value for row in show(found)}
+    assert (found.engines, values["engine_key"]) == (("http://c:8090",), "********")
+    assert found.chat not in found.local_models
+
+
+@pytest.mark.parametrize("listed", ["a:8090", "ftp://a", "http://", "http://user:pass@a:8090", "http://a/?key=1", "[1"])
+def test_what_is_no_address_of_an_engine_is_refused(listed: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERSIGN_ENGINES", listed)
+    with pytest.raises(SettingsError, match="COUNTERSIGN_ENGINES") as caught:
+        load_settings()
+    assert "pass" not in str(caught.value).replace("password", "")

@@ -12,6 +12,7 @@ import pytest
 from orchestrator import prompts
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import PASSAGES, QUOTE, Bar, RagBot
+from orchestrator.errors import BotUnavailable
 from orchestrator.marks import Marks
 from orchestrator.types import Abstained, Ask, Cited, Made, Passage, Piece, Text, Turn
 from tests.orchestrator.house import ScriptedModel
@@ -53,7 +54,7 @@ def text_of(pieces: Sequence[Piece]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, Text))
 
 
-def rag(*scripts: Sequence[str], bar: Bar | None = None) -> RagBot:
+def rag(*scripts: Sequence[str | threading.Event | Exception], bar: Bar | None = None) -> RagBot:
     return RagBot(Verbatim(), ScriptedModel(*scripts) if scripts else None, bar)
 
 
@@ -147,6 +148,22 @@ def test_a_model_that_finds_no_supported_sentence_in_time_is_stopped_and_the_pas
     pieces = list(bot.answer(ask(passage(FEES))))
     assert text_of(pieces) == f"{FEES[:-1]} [1]. "
     assert [piece.model for piece in pieces if isinstance(piece, Made)] == ["dithering", "extractive"]
+
+
+def test_a_model_that_cannot_be_asked_is_recorded_and_the_passages_are_quoted() -> None:
+    for script in ([BotUnavailable("no engine answers")], [CUTOFF[:9], BotUnavailable("no engine answers")]):
+        pieces = list(rag(script).answer(ask(passage(FEES))))
+        assert text_of(pieces) == f"{FEES[:-1]} [1]. "
+        first, second = (piece for piece in pieces if isinstance(piece, Made))
+        assert (first.model, first.details["failed"], second.model) == ("scripted", "no engine answers", "extractive")
+
+
+def test_a_model_that_fails_after_a_sentence_has_left_fails_the_bot() -> None:
+    answering = rag([FEES + " ", CUTOFF[:9], BotUnavailable("gone")]).answer(ask(passage(FEES)))
+    assert isinstance(next(answering), Cited)
+    assert isinstance(next(answering), Text)
+    with pytest.raises(BotUnavailable, match="gone"):
+        next(answering)
 
 
 def test_a_source_comes_with_its_whole_passage_for_the_rails() -> None:
