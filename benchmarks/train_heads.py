@@ -39,7 +39,7 @@ class CachedEncoder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._encoder = SentenceEncoder.load(ModelStore().path("all-minilm-l6-v2"))
+        self._encoder = SentenceEncoder.load(ModelStore().path("all-minilm-l6-v2"), quantised=False)
         self._known: dict[str, NDArray[np.float32]] = {}
         if path.exists():
             with np.load(path) as file:
