@@ -58,7 +58,7 @@ class Proxy:
     def send(self, method: str, path: str, body: object, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         connection = self.connect()
         try:
-            connection.request(method, path, body, headers)  # type: ignore[arg-type]
+            connection.request(method, path, body, headers, encode_chunked="Transfer-Encoding" in headers)  # type: ignore[arg-type]
             answer = connection.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         finally:
