@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class Replica:
-    """One backend. posts: bodies that arrived; headers: those of the last POST. `go_on` lets a stream send its second piece."""
+    """One backend. posts: bodies that arrived; headers: of the last POST, by lower-case name; go_on: lets a stream end."""
 
     port: int = 0
     ready: bool = True

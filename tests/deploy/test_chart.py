@@ -61,7 +61,14 @@ def test_helm_lints_it_and_kubernetes_knows_every_field(shape: str) -> None:
     assert [one for one in report["messages"] if one["severity"] > 1] == []
     assert report["errors"] == []
     objects = rendered(SHAPES[shape])
-    assert {one["kind"] for one in objects} >= {"Deployment", "Job", "ConfigMap", "Service", "NetworkPolicy", "PodDisruptionBudget"}
+    assert {one["kind"] for one in objects} >= {
+        "Deployment",
+        "Job",
+        "ConfigMap",
+        "Service",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+    }
     for version in KUBERNETES:
         for one in objects:
             kubernetes_validate.validate(one, version, strict=True)
@@ -102,7 +109,9 @@ def test_nothing_may_leave_but_to_the_database_and_the_engines(shape: str) -> No
         assert len(mine) == 1, name
         assert set(mine[0]["policyTypes"]) == {"Ingress", "Egress"}
         component = labels["app.kubernetes.io/component"]
-        allowed = [(json.dumps(peer), port["port"]) for rule in mine[0]["egress"] for peer in rule["to"] for port in rule["ports"]]
+        allowed = [
+            (json.dumps(peer), port["port"]) for rule in mine[0]["egress"] for peer in rule["to"] for port in rule["ports"]
+        ]
         database = ('{"ipBlock": {"cidr": "10.20.0.5/32"}}', 5432)
         if component == "engine":
             assert allowed == []
@@ -152,7 +161,9 @@ def test_the_service_finds_each_engine_without_dns() -> None:
     told = environment(pods(objects)["bank-chat-prod"])["COUNTERSIGN_ENGINES"]["value"]
     names = re.findall(r"http://\$\((\w+)_SERVICE_HOST\):8090", told)
     assert told.count(",") + 1 == len(names) == 2
-    services = {one["metadata"]["name"].upper().replace("-", "_"): one["spec"] for one in objects if one["kind"] == "Service"}
+    services = {
+        one["metadata"]["name"].upper().replace("-", "_"): one["spec"] for one in objects if one["kind"] == "Service"
+    }
     for number, name in enumerate(names):
         assert services[name].get("clusterIP") != "None"
         assert services[name]["selector"]["statefulset.kubernetes.io/pod-name"] == f"bank-chat-prod-engine-{number}"
@@ -171,7 +182,9 @@ def test_the_database_is_migrated_before_each_upgrade_by_its_owner_alone() -> No
     job, policy = of(objects, "Job", "countersign-migrate"), of(objects, "NetworkPolicy", "countersign-migrate")
     for one in (job, policy):
         assert one["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
-    assert int(policy["metadata"]["annotations"]["helm.sh/hook-weight"]) < int(job["metadata"]["annotations"]["helm.sh/hook-weight"])
+    assert int(policy["metadata"]["annotations"]["helm.sh/hook-weight"]) < int(
+        job["metadata"]["annotations"]["helm.sh/hook-weight"]
+    )
     owners = [name for name, pod in pods(objects).items() if "owner-url" in json.dumps(pod)]
     assert owners == ["countersign-migrate"]
     strategy = of(objects, "Deployment", "countersign")["spec"]["strategy"]["rollingUpdate"]

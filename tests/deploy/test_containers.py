@@ -62,7 +62,10 @@ def test_the_image_is_built_from_the_bundle_and_a_base_image_that_is_there() -> 
 
 def test_keys_that_the_installation_made_are_gone_before_the_layer_is_written() -> None:
     (run,) = [line[1] for line in instructions() if line[0] == "RUN"]
-    made, removed = run.index("verify install"), run.index("find ${PREFIX}/var ${PREFIX}/run ${PREFIX}/backups -mindepth 1 -type f -delete")
+    made, removed = (
+        run.index("verify install"),
+        run.index("find ${PREFIX}/var ${PREFIX}/run ${PREFIX}/backups -mindepth 1 -type f -delete"),
+    )
     assert made < removed
     assert "rm -rf /bundle" in run
 
@@ -92,7 +95,9 @@ def test_the_network_has_no_way_out_and_nothing_is_published_or_pulled() -> None
         said = sections(path)["Container"]
         arguments = " ".join(value for name, value in said if name == "PodmanArgs").split()
         assert "--pull=never" in arguments
-        assert not [one for one in arguments if one.startswith(("--publish", "-p", "--network", "--privileged", "--cap-add"))]
+        assert not [
+            one for one in arguments if one.startswith(("--publish", "-p", "--network", "--privileged", "--cap-add"))
+        ]
         assert [value for name, value in said if name == "Network"] == ["countersign.network"]
         addresses |= {one for one in arguments if one.startswith("--ip=10.89.77.")}
     assert len(addresses) == len(CONTAINERS)

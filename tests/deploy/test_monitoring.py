@@ -1,5 +1,5 @@
-"""Alert rules, dashboard and runbook: over metrics that a real service shows, each alert fires when it should, and the runbook
-tells of each with commands that exist."""
+"""Alert rules, dashboard and runbook: over metrics that a real service shows, each alert fires when it should, and the
+runbook tells of each with commands that exist."""
 
 from __future__ import annotations
 
@@ -27,17 +27,23 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
 RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
 NAMES = [rule["alert"] for rule in RULES]
 PROMETHEUS_S_OWN = {"up"}
-WORDS = {"sum", "rate", "increase", "max", "count", "by", "and", "or", "le", "absent", "histogram_quantile", "min_over_time", "offset"}
+WORDS = set("sum rate increase max count by and or le absent histogram_quantile min_over_time offset".split())
 STEPS, RAILS = "countersign_step_duration_seconds_bucket", "countersign_moderation_duration_seconds_bucket"
 VERDICTS = "countersign_moderation_decisions_total"
 # Each alert by the series that bring it about, over 40 minutes from the second day on; "a+bxn" is promtool's: n steps of b.
 HEALTHY = {
-    'up{job="countersign",instance="one"}': "1x1480", 'up{job="countersign-engine",instance="e"}': "1x1480",
-    'countersign_audit_events{instance="one"}': "0+60x1480", 'countersign_audit_checkpoints{instance="one"}': "0+30x1480",
-    'countersign_audit_queue_depth{instance="one"}': "0 3 0 1 0 2x1475", 'countersign_audit_events_refused{instance="one"}': "0x1480",
-    'countersign_audit_checkpoint_failures{instance="one"}': "0x1480", 'countersign_audit_unwitnessed_logs{instance="one"}': "0x1480",
-    'countersign_audit_witness_contradictions{instance="one"}': "0x1480", 'countersign_refused_unrecorded_total{instance="one"}': "0x1480",
-    'countersign_turned_away_total{instance="one"}': "0x1480", 'countersign_policy_file_rejected{role="in force"}': "0x1480",
+    'up{job="countersign",instance="one"}': "1x1480",
+    'up{job="countersign-engine",instance="e"}': "1x1480",
+    'countersign_audit_events{instance="one"}': "0+60x1480",
+    'countersign_audit_checkpoints{instance="one"}': "0+30x1480",
+    'countersign_audit_queue_depth{instance="one"}': "0 3 0 1 0 2x1475",
+    'countersign_audit_events_refused{instance="one"}': "0x1480",
+    'countersign_audit_checkpoint_failures{instance="one"}': "0x1480",
+    'countersign_audit_unwitnessed_logs{instance="one"}': "0x1480",
+    'countersign_audit_witness_contradictions{instance="one"}': "0x1480",
+    'countersign_refused_unrecorded_total{instance="one"}': "0x1480",
+    'countersign_turned_away_total{instance="one"}': "0x1480",
+    'countersign_policy_file_rejected{role="in force"}': "0x1480",
     'countersign_policy_info{role="in force",digest="a",instance="one"}': "1x1480",
     'countersign_policy_info{role="in force",digest="a",instance="two"}': "1x1480",
     'countersign_policy_info{role="candidate",digest="b",instance="one"}': "1x1480",
@@ -45,12 +51,15 @@ HEALTHY = {
     'countersign_passages_screened_total{outcome="left_out"}': "0x1480",
     'countersign_journey_duration_seconds_count{outcome="answered"}': "0+100x1480",
     'countersign_journey_duration_seconds_count{outcome="failed"}': "0+1x1480",
-    f'{STEPS}{{step="first_segment",le="1"}}': "0+100x1480", f'{STEPS}{{step="first_segment",le="30"}}': "0+100x1480",
+    f'{STEPS}{{step="first_segment",le="1"}}': "0+100x1480",
+    f'{STEPS}{{step="first_segment",le="30"}}': "0+100x1480",
     f'{STEPS}{{step="first_segment",le="+Inf"}}': "0+100x1480",
-    f'{RAILS}{{rail="topic",le="0.5"}}': "0+100x1480", f'{RAILS}{{rail="topic",le="2.5"}}': "0+100x1480",
+    f'{RAILS}{{rail="topic",le="0.5"}}': "0+100x1480",
+    f'{RAILS}{{rail="topic",le="2.5"}}': "0+100x1480",
     f'{RAILS}{{rail="topic",le="+Inf"}}': "0+100x1480",
-    f'{VERDICTS}{{direction="input",verdict="block"}}': "0+1x1480", f'{VERDICTS}{{direction="input",verdict="allow"}}': "0+100x1480",
-}  # fmt: skip
+    f'{VERDICTS}{{direction="input",verdict="block"}}': "0+1x1480",
+    f'{VERDICTS}{{direction="input",verdict="allow"}}': "0+100x1480",
+}
 FIRING: dict[str, dict[str, str]] = {
     "CountersignDown": {'up{job="countersign",instance="one"}': "1x1440 0x40"},
     "CountersignUnwatched": {'up{job="countersign",instance="one"}': "1x1440 stale _x40"},
@@ -98,7 +107,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     house = House.open(Settings(home=tmp_path_factory.mktemp("metrics"), light=True))
     try:
         text = create_app(house).test_client().get("/metrics").get_data(as_text=True)
-        labels = {name: set(getattr(one, "_labelnames", ())) for name, one in house.metrics.registry._names_to_collectors.items()}
+        labels = {
+            name: set(getattr(one, "_labelnames", ())) for name, one in house.metrics.registry._names_to_collectors.items()
+        }
     finally:
         house.close()
     found: dict[str, set[str]] = {}
@@ -141,7 +152,9 @@ def test_an_alert_fires_when_it_should_and_no_other_with_it(alert: str | None, t
         "promql_expr_test": [asked],
     }
     path = tmp_path / "test.yaml"
-    path.write_text(yaml.safe_dump({"rule_files": [str(FOLDER / "alerts.yaml")], "evaluation_interval": "5m", "tests": [test]}))
+    path.write_text(
+        yaml.safe_dump({"rule_files": [str(FOLDER / "alerts.yaml")], "evaluation_interval": "5m", "tests": [test]})
+    )
     done = subprocess.run([tool("promtool"), "test", "rules", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -190,7 +203,9 @@ def test_the_dashboard_is_one_that_grafana_can_take() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in found["panels"]:
         place = panel["gridPos"]
-        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        cells = {
+            (x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])
+        }
         assert not cells & taken, panel["title"]
         assert place["x"] + place["w"] <= 24
         taken |= cells

@@ -122,7 +122,9 @@ def _written(kind: str, folder: Path, port: int, plain: int, one: int, two: int)
         (folder / "upstreams.conf").write_text(at_home((PROXY / "upstreams.conf").read_text()))
         return [tool("nginx"), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
     text = at_home((PROXY / "haproxy.cfg").read_text()).replace("bind :443", f"bind 127.0.0.1:{port}")
-    text = text.replace("bind :80", f"bind 127.0.0.1:{plain}").replace("bind 127.0.0.1:8090", f"bind 127.0.0.1:{free_port()}")
+    text = text.replace("bind :80", f"bind 127.0.0.1:{plain}").replace(
+        "bind 127.0.0.1:8090", f"bind 127.0.0.1:{free_port()}"
+    )
     (folder / "haproxy.cfg").write_text(text)
     return [tool("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
 
@@ -140,9 +142,7 @@ def certificate(folder: Path) -> None:
         .sign(key, hashes.SHA256())
     )  # fmt: skip
     public = made.public_bytes(serialization.Encoding.PEM)
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     for file, content in (("server.crt", public), ("server.key", secret), ("server.pem", public + secret)):
         (folder / file).write_bytes(content)
 

@@ -28,7 +28,9 @@ def units(site: Site, who: Account, to: Path, allow: str | None) -> list[Path]:
     """
     networks = [_network(one) for one in (allow or "").split()]
     if not to.is_dir():
-        raise Stop(f"{to} is no folder: say where systemd reads units, TO=/etc/systemd/system, or make a folder to look at them")
+        raise Stop(
+            f"{to} is no folder: say where systemd reads units, TO=/etc/systemd/system, or make a folder to look at them"
+        )
     made = []
     for source in sorted(path for pattern in FILES for path in SHIPPED.glob(pattern)):
         name = "countersign.logrotate" if source.parent.name == "logrotate" else source.name
