@@ -27,7 +27,10 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
 RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
 NAMES = [rule["alert"] for rule in RULES]
 PROMETHEUS_S_OWN = {"up"}
-WORDS = set("sum rate increase max count by and or le absent histogram_quantile min_over_time offset".split())
+WORDS = {
+    "sum", "rate", "increase", "max", "count", "by", "and", "or",
+    "le", "absent", "histogram_quantile", "min_over_time", "offset",
+}  # fmt: skip
 STEPS, RAILS = "countersign_step_duration_seconds_bucket", "countersign_moderation_duration_seconds_bucket"
 VERDICTS = "countersign_moderation_decisions_total"
 # Each alert by the series that bring it about, over 40 minutes from the second day on; "a+bxn" is promtool's: n steps of b.
