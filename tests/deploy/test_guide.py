@@ -33,7 +33,13 @@ def test_the_bundle_carries_every_shape_and_its_guides() -> None:
         files = [path for path in (ONPREM / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         assert len(files) >= 1
         assert {f"deploy/onprem/{path.relative_to(ONPREM)}" for path in files} <= carried
-    assert carried >= {f"docs/{name}.html" for name in ("deployment", "operations", "runbook", "witness")}
+    assert carried >= {f"docs/{name}.html" for name in ("deployment", "shapes", "operations", "runbook", "witness")}
+
+
+def test_the_guide_names_every_shape() -> None:
+    named = GUIDE.partition("## Shapes\n")[2].partition("\n## ")[0]
+    for shape in ("one host, SQLite", "one host with PostgreSQL", "behind nginx or HAProxy", "containers", "Kubernetes"):
+        assert shape in named
 
 
 def test_every_target_of_the_guide_and_the_readme_exists() -> None:

