@@ -74,12 +74,11 @@ class Proxy:
             before, leaving.ready = leaving.asked_while_away, False
             until(lambda: leaving.asked_while_away >= before + 2)  # the first of the two has been acted upon
             return
-        upstreams = self.folder / "upstreams.conf"
-        text = upstreams.read_text()
-        upstreams.write_text(re.sub(rf"(:{leaving.port}) ", r"\1 down ", text))
+        upstreams, old = self.folder / "upstreams.conf", _children(self.process.pid)
+        upstreams.write_text(re.sub(rf"(:{leaving.port}) ", r"\1 down ", upstreams.read_text()))
         subprocess.run([tool("nginx"), "-c", self.folder / "nginx.conf", "-s", "reload"], check=True, capture_output=True)
-        # the new workers have taken over once the old one, which still streams, says so in its process title
-        until(lambda: "is shutting down" in _children(self.process.pid))
+        # the old workers have stopped accepting once each has ended or, while it still streams, says so in its title
+        until(lambda: all("is shutting down" in title for pid, title in _children(self.process.pid).items() if pid in old))
 
 
 @pytest.fixture(params=KINDS)
@@ -163,16 +162,15 @@ def _answers(proxy: Proxy) -> bool:
         return False
 
 
-def _children(pid: int) -> str:
-    """Command lines of a process' children."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    lines = []
-    for child in found:
+def _children(pid: int) -> dict[str, str]:
+    """A process' children, with their command lines."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         try:
-            lines.append(Path(f"/proc/{child}/cmdline").read_bytes().decode(errors="replace"))
+            found[child] = Path(f"/proc/{child}/cmdline").read_bytes().decode(errors="replace")
         except OSError:
             continue
-    return "\n".join(lines)
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
