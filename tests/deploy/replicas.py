@@ -57,7 +57,9 @@ def replica() -> Iterator[Replica]:
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             self._chunk(b"event: segment\ndata: one\n\n")
-            about.go_on.wait(30)
+            if not about.go_on.wait(15):  # the first piece was held back on its way, and nobody said so
+                self.close_connection = True
+                return
             self._chunk(b"event: segment\ndata: two\n\n")
             self._chunk(b"")
 
