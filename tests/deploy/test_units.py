@@ -7,6 +7,7 @@ import re
 import shlex
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,6 +63,30 @@ def test_a_service_is_shut_in(path: Path) -> None:
 def test_only_what_compiles_may_make_memory_executable(path: Path) -> None:
     """JAX cannot run otherwise (the next test); the others compile nothing."""
     assert read(path).get("MemoryDenyWriteExecute", ["no"]) == ["no" if path.name in COMPILING else "yes"]
+
+
+# PR_SET_MDWE, prctl(2): what MemoryDenyWriteExecute asks for, by the kernel (6.3 and newer) instead of by a filter.
+_DENIED = "import ctypes, runpy, sys; sys.exit(77) if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) else None; "
+
+
+def denied(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python code that may make nothing executable that it has written."""
+    command = [sys.executable, "-c", _DENIED + program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode == 77:
+        why = "this kernel is older than 6.3 and has no PR_SET_MDWE"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    return done
+
+
+def test_jax_cannot_run_without_making_memory_executable_and_the_others_can(tmp_path: Path) -> None:
+    done = denied("import jax, jax.numpy as jnp; jax.jit(lambda x: x @ x)(jnp.ones((8, 8))).block_until_ready()")
+    assert done.returncode
+    assert "LLVM" in done.stderr
+    run = "runpy.run_module('app', run_name='__main__', alter_sys=True)"
+    assert denied(run, "witness", "key", "--state", str(tmp_path / "w"), "--name", "w.example/1").stdout.startswith(
+        "w.example/1+"
+    )
 
 
 def test_an_engine_and_a_witness_see_neither_data_nor_keys_of_a_service_beside_them() -> None:
