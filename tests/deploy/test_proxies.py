@@ -268,6 +268,10 @@ def test_nothing_in_the_files_would_send_a_question_twice_or_hold_an_answer_back
     rules = "\n".join(line for line in (nginx + haproxy).splitlines() if not line.lstrip().startswith("#"))
     assert re.findall(r"proxy_next_upstream (.*);", rules) == ["error timeout"]
     assert re.findall(r"retry-on (.*)", rules) == ["conn-failure"]
+    (limit,), (buffer,) = (
+        re.findall(rf"{name} (\w+);", rules) for name in ("client_max_body_size", "client_body_buffer_size")
+    )
+    assert limit == buffer, "what is larger than the buffer would lie in a temporary file"
     for needed in ("proxy_buffering off;", "proxy_http_version 1.1;", "gzip off;", "uri /readyz", "http-reuse safe"):
         assert needed in rules
     for forbidden in ("non_idempotent", "shutdown-sessions", "option http-server-close", "compression"):
