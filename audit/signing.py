@@ -104,8 +104,9 @@ def public_keys(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ve
 def rotate(path: Path, name: str) -> VerifierKey:
     """Adds a new key in front; the old ones go on signing. Tell verifiers and witnesses the new key, then `retire`.
 
-    Running processes sign with it from their next start.
+    Running processes sign with it from their next start. Raises KeyRefused where the environment holds the keys.
     """
+    _must_be_in_a_file(path)
     old = _read(path) if path.exists() else ""
     made = SecretKey.generate(name)
     _write(path, f"{made.dump()}\n{old}", replace=True)
@@ -113,7 +114,9 @@ def rotate(path: Path, name: str) -> VerifierKey:
 
 
 def retire(path: Path, key: VerifierKey) -> None:
-    """Replaces a signing key's line by its public half. Raises KeyRefused where it is not there, or is the only one."""
+    """Replaces a signing key's line by its public half. Raises KeyRefused where it is not there, or is the only one, or
+    the environment holds the keys."""
+    _must_be_in_a_file(path)
     lines = _read(path).splitlines()
     signing = {str(found.key): at for at, line in enumerate(lines) if not isinstance(found := _key(line, {}), VerifierKey)}
     if str(key) not in signing:
@@ -122,6 +125,16 @@ def retire(path: Path, key: VerifierKey) -> None:
         raise KeyRefused(f"{key} is the only key in {path}: make another one first")
     lines[signing[str(key)]] = str(key)
     _write(path, "".join(f"{line}\n" for line in lines), replace=True)
+
+
+def _must_be_in_a_file(path: Path) -> None:
+    """A key that was added to a file which nobody reads would never sign."""
+    if os.environ.get(VARIABLE):
+        raise KeyRefused(
+            f"the keys come from the environment variable {VARIABLE}, and {path} is not read: put its lines into a file of"
+            " mode 0600, run this without the variable and with COUNTERSIGN_AUDIT_KEY_FILE naming the file, and set the"
+            " variable to the file's new lines"
+        )
 
 
 def _parsed(text: str, source: str, environ: Mapping[str, str]) -> KeyRing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -21,7 +22,7 @@ from audit.guards import TABLES
 from audit.keys import SubjectKeys
 from audit.note import VerifierKey
 from audit.roles import problems
-from audit.signing import public_keys
+from audit.signing import VARIABLE, public_keys
 from audit.snapshot import Snapshot
 from audit.witness_client import WitnessClient
 from inference.errors import InferenceError
@@ -53,8 +54,11 @@ def database(settings: Settings) -> Iterator[Check]:
 
 
 def keys(settings: Settings) -> Iterator[Check]:
-    for name, path in (("key-encryption key", settings.kek_path), ("signing keys", settings.audit_key_path)):
-        if not path.is_file() and not (name == "key-encryption key" and settings.kek):
+    for name, path, given in (
+        ("key-encryption key", settings.kek_path, bool(settings.kek)),
+        ("signing keys", settings.audit_key_path, bool(os.environ.get(VARIABLE))),
+    ):
+        if not given and not path.is_file():
             yield Check("keys", "fail", f"the {name} is not at {path}", "countersign prepare; for an old log, restore it")
             return
     store = sqlite_path(settings.keys_url)

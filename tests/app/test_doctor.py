@@ -54,6 +54,15 @@ def test_a_sound_log_is_found_sound(site: Settings) -> None:
         assert {check.state for check in look(site)} <= {"ok", "warn"}, list(look(site))
 
 
+def test_keys_of_the_environment_are_keys_too(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a container has them, from a secret: no file is missed."""
+    monkeypatch.setenv("COUNTERSIGN_AUDIT_KEY", site.audit_key_path.read_text())
+    site.audit_key_path.unlink()
+    assert only(log_checks.keys(site)).state == "ok"
+    monkeypatch.delenv("COUNTERSIGN_AUDIT_KEY")
+    assert only(log_checks.keys(site)).told.startswith("the signing keys")
+
+
 def test_a_missing_database_is_told_with_the_command_that_makes_it(tmp_path: Path) -> None:
     found = only(log_checks.database(Settings(home=tmp_path / "none")))
     assert (found.state, found.fix) == ("fail", "make it: countersign migrate")

@@ -170,6 +170,17 @@ def test_a_key_in_vault_signs_like_one_in_a_file(transit: Transit, tmp_path: Pat
     assert list(verified(note, [transit.key(1)])) == [str(transit.key(1))]
 
 
+def test_a_key_is_not_rotated_in_a_file_that_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit"
+    (old,) = load_keys(path, NAME, {}).signers
+    monkeypatch.setenv("COUNTERSIGN_AUDIT_KEY", path.read_text())
+    before = path.read_text()
+    for change in (lambda: rotate(path, NAME), lambda: retire(path, old.key)):
+        with pytest.raises(KeyRefused, match=r"environment variable COUNTERSIGN_AUDIT_KEY, and \S+ is not read"):
+            change()
+    assert path.read_text() == before
+
+
 def test_a_vault_that_rotated_refuses_or_talks_nonsense_does_not_sign(transit: Transit) -> None:
     environ = {"VAULT_TOKEN": "s.token"}
     with pytest.raises(KeyRefused, match="signed with another key"):

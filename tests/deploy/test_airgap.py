@@ -216,6 +216,17 @@ def test_it_installs_from_the_bundle_alone_and_once(delivery: Delivery) -> None:
         assert written == []  # the service owns nothing of its own program
 
 
+def test_units_are_written_for_this_installation(delivery: Delivery) -> None:
+    to = delivery.folder / "units"
+    to.mkdir()
+    told = delivery.make(delivery.one / "current", "units", f"TO={to}", "ALLOW=10.20.0.0/16")
+    assert "systemctl daemon-reload" in told
+    text = (to / "countersign.service").read_text()
+    assert f"ExecStart={delivery.one}/current/venv/bin/countersign serve" in text
+    assert "IPAddressAllow=10.20.0.0/16" in text
+    assert not delivery.user or f"User={delivery.user}\n" in text
+
+
 def test_settings_that_cannot_be_used_are_refused_and_the_file_is_as_it_was(delivery: Delivery) -> None:
     config = delivery.one / "etc" / "countersign.toml"
     before = config.read_text()

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from deploy.onprem.bundle.archive import Item, write_archive
+from deploy.onprem.bundle.build import _contents
 
 ROOT = Path(__file__).parents[2]
 ONPREM = ROOT / "deploy" / "onprem"
@@ -23,6 +24,22 @@ def test_help_lists_every_target_and_the_guide_tells_of_each() -> None:
     made = set(re.findall(r"^([a-z-]+):", (ONPREM / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert targets() == made
     assert {name for name in made - {"help"} if not re.search(rf"\b{name}\b", GUIDE)} == set()
+
+
+def test_the_bundle_carries_every_shape_and_its_guides() -> None:
+    carried = {name for name, _ in _contents(ROOT)}
+    folders = ("systemd", "logrotate", "proxy", "containers", "chart", "monitoring", "install")
+    for folder in folders:
+        files = [path for path in (ONPREM / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert len(files) >= 1
+        assert {f"deploy/onprem/{path.relative_to(ONPREM)}" for path in files} <= carried
+    assert carried >= {f"docs/{name}.html" for name in ("deployment", "shapes", "operations", "runbook", "witness")}
+
+
+def test_the_guide_names_every_shape() -> None:
+    named = GUIDE.partition("## Shapes\n")[2].partition("\n## ")[0]
+    for shape in ("one host, SQLite", "one host with PostgreSQL", "behind nginx or HAProxy", "containers", "Kubernetes"):
+        assert shape in named
 
 
 def test_every_target_of_the_guide_and_the_readme_exists() -> None:

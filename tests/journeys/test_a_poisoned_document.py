@@ -30,7 +30,7 @@ def test_a_poisoned_document_never_steers_the_answer_and_the_record_shows_it_lef
     (tmp_path / "parking-update.md").write_text(POISONED, encoding="utf-8")
     ingested = deployment.run("ingest", str(tmp_path), "--access", "public")
     assert ingested.returncode == 0, ingested.stderr
-    told = " ".join(ingested.stdout.split())
+    told = " ".join(ingested.stderr.split())
     assert "reads like an instruction" in told
     assert "parking-update.md" in told
     assert "parking.md:" not in told

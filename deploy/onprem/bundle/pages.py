@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -32,6 +32,7 @@ table {{ border-collapse: collapse; display: block; overflow-x: auto }} td, th {
 </html>
 """
 _LINK = re.compile(r'href="(?![a-z]+:|#)([^"#]+)(#[^"]*)?"')
+_HEADING = re.compile(r"<(h[1-4])>(.*?)</h[1-4]>", re.DOTALL)
 
 
 def pages(root: Path) -> Iterator[tuple[str, str]]:
@@ -53,7 +54,17 @@ def pages(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _render(text: str) -> str:
-    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+    return _HEADING.sub(_named, str(MarkdownIt("commonmark", {"html": False}).enable("table").render(text)))
+
+
+def _named(match: re.Match[str]) -> str:
+    """A heading with the name that links, and the alerts' runbook_url, lead to."""
+    return f'<{match[1]} id="{anchor(re.sub("<[^>]*>", "", unescape(match[2])))}">{match[2]}</{match[1]}>'
+
+
+def anchor(heading: str) -> str:
+    """As code hosts make it: lower case, blanks to hyphens, punctuation gone."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
 def _page(title: str, body: str, name: str) -> str:

@@ -17,11 +17,12 @@ from deploy.onprem.install.layout import Site, Stop, read_bundle
 from deploy.onprem.install.place import place, switch
 from deploy.onprem.install.place import verify as verify_bundle
 from deploy.onprem.install.service import running, start, status, stop
+from deploy.onprem.install.units import units
 from deploy.onprem.install.verify import Refused
 
 COMMANDS = (
     "verify", "install", "configure", "migrate", "start", "stop", "status", "doctor", "backup", "restore", "upgrade",
-    "rollback", "uninstall", "rotate-keys",
+    "rollback", "uninstall", "rotate-keys", "units",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def main() -> int:
     parser.add_argument("--prefix", type=Path, required=True)
     for name in ("pubkey", "run-as", "models", "set", "origin", "owner-url", "to", "keys-to", "source", "keys-from"):
         parser.add_argument(f"--{name}")
-    for name in ("checkpoints", "reason", "approvers", "purge", "retire", "args"):
+    for name in ("checkpoints", "reason", "approvers", "purge", "retire", "args", "allow"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--foreground", action="store_true")
     given = parser.parse_args([one for one in sys.argv[1:] if not one.endswith("=")])
@@ -104,6 +105,10 @@ def _of_installed(given: argparse.Namespace, site: Site, who: Account) -> int:
             countersign(site, who, "restore", *arguments, *more)
         case "rotate-keys":
             _rotate(site, who, given.retire)
+        case "units":
+            if not given.to:
+                raise Stop("say where to: TO=/etc/systemd/system, or a folder to look at them first")
+            units(site, who, Path(given.to), given.allow)
         case "rollback":
             rollback(site, who)
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.onprem.install.host import Account, countersign, status_of
 from deploy.onprem.install.layout import INSTALLED, Bundle, Site, Stop, point
 from deploy.onprem.install.place import place, switch
-from deploy.onprem.install.service import running, start, stop
+from deploy.onprem.install.service import elsewhere, running, start, stop
 from deploy.onprem.install.verify import PublicKey
 
 NEWER = 3
@@ -27,6 +27,7 @@ def upgrade(bundle: Bundle, site: Site, who: Account, key: PublicKey, models: Pa
     if new == old:
         print(f"current      {new} already")
         return
+    _alone(site, who)
     ran = running(site) is not None
     countersign(site, who, "backup", "--to", str(site.log_backups), "--keys-to", str(site.key_backups), version=old)
     stop(site)
@@ -53,6 +54,7 @@ def rollback(site: Site, who: Account) -> None:
             f"the database was migrated by {now.name} and {before.name} cannot read it: go on with {now.name}, or restore"
             f" the backup that the upgrade made, in {site.log_backups}, into another PREFIX (docs/deployment.html)"
         )
+    _alone(site, who)
     ran = running(site) is not None
     stop(site)
     switch(site, before)
@@ -80,6 +82,15 @@ def uninstall(site: Site, purge: str | None) -> None:
     if not os.listdir(site.prefix):
         site.prefix.rmdir()
     print(f"uninstalled  and removed all data in {site.prefix}")
+
+
+def _alone(site: Site, who: Account) -> None:
+    """Raises Stop while a supervisor's service runs: it must not go on with an old program on a migrated database."""
+    if url := elsewhere(site, who):
+        raise Stop(
+            f"something answers at {url} that `make start` did not start: stop it first (systemctl stop countersign), and"
+            " start it again afterwards; nothing was changed"
+        )
 
 
 def _back(site: Site, who: Account, old: Path, ran: bool) -> str:

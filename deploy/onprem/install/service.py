@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -103,6 +104,19 @@ def running(site: Site) -> int | None:
         return None
     pid = int(known["pid"])
     return pid if _started(pid) == known["started"] is not None else None
+
+
+def elsewhere(site: Site, who: Account) -> str | None:
+    """The address of a service that answers and was not started here, such as one of systemd's; None where there is none."""
+    if running(site) is not None:
+        return None
+    url = _url(site, who)
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+            return url
+    except OSError:
+        return None
 
 
 def _become(site: Site, who: Account, program: str) -> None:
