@@ -23,6 +23,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import statistics
@@ -51,6 +52,7 @@ QUESTIONS = (
 )
 SENTENCE = "Money that is put to work may grow slowly over many years and can also lose a part of its value."
 READY_S = 180.0
+CONTENT = re.compile(rb'"content": ?"[^"]')
 errors = Console(stderr=True)
 
 
@@ -145,7 +147,7 @@ async def ask(port: int, key: str, question: str, name: str, heard: Heard) -> No
         first, said = 0.0, b""
         while data := await reader.read(65536):
             said = (said + data)[-4000:]
-            if not first and b'"content"' in said:
+            if not first and CONTENT.search(said):
                 first = time.perf_counter() - begun
         if status == "200" and first and b"[DONE]" in said:
             heard.first.append(first)
@@ -232,8 +234,8 @@ def service(folder: Path, model_port: int, processes: int, database: str, stream
     """Processes of `countersign serve` on one database: their ports, a caller's key and their process numbers."""
     environment = {
         "COUNTERSIGN_HOME": str(folder / "home"),
-        "COUNTERSIGN_ENGINES": json.dumps([f"http://127.0.0.1:{model_port}"]),
-        "COUNTERSIGN_CHAT_MODEL": MODEL,
+        "COUNTERSIGN_ENGINES": f"http://127.0.0.1:{model_port}",
+        "COUNTERSIGN_ENGINE_MODEL": MODEL,
         "COUNTERSIGN_THREADS": str(min(512, streams_at_once + 8)),
         "COUNTERSIGN_MAX_CHATS": str(min(500, streams_at_once)),
         "COUNTERSIGN_LOG_LEVEL": "WARNING",
@@ -248,7 +250,7 @@ def service(folder: Path, model_port: int, processes: int, database: str, stream
     )  # fmt: skip
     if made.returncode:
         raise SystemExit(f"no key could be made: {made.stderr.strip()[-500:]}")
-    key = next(word for word in made.stdout.split() if word.startswith("cs_"))
+    key = made.stdout.split()[-1]
     with contextlib.ExitStack() as stack:
         ports, pids = [], []
         for number in range(processes):
@@ -384,15 +386,14 @@ def peer(python: str, folder: Path, model_port: int, chosen: argparse.Namespace)
 
 
 def show(found: Mapping[str, Any]) -> None:
-    table = Table("", "load", "answers/s", "failed", "first p50", "p99 ms", "whole p50", "p99 ms", "KiB/stream")
+    table = Table("", "load", "answers/s", "failed", "first p50/p99 ms", "whole p50/p99 ms", "KiB a stream")
     for name, row in found.items():
         for load, value in row.items():
             if isinstance(value, dict) and "first" in value:
-                table.add_row(
-                    name, load, str(value.get("answers_per_second", "")), str(sum(value["failed"].values())),
-                    *(str(value[part][share]) for part in ("first", "whole") for share in ("p50_ms", "p99_ms")),
-                    str(value.get("kib_a_stream", "")),
-                )  # fmt: skip
+                first, whole = (f"{value[part]['p50_ms']} / {value[part]['p99_ms']}" for part in ("first", "whole"))
+                failed = str(sum(value["failed"].values()))
+                rate, size = str(value.get("answers_per_second", "")), str(value.get("kib_a_stream", ""))
+                table.add_row(name, load, rate, failed, first, whole, size)
     Console().print(table)
     for name, row in found.items():
         if "soak" in row:
