@@ -44,7 +44,8 @@ class ChatEngine:
         self.parameters = checkpoint.architecture.parameters
         self.context = min(context, checkpoint.architecture.context)
         self.tokenizer = ChatTokenizer(checkpoint.vocabulary)
-        self._template = ChatTemplate(checkpoint.vocabulary.template)
+        vocabulary = checkpoint.vocabulary
+        self._template = ChatTemplate(vocabulary.template, bos=vocabulary.bos, eos=vocabulary.eos)
         self._scheduler = Scheduler(Runner(checkpoint, self.context, memory))
 
     @classmethod

@@ -16,7 +16,7 @@ from inference.sampling import Sampler, nucleus
 from inference.stopping import StopFilter
 from inference.template import ChatTemplate
 from inference.types import Message, Sampling
-from inference.weights import quantise_rows
+from inference.conversion import quantise_rows
 
 texts = st.text(alphabet="abEND \n", max_size=40)
 
