@@ -108,12 +108,14 @@ def read_architecture(metadata: Mapping[str, Any], vocabulary: int, rope_factors
     )
     if family != "gemma3":
         return Architecture(**common)
-    layers = common["layers"]
+    scale = metadata.get("gemma3.attention.scale")
+    if scale is None and common["layers"] == 62:  # the 27B divides by another number than the others, and no key says so
+        scale = (width / heads) ** -0.5
     return Architecture(
         **common,
         **_GEMMA,
         embedding_scale=math.sqrt(width),
-        query_size=width / heads if layers == 62 else 0.0,  # only the 27B divides by another number, and no key says so
+        query_size=0.0 if scale is None else float(scale) ** -2,
         window=int(field("attention.sliding_window")),
         pattern=int(field("attention.sliding_window_pattern", 6)),
         local_rope_base=float(field("rope.freq_base_swa", 10000.0)),

@@ -24,6 +24,12 @@ from inference.tensors import Source, Tensor
 
 _KEY = re.compile(r"base_model\.model\.(?:.*\.)?(layers\.\d+\..+)\.lora_([AB])(?:\.\w+)?\.weight")
 
+_NOT_DONE = (
+    "use_dora", "use_qalora", "use_bdlora", "lora_bias", "modules_to_save", "rank_pattern", "alpha_pattern", "fan_in_fan_out",
+    "trainable_token_indices", "target_parameters", "layer_replication", "alora_invocation_tokens", "kasa_config",
+)  # fmt: skip
+_CHANGES_BASE = ("pissa", "olora", "loftq", "corda", "lora_ga")
+
 
 class Merged(Tensor):
     """A matrix and what the adapter adds to it; quantised anew, to Q8_0."""
@@ -95,12 +101,10 @@ class Adapter:
 
     def _read_scale(self) -> float:
         config = self._config
-        asked = [
-            name
-            for name in ("use_dora", "modules_to_save", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "trainable_token_indices")
-            if config.get(name)
-        ]
+        asked = [name for name in _NOT_DONE if config.get(name)]
         asked += [f"bias {config['bias']!r}"] if config.get("bias", "none") != "none" else []
+        if config.get("init_lora_weights") in _CHANGES_BASE:
+            asked.append(f"init_lora_weights {config['init_lora_weights']!r}")
         if config.get("peft_type") != "LORA" or asked:
             asked = asked or [f"kind {config.get('peft_type')!r}"]
             raise AdapterUnfit(f"adapter {self.folder} with {', '.join(asked)} is not implemented; train a plain LoRA adapter")

@@ -28,6 +28,11 @@ class ChatTokenizer:
         spellings = sorted(vocabulary.special, key=len, reverse=True)
         self._special_pattern = re.compile("(" + "|".join(map(re.escape, spellings)) + ")")
 
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """The tokens that text never becomes."""
+        return frozenset(self._special.values()) | self._silent
+
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text; `<|im_end|>` in it is ten characters and no more.
 

@@ -55,6 +55,16 @@ def folder(family: str, place: Path) -> Path:
     return made
 
 
+def adapter(place: Path) -> Path:
+    """A LoRA adapter of the tiny Qwen3, in PEFT's layout."""
+    from safetensors.numpy import save_file
+
+    made = place / "qwen3-adapter"
+    shutil.copytree(GOLDEN / made.name, made)
+    save_file(weights(made.name), made / "adapter_model.safetensors")
+    return made
+
+
 def golden(family: str) -> dict[str, NDArray[Any]]:
     """tokens: int32[48]; logits behind the `places` of them; what is said greedily behind all of them, `continued`."""
     return dict(np.load(GOLDEN / family / "golden.npz"))

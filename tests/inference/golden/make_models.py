@@ -2,7 +2,7 @@
 
 Not run by the tests, which need neither torch nor transformers:
 
-    pip install torch transformers
+    pip install torch transformers peft
     PYTHONPATH=. python tests/inference/golden/make_models.py
 
 Weights come from tests/inference/tiny_models.py with a spread that makes every part count; logits are float32 on the CPU
@@ -80,6 +80,7 @@ def main() -> None:
             continue
         make(HERE / name, seed, config_class, {**COMMON, **fields})
         print(name, sum(file.stat().st_size for file in (HERE / name).iterdir()))
+    make_adapter(HERE / "qwen3-adapter", HERE / "qwen3", seed=9)
 
 
 def make(folder: Path, seed: int, config_class: str, fields: dict[str, Any]) -> None:
@@ -109,6 +110,7 @@ def make(folder: Path, seed: int, config_class: str, fields: dict[str, Any]) -> 
         chat_template=TURNS if gemma else CHAT,
     )  # fmt: skip
     fast.save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(tokenizer.to_str() + "\n", "utf-8")  # on one line
     conversation = [{"role": "user", "content": TEXT[0]}]
     rendered = fast.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
     np.savez_compressed(
@@ -123,6 +125,37 @@ def make(folder: Path, seed: int, config_class: str, fields: dict[str, Any]) -> 
     made_by = {"transformers": transformers.__version__, "torch": torch.__version__}
     known = {"seed": seed, "made_by": made_by, "shapes": shapes, "texts": TEXT, "tokens": spelt, "chat": chat}
     (folder / "about.json").write_text(json.dumps(known, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def make_adapter(folder: Path, base: Path, seed: int) -> None:
+    """A LoRA adapter on Qwen3's matrices, and the logits that PEFT makes with it beside the weights."""
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+
+    known = json.loads((base / "about.json").read_text("utf-8"))
+    model = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.from_pretrained(base), attn_implementation="eager"
+    )
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(torch.from_numpy(weight(known["seed"], name, tuple(parameter.shape))))
+    targets = ["q_proj", "v_proj", "o_proj", "down_proj", "gate_proj"]
+    config = LoraConfig(r=4, lora_alpha=6, use_rslora=True, target_modules=targets, task_type="CAUSAL_LM")
+    tuned = get_peft_model(model.float(), config).eval()
+    shapes = {}
+    with torch.no_grad():
+        state = get_peft_model_state_dict(tuned)
+        for name, parameter in state.items():
+            shapes[name] = tuple(parameter.shape)
+            parameter.copy_(torch.from_numpy(weight(seed, name, shapes[name])))
+        tokens = np.load(base / "golden.npz")["tokens"]
+        logits = tuned(torch.from_numpy(tokens[None]).long()).logits[0, -1].numpy()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    config.base_model_name_or_path = "somewhere/qwen3"
+    config.inference_mode = True
+    config.save_pretrained(folder)
+    np.savez_compressed(folder / "golden.npz", tokens=tokens, logits=logits.astype(np.float32))
+    (folder / "about.json").write_text(json.dumps({"seed": seed, "shapes": shapes}, indent=1) + "\n", "utf-8")
 
 
 def byte_level(*, three_digits: bool) -> Tokenizer:
