@@ -21,12 +21,13 @@ pytestmark = pytest.mark.models
 QUESTION = Prompt((Message("user", "Describe a bond fund as JSON."),), reuse="t1")
 NAMES = ["name", "isin", "risk", "fee", "a key", "größe"]
 
+texts = st.text(st.characters(max_codepoint=0x3FFFF, codec="utf-8", exclude_categories=["Cc"]), max_size=6)
 leaves = st.one_of(
     st.just({"type": "boolean"}),
     st.just({"type": "null"}),
     st.builds(lambda low, more: {"type": "integer", "minimum": low, "maximum": low + more}, st.integers(-50, 50), st.integers(0, 900)),
     st.builds(lambda most: {"type": "string", "maxLength": most}, st.integers(0, 12)),
-    st.builds(lambda values: {"enum": values}, st.lists(st.text(max_size=6) | st.integers(), min_size=1, max_size=3, unique_by=str)),
+    st.builds(lambda values: {"enum": values}, st.lists(texts | st.integers(-(2**53), 2**53), min_size=1, max_size=3, unique_by=str)),
     st.just({"type": "string", "pattern": "^[A-Z]{2}[0-9]{4}$"}),
 )
 
@@ -126,6 +127,13 @@ def test_a_stop_token_is_allowed_only_where_the_answer_is_whole(engine: Any) -> 
         ('{"type": "array", "uniqueItems": true}', "uniqueItems"),
         ('{"type": "string", "pattern": "(?=a)"}', "look-around"),
         ('{"$ref": "#/nowhere"}', "nowhere"),
+        ('{"enum": [-9223372036854775808]}', "beyond 2\\*\\*53"),
+        ('{"maximum": 1e999}', "beyond 2\\*\\*53"),
+        ('{"items": ' * 70 + "{}" + "}" * 70, "deeper than 64 levels"),
+        ('{"items": ' * 3000 + "{}" + "}" * 3000, "deeper than 64 levels"),
+        ('{"title": "' + "x" * 70_000 + '"}', "70013 characters"),
+        ('{"enum": ["\\ud800"]}', "half of a surrogate pair"),
+        ('{"enum": ["\U000aa271"]}', r"'\\U000aa271', which this model cannot write"),
     ],
 )
 def test_a_schema_that_cannot_be_followed_is_refused_in_one_line(engine: Any, schema: str, why: str) -> None:
