@@ -134,7 +134,5 @@ def _convert(
 
 def misfit(architecture: Architecture) -> str | None:
     """Why the kernels cannot run a model, or None where they can."""
-    if architecture.family not in ("llama", "qwen2") or architecture.rope_factors:
-        return "TODO"
     width = architecture.heads * architecture.head_width
     return kernels.misfit(architecture.head_width, architecture.width, architecture.feed_forward, width)
