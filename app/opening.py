@@ -13,7 +13,6 @@ from app.keys import KeyRing
 from app.settings import Settings
 from audit.engine import create_engine_for
 from audit.keys import load_kek
-from inference.manifest import load_manifest
 from inference.store import ModelStore
 from migrations.run import upgrade
 from moderation.pii import Redactor
@@ -22,7 +21,6 @@ from orchestrator.live import LiveData
 
 if TYPE_CHECKING:
     from inference.encoder import SentenceEncoder
-    from inference.engine import ChatEngine
 
 log = structlog.get_logger(__name__)
 
@@ -53,15 +51,6 @@ def open_encoder(settings: Settings, models: ModelStore) -> SentenceEncoder:
     encoder = SentenceEncoder.load(models.path(settings.encoder_model))
     encoder.warm()
     return encoder
-
-
-def open_chat(settings: Settings, models: ModelStore) -> ChatEngine:
-    """The chat model, not yet warm. Raises ModelMissing and UnknownModel."""
-    from inference.engine import ChatEngine
-
-    path = models.path(settings.chat)
-    cache = models.root / "compiled"
-    return ChatEngine.load(load_manifest()[settings.chat], path, cache_dir=cache, context=settings.context)
 
 
 def open_redactor(settings: Settings, models: ModelStore, live: LiveData | None = None) -> Redactor:

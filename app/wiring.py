@@ -19,10 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters import LoadedLater
 from app.announcing import Announcer
+from app.chat_model import open_chat
 from app.joining import join
 from app.keys import KeyRing
 from app.metrics import Metrics
-from app.opening import key_encryption_key, open_chat, open_encoder, open_redactor, pepper
+from app.opening import key_encryption_key, open_encoder, open_redactor, pepper
 from app.policy_in_force import PolicyInForce
 from app.settings import Settings
 from app.switches import SwitchBoard, Switches

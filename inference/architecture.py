@@ -92,20 +92,20 @@ def read_architecture(metadata: Mapping[str, Any], vocabulary: int, rope_factors
         rope_factors = (float(field("rope.scaling.factor")),) * (head_width // 2)
     elif scaling not in ("none", "llama3"):
         raise ModelUnsupported(f"{family} with rotary scaling {scaling!r} is not implemented; use an unscaled model")
-    common: dict[str, Any] = dict(
-        family=family,
-        layers=int(field("block_count")),
-        width=width,
-        heads=heads,
-        kv_heads=int(kv_heads),
-        head_width=head_width,
-        feed_forward=int(field("feed_forward_length")),
-        vocabulary=vocabulary,
-        context=int(field("context_length")),
-        rope_base=float(field("rope.freq_base", 1e6 if family == "gemma3" else 10000.0)),
-        norm_epsilon=float(field("attention.layer_norm_rms_epsilon")),
-        rope_factors=rope_factors,
-    )
+    common: dict[str, Any] = {
+        "family": family,
+        "layers": int(field("block_count")),
+        "width": width,
+        "heads": heads,
+        "kv_heads": int(kv_heads),
+        "head_width": head_width,
+        "feed_forward": int(field("feed_forward_length")),
+        "vocabulary": vocabulary,
+        "context": int(field("context_length")),
+        "rope_base": float(field("rope.freq_base", 1e6 if family == "gemma3" else 10000.0)),
+        "norm_epsilon": float(field("attention.layer_norm_rms_epsilon")),
+        "rope_factors": rope_factors,
+    }
     if family != "gemma3":
         return Architecture(**common)
     scale = metadata.get("gemma3.attention.scale")
@@ -147,20 +147,20 @@ def read_config(config: Mapping[str, Any]) -> Architecture:
     whole = rope.get("full_attention", rope)
     scaling = config.get("rope_scaling") or whole
     base = whole.get("rope_theta") or config.get("rope_theta") or (1e6 if family == "gemma3" else 10000.0)
-    common: dict[str, Any] = dict(
-        family=family,
-        layers=layers,
-        width=width,
-        heads=heads,
-        kv_heads=config.get("num_key_value_heads") or heads,
-        head_width=head_width,
-        feed_forward=config["intermediate_size"],
-        vocabulary=config["vocab_size"],
-        context=config["max_position_embeddings"],
-        rope_base=float(base),
-        norm_epsilon=float(config["rms_norm_eps"]),
-        rope_factors=_rope_factors(family, scaling, float(base), head_width // 2),
-    )
+    common: dict[str, Any] = {
+        "family": family,
+        "layers": layers,
+        "width": width,
+        "heads": heads,
+        "kv_heads": config.get("num_key_value_heads") or heads,
+        "head_width": head_width,
+        "feed_forward": config["intermediate_size"],
+        "vocabulary": config["vocab_size"],
+        "context": config["max_position_embeddings"],
+        "rope_base": float(base),
+        "norm_epsilon": float(config["rms_norm_eps"]),
+        "rope_factors": _rope_factors(family, scaling, float(base), head_width // 2),
+    }
     if family != "gemma3":
         return Architecture(**common)
     local = rope.get("sliding_attention", {}).get("rope_theta") or config.get("rope_local_base_freq") or 10000.0

@@ -20,8 +20,8 @@ from inference.cache import blocks_for
 from inference.compilation import keep_compiled
 from inference.errors import PromptTooLong
 from inference.grid import ALONE, make_grid
-from inference.job import Job
 from inference.guide import Grammars
+from inference.job import Job
 from inference.lora import Adapter, combined_digest
 from inference.manifest import ModelSpec
 from inference.runner import Feed, Runner
@@ -38,7 +38,8 @@ MEMORY = 256 << 20
 
 
 class ChatEngine:
-    """`digest` names the weights (the file's SHA-256; see `open` for a folder or an adapter); `precision` is how the matrices are held."""
+    """`digest` names the weights: the file's SHA-256, or what `open` says of a folder or an adapter. `precision` is how the
+    matrices are held."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Where arrays lie when a model runs on several devices: a mesh with the axes `data` and `model`.
 
-`model` splits every matrix and the cache by heads and by feed-forward columns, so that each device computes its own share and
-one sum ends attention and one the feed-forward (Megatron, arXiv:1909.08053). `data` splits the rows of a step; weights and
+`model` splits every matrix and the cache by heads and by feed-forward columns, so that each device computes its own share
+and one sum ends attention and one the feed-forward (Megatron, arXiv:1909.08053). `data` splits the rows of a step; weights and
 cache lie whole on each of its places. Without a mesh nothing here does anything.
 """
 
@@ -37,28 +37,28 @@ class Grid:
 
     def put(self, array: Any, *axes: str | None) -> jax.Array:
         """On the devices; an axis that does not divide its dimension leaves that dimension whole."""
-        if self.mesh is None:
-            return jax.device_put(array)
-        fitting = [
-            axis if axis and array.shape[place] % self.mesh.shape[axis] == 0 else None for place, axis in enumerate(axes)
-        ]
-        return jax.device_put(array, NamedSharding(self.mesh, PartitionSpec(*fitting)))
+        found: jax.Array = jax.device_put(array) if self.mesh is None else jax.device_put(array, self._lying(array, axes))
+        return found
 
     def keep(self, x: jax.Array, *axes: str | None) -> jax.Array:
         """Inside a step: that x lies so."""
         if self.mesh is None:
             return x
-        fitting = [axis if axis and x.shape[place] % self.mesh.shape[axis] == 0 else None for place, axis in enumerate(axes)]
-        return jax.lax.with_sharding_constraint(x, NamedSharding(self.mesh, PartitionSpec(*fitting)))
+        found: jax.Array = jax.lax.with_sharding_constraint(x, self._lying(x, axes))  # type: ignore[no-untyped-call]
+        return found
+
+    def _lying(self, x: Any, axes: Sequence[str | None]) -> NamedSharding:
+        assert self.mesh is not None
+        sizes = self.mesh.shape
+        fitting = [axis if axis and x.shape[place] % sizes[axis] == 0 else None for place, axis in enumerate(axes)]
+        return NamedSharding(self.mesh, PartitionSpec(*fitting))  # type: ignore[no-untyped-call]
 
     def share_out(self, array: NDArray[Any], parts: Sequence[int]) -> NDArray[Any]:
         """The rows of several matrices that lie one under the other, each device's share of all of them together."""
         if self.shards == 1 or len(parts) < 2:
             return array
         starts = np.cumsum([0, *parts])
-        order = [
-            np.arange(start, start + part).reshape(self.shards, -1) for start, part in zip(starts, parts, strict=False)
-        ]
+        order = [np.arange(start, start + part).reshape(self.shards, -1) for start, part in zip(starts, parts, strict=False)]
         return np.ascontiguousarray(array[np.concatenate(order, axis=1).reshape(-1)])
 
     def split(self, x: jax.Array, parts: Sequence[int]) -> list[jax.Array]:

@@ -1,7 +1,7 @@
 """Answers that follow a JSON schema: at every token only those that can still lead to one are allowed.
 
 llguidance (an Earley parser over the vocabulary's bytes) says which tokens these are. The mask is laid over the logits
-before anything is drawn, whatever step they came from, so that batches, chunks, shared beginnings and guesses change nothing.
+before anything is drawn, whatever step they came from: batches, chunks, shared beginnings and guesses change nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inference.errors import SchemaInvalid
 from inference.tokenizer import ChatTokenizer
 
 _LONGEST, _DEEPEST, _LARGEST = 65_536, 64, 2**53
-_LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+_LAYOUT: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
 class GuideFailed(Exception):

@@ -80,7 +80,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise ModelMissing(f"{path} is not there; a model's folder needs config.json, tokenizer.json and safetensors") from None
+        raise ModelMissing(
+            f"{path} is not there; a model's folder needs config.json, tokenizer.json and safetensors"
+        ) from None
     except ValueError as error:
         raise ModelUnsupported(f"{path} is not JSON ({error}); fetch the model's folder again") from error
     return content
@@ -97,6 +99,6 @@ def _open_all(path: Path) -> dict[str, Any]:
     for file in files:
         if not file.exists():
             raise ModelMissing(f"{file} is not there, and {index.name} names it; copy the whole folder of the model")
-        parts = safe_open(file, "np")
-        stored |= {name: parts.get_slice(name) for name in parts.keys()}
+        parts: Any = safe_open(file, "np")
+        stored |= {name: parts.get_slice(name) for name in parts.keys()}  # noqa: SIM118 (it is no mapping)
     return stored

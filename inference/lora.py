@@ -25,8 +25,9 @@ from inference.tensors import Source, Tensor
 _KEY = re.compile(r"base_model\.model\.(?:.*\.)?(layers\.\d+\..+)\.lora_([AB])(?:\.\w+)?\.weight")
 
 _NOT_DONE = (
-    "use_dora", "use_qalora", "use_bdlora", "lora_bias", "modules_to_save", "rank_pattern", "alpha_pattern", "fan_in_fan_out",
-    "trainable_token_indices", "target_parameters", "layer_replication", "alora_invocation_tokens", "kasa_config",
+    "use_dora", "use_qalora", "use_bdlora", "lora_bias", "modules_to_save", "rank_pattern", "alpha_pattern",
+    "fan_in_fan_out", "trainable_token_indices", "target_parameters", "layer_replication", "alora_invocation_tokens",
+    "kasa_config",
 )  # fmt: skip
 _CHANGES_BASE = ("pissa", "olora", "loftq", "corda", "lora_ga")
 
@@ -76,8 +77,9 @@ class Adapter:
         tensors = dict(source.tensors)
         with safe_open(self.folder / "adapter_model.safetensors", "np") as file:
             parts: dict[str, dict[str, NDArray[np.float32]]] = {}
-            for key in file.keys():
-                parts.setdefault(self._target(key, source.architecture), {})[key_of(key)] = file.get_tensor(key).astype(np.float32)
+            for key in sorted(file.keys()):
+                name, half = self._target(key, source.architecture)
+                parts.setdefault(name, {})[half] = file.get_tensor(key).astype(np.float32)
         for name, pair in parts.items():
             if name not in tensors or pair.keys() != {"A", "B"}:
                 raise AdapterUnfit(f"adapter {self.folder} changes {name!r}, which the model does not have, or half of it")
@@ -90,14 +92,17 @@ class Adapter:
             tensors[name] = Merged(tensors[name], a, b)
         return replace(source, tensors=tensors)
 
-    def _target(self, key: str, architecture: Architecture) -> str:
+    def _target(self, key: str, architecture: Architecture) -> tuple[str, str]:
+        """The model's name of the matrix, and which factor it is: A or B."""
         found = _KEY.fullmatch(key)
         try:
-            if found is not None and (name := model_name(f"{found[1]}.weight", architecture)):
-                return name
+            if found is not None:
+                return model_name(f"{found[1]}.weight", architecture), found[2]
         except ModelUnsupported:
             pass
-        raise AdapterUnfit(f"adapter {self.folder} changes {key!r}; only matrices of attention and feed-forward can be changed")
+        raise AdapterUnfit(
+            f"adapter {self.folder} changes {key!r}; only matrices of attention and feed-forward can be changed"
+        )
 
     def _read_scale(self) -> float:
         config = self._config
@@ -107,15 +112,11 @@ class Adapter:
             asked.append(f"init_lora_weights {config['init_lora_weights']!r}")
         if config.get("peft_type") != "LORA" or asked:
             asked = asked or [f"kind {config.get('peft_type')!r}"]
-            raise AdapterUnfit(f"adapter {self.folder} with {', '.join(asked)} is not implemented; train a plain LoRA adapter")
+            raise AdapterUnfit(
+                f"adapter {self.folder} with {', '.join(asked)} is not implemented; train a plain LoRA adapter"
+            )
         rank = int(config["r"])
         return float(config["lora_alpha"] / (rank**0.5 if config.get("use_rslora") else rank))
-
-
-def key_of(key: str) -> str:
-    """A or B."""
-    found = _KEY.fullmatch(key)
-    return "" if found is None else found[2]
 
 
 def combined_digest(base: str, adapter: str) -> str:

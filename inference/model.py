@@ -31,7 +31,7 @@ class Linear(nnx.Module):
     def __init__(
         self, arrays: Arrays, name: str, grid: Grid, axes: tuple[str | None, str | None], parts: tuple[int, ...] = ()
     ) -> None:
-        def laid(extra: str) -> nnx.Param[Any] | None:
+        def laid(extra: str) -> Any:
             array = arrays.get(f"{name}{extra}")
             return None if array is None else nnx.Param(grid.put(grid.share_out(array, parts), *axes[: array.ndim]))
 
@@ -59,7 +59,8 @@ class Int8Linear(Linear):
         digits = jnp.concatenate([high, low]).astype(jnp.int8)
         sums = jax.lax.dot_general(digits, self.kernel[...], (((1,), (1,)), ((), ())), preferred_element_type=jnp.int32)
         of_high, of_low = jnp.split(sums.astype(jnp.float32), 2)
-        return (of_high + of_low / 254.0) * step * self.scale[...]
+        found: jax.Array = (of_high + of_low / 254.0) * step * self.scale[...]
+        return found
 
 
 def linear(arrays: Arrays, name: str, *rest: Any) -> Linear:
@@ -102,9 +103,7 @@ class Attention(nnx.Module):
         count = len(turns.starts)
         length = x.shape[0] // count
         positions = jnp.asarray(turns.starts)[:, None] + jnp.arange(length)
-        query, key, value = (
-            part.reshape(len(x), -1, shape.head_width) for part in self.grid.split(self.qkv(x), self.parts)
-        )
+        query, key, value = (part.reshape(len(x), -1, shape.head_width) for part in self.grid.split(self.qkv(x), self.parts))
         if self.query_norm is not None and self.key_norm is not None:
             query, key = self.query_norm(query), self.key_norm(key)
         frequencies = shape.frequencies(layer)

@@ -43,7 +43,8 @@ class Runner:
     """
 
     def __init__(self, checkpoint: Checkpoint, context: int, memory: int, grid: Grid = ALONE) -> None:
-        """memory: bytes for the KV cache; it holds one whole context in any case. grid: the devices; the kernels know one."""
+        """memory: bytes for the KV cache; it holds one whole context in any case. grid: the devices.
+        Raises `ModelUnsupported` for the kernels on several."""
         self.architecture = checkpoint.architecture
         self.context = context
         self.fast = checkpoint.precision == "blocks"

@@ -140,7 +140,9 @@ def _merges(vocabulary: Mapping[str, int], scores: list[float]) -> list[tuple[st
     return [pair for *_, pair in sorted(found)]
 
 
-def without(vocabulary: Mapping[str, int], merges: Iterable[Any], special: Iterable[str]) -> tuple[dict[str, int], list[Any]]:
+def without(
+    vocabulary: Mapping[str, int], merges: Iterable[Any], special: Iterable[str]
+) -> tuple[dict[str, int], list[Any]]:
     """A BPE vocabulary that cannot spell the special tokens, and the merges that are left."""
     gone = set(special)
     kept = {token: index for token, index in vocabulary.items() if token not in gone}

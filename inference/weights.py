@@ -30,7 +30,7 @@ from inference.resident import read_arrays
 from inference.vocabulary import Vocabulary
 
 Precision = Literal["float32", "int8", "blocks"]
-FORMAT = 1
+FORMAT = 2
 _INT8_FROM = 400_000_000
 _LOG = logging.getLogger(__name__)
 
@@ -105,9 +105,7 @@ def _arrays(folder: Path, description: dict[str, Any]) -> dict[str, NDArray[Any]
     return {name: np.load(file, mmap_mode="r") for name, file in files.items()}
 
 
-def _convert(
-    path: Path, folder: Path, precision: Precision | None, adapter: Adapter | None, *, with_kernels: bool
-) -> None:
+def _convert(path: Path, folder: Path, precision: Precision | None, adapter: Adapter | None, *, with_kernels: bool) -> None:
     source = read_folder(path) if path.is_dir() else read_gguf(path)
     if adapter is not None:
         source = adapter.onto(source)

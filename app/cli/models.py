@@ -50,7 +50,7 @@ def pull(names: tuple[str, ...], light: bool) -> None:
 
     found = settings(light=True if light else None)
     store = ModelStore(found.models_dir)
-    wanted = names or (found.chat, found.encoder_model, found.ner_model)
+    wanted = names or found.local_models
     missing = [name for name in wanted if name not in store.manifest or store.state(name) != "present"]
     if not missing:
         console().print(f"here already: {', '.join(wanted)}")

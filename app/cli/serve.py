@@ -26,7 +26,7 @@ def serve(host: str | None, port: int | None, light: bool, demo: bool, connector
     from inference.store import ModelStore
 
     store = ModelStore(found.models_dir)
-    for name in (found.chat, found.encoder_model, found.ner_model):
+    for name in found.local_models:
         store.path(name)
     from app.server import Server
     from app.wiring import House

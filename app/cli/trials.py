@@ -98,7 +98,7 @@ def generate(
     countersign generate "Explain a bond in two sentences."
     countersign generate --light --temperature 0.7 --seed 3 "A haiku about audits"
     """
-    from app.opening import open_chat
+    from app.chat_model import open_chat
     from inference.store import ModelStore
     from inference.types import Message, Prompt, Sampling
 

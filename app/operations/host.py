@@ -37,7 +37,7 @@ def disk(settings: Settings) -> Iterator[Check]:
 def memory(settings: Settings) -> Iterator[Check]:
     """What is free now and what a cgroup allows, against the models' size; a running service has its share already."""
     store = ModelStore(settings.models_dir)
-    names = (settings.chat, settings.encoder_model, settings.ner_model)
+    names = settings.local_models
     needed = WORKING + 1.3 * sum(store.manifest[name].size for name in names if name in store.manifest)
     total = _meminfo("MemTotal")
     limit = min((one for one in (total, _cgroup_limit()) if one), default=0)

@@ -67,7 +67,7 @@ def keys(settings: Settings) -> Iterator[Check]:
 def models(settings: Settings) -> Iterator[Check]:
     """Every byte is read and compared with the manifest."""
     store = ModelStore(settings.models_dir)
-    for name in (settings.chat, settings.encoder_model, settings.ner_model):
+    for name in settings.local_models:
         try:
             store.verify(name)
         except InferenceError as error:

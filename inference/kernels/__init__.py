@@ -104,8 +104,8 @@ def product(
 ) -> jax.Array:
     """residual + bias + f(x) @ W^T, float32[n, rows], where f is the prologue and W lies in tiles of `kind`.
 
-    x: float32[n, columns], twice as many columns for `SWIGLU` and `GEGLU`. f(x) is rounded to 8 bits, with a scale for every 32
-    columns. A row's result does not depend on the other rows.
+    x: float32[n, columns], twice as many columns for `SWIGLU` and `GEGLU`. f(x) is rounded to 8 bits, with a scale for every
+    32 columns. A row's result does not depend on the other rows.
     """
     call = jax.ffi.ffi_call("countersign_product", _floats(x.shape[0], rows))
     nothing = jnp.asarray(_NOTHING)

@@ -112,3 +112,14 @@ def test_a_wrong_value_ends_with_one_line_and_exit_code_2(folder: Path, name: st
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert f"environment COUNTERSIGN_{name}" in line
+
+
+def test_a_chat_model_of_ones_own_takes_the_place_of_the_manifest_s(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "bonds-7b.gguf").touch()
+    monkeypatch.setenv("COUNTERSIGN_CHAT_FILES", "bonds-7b.gguf")
+    found = load_settings(light=True)
+    assert found.chat == "bonds-7b"
+    assert found.local_models == (found.encoder_model, found.ner_model)
+    monkeypatch.setenv("COUNTERSIGN_CHAT_ADAPTER", "nowhere")
+    with pytest.raises(SettingsError, match="chat_adapter: nowhere is not there; give the path of a model's files"):
+        load_settings()

@@ -25,9 +25,16 @@ texts = st.text(st.characters(max_codepoint=0x3FFFF, codec="utf-8", exclude_cate
 leaves = st.one_of(
     st.just({"type": "boolean"}),
     st.just({"type": "null"}),
-    st.builds(lambda low, more: {"type": "integer", "minimum": low, "maximum": low + more}, st.integers(-50, 50), st.integers(0, 900)),
+    st.builds(
+        lambda low, more: {"type": "integer", "minimum": low, "maximum": low + more},
+        st.integers(-50, 50),
+        st.integers(0, 900),
+    ),
     st.builds(lambda most: {"type": "string", "maxLength": most}, st.integers(0, 12)),
-    st.builds(lambda values: {"enum": values}, st.lists(texts | st.integers(-(2**53), 2**53), min_size=1, max_size=3, unique_by=str)),
+    st.builds(
+        lambda values: {"enum": values},
+        st.lists(texts | st.integers(-(2**53), 2**53), min_size=1, max_size=3, unique_by=str),
+    ),
     st.just({"type": "string", "pattern": "^[A-Z]{2}[0-9]{4}$"}),
 )
 
@@ -44,7 +51,9 @@ def arrays(of: Any) -> Any:
     return st.builds(lambda items, most: {"type": "array", "items": items, "maxItems": most}, of, st.integers(0, 2))
 
 
-schemas = st.recursive(leaves, lambda of: objects(of) | arrays(of) | st.builds(lambda a, b: {"anyOf": [a, b]}, of, of), max_leaves=5)
+schemas = st.recursive(
+    leaves, lambda of: objects(of) | arrays(of) | st.builds(lambda a, b: {"anyOf": [a, b]}, of, of), max_leaves=5
+)
 
 
 def follows(text: str, schema: dict[str, Any]) -> None:
@@ -53,7 +62,9 @@ def follows(text: str, schema: dict[str, Any]) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(schemas, st.sampled_from([0.0, 1.5]), st.integers(0, 99))
-def test_every_answer_parses_and_follows_its_schema(engine: Any, schema: dict[str, Any], temperature: float, seed: int) -> None:
+def test_every_answer_parses_and_follows_its_schema(
+    engine: Any, schema: dict[str, Any], temperature: float, seed: int
+) -> None:
     whole = ask(engine, QUESTION, max_tokens=600, temperature=temperature, seed=seed, schema=json.dumps(schema))[1]
     assert whole.finish_reason == "stop"
     follows(whole.text, schema)

@@ -23,7 +23,7 @@ from tests.inference.conftest import ask
 
 FORMATS = ("safetensors", "gguf")
 EXACT = 5e-5  # of logits that spread over about ten
-ROUNDED = 0.5
+ROUNDED = 0.75  # what 8-bit weights and activations do to layers of 64 columns; a missing part does several times that
 
 
 def need_kernels() -> None:
@@ -253,5 +253,5 @@ def test_an_adapter_that_asks_for_more_is_refused(asked: dict[str, Any], tmp_pat
 def test_an_adapter_of_the_embedding_is_refused_by_name(tmp_path: Path) -> None:
     made = tiny_models.adapter(tmp_path)
     _write_adapter(made, {"base_model.model.model.embed_tokens.lora_embedding_A": (4, 384)})
-    with pytest.raises(AdapterUnfit, match="embed_tokens.*only matrices of attention and feed-forward"):
+    with pytest.raises(AdapterUnfit, match=r"embed_tokens.*only matrices of attention and feed-forward"):
         opened(tiny_models.folder("qwen3", tmp_path), "float32", adapter=adapter(tmp_path))

@@ -39,37 +39,47 @@ TURNS = (
     "{{ bos_token }}{% for m in messages %}{{ '<start_of_turn>' + m['role'] + '\\n' + m['content'] | trim"
     " + '<end_of_turn>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"
 )
-COMMON = dict(
-    hidden_size=64,
-    intermediate_size=96,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    max_position_embeddings=512,
-    vocab_size=384,
-    torch_dtype="float32",
-)
-LLAMA3 = dict(
-    rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32
-)
+COMMON = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "vocab_size": 384,
+    "torch_dtype": "float32",
+}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
-    "llama": ("Llama", dict(num_hidden_layers=2, rope_theta=10000.0, tie_word_embeddings=True)),
+    "llama": ("Llama", {"num_hidden_layers": 2, "rope_theta": 10000.0, "tie_word_embeddings": True}),
     "llama3": (
         "Llama",
-        dict(num_hidden_layers=2, rope_theta=500000.0, rope_scaling=LLAMA3, head_dim=32, tie_word_embeddings=False),
+        {
+            "num_hidden_layers": 2,
+            "rope_theta": 500000.0,
+            "rope_scaling": LLAMA3,
+            "head_dim": 32,
+            "tie_word_embeddings": False,
+        },
     ),
-    "qwen2": ("Qwen2", dict(num_hidden_layers=2, rope_theta=1000000.0, tie_word_embeddings=False)),
-    "qwen3": ("Qwen3", dict(num_hidden_layers=2, rope_theta=1000000.0, head_dim=32, tie_word_embeddings=True)),
+    "qwen2": ("Qwen2", {"num_hidden_layers": 2, "rope_theta": 1000000.0, "tie_word_embeddings": False}),
+    "qwen3": ("Qwen3", {"num_hidden_layers": 2, "rope_theta": 1000000.0, "head_dim": 32, "tie_word_embeddings": True}),
     "gemma3": (
         "Gemma3Text",
-        dict(
-            num_hidden_layers=4,
-            head_dim=32,
-            query_pre_attn_scalar=24,
-            sliding_window=8,
-            layer_types=["sliding_attention", "full_attention"] * 2,
-            rope_theta=1000000.0,
-            rope_local_base_freq=10000.0,
-        ),
+        {
+            "num_hidden_layers": 4,
+            "head_dim": 32,
+            "query_pre_attn_scalar": 24,
+            "sliding_window": 8,
+            "layer_types": ["sliding_attention", "full_attention"] * 2,
+            "rope_theta": 1000000.0,
+            "rope_local_base_freq": 10000.0,
+        },
     ),
 }
 

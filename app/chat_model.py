@@ -1,0 +1,30 @@
+"""Opens the chat model. Apart from the other parts, because an engine process needs nothing else of the house."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.settings import Settings
+from inference.manifest import load_manifest
+from inference.store import ModelStore
+
+if TYPE_CHECKING:
+    from inference.engine import ChatEngine
+
+
+def open_chat(settings: Settings, models: ModelStore, **options: Any) -> ChatEngine:
+    """The chat model of the settings, not yet warm; options are `ChatEngine.open`'s.
+
+    Raises ModelMissing, UnknownModel, ModelUnsupported and AdapterUnfit.
+    """
+    from inference.engine import ChatEngine
+
+    options = {
+        "cache_dir": models.root / "compiled",
+        "context": settings.context,
+        "adapter": settings.chat_adapter,
+        **options,
+    }
+    if settings.chat_files is not None:
+        return ChatEngine.open(settings.chat_files, **options)
+    return ChatEngine.load(load_manifest()[settings.chat], models.path(settings.chat), **options)
