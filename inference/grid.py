@@ -1,7 +1,7 @@
 """Where arrays lie when a model runs on several devices: a mesh with the axes `data` and `model`.
 
-`model` splits every matrix and the cache by heads and by feed-forward columns, so that each device computes its own share
-and one sum ends attention and one the feed-forward (Megatron, arXiv:1909.08053). `data` splits the rows of a step; weights and
+`model` splits every matrix and the cache by heads and by feed-forward columns: each device computes its own share, and
+one sum ends attention and one the feed-forward (Megatron, arXiv:1909.08053). `data` splits the rows of a step; weights and
 cache lie whole on each of its places. Without a mesh nothing here does anything.
 """
 
