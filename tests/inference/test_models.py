@@ -23,7 +23,8 @@ from tests.inference.conftest import ask
 
 FORMATS = ("safetensors", "gguf")
 EXACT = 5e-5  # of logits that spread over about ten
-ROUNDED = 0.75  # what 8-bit weights and activations do to layers of 64 columns; a missing part does several times that
+ROUNDED = {"llama": 0.7, "llama3": 0.9, "qwen2": 0.5, "qwen3": 0.5, "gemma3": 0.25}
+"""Twice what 8-bit weights and activations do to layers of 64 columns. A part that is left out does more."""
 
 
 def need_kernels() -> None:
@@ -80,12 +81,13 @@ def test_a_person_cannot_write_a_special_token_of_any_family(family: str, tmp_pa
         tokenizer = ChatTokenizer(vocabulary)
         for special in ("<bos>", "<|im_end|>", "<end_of_turn>", "<start_of_turn>"):
             assert not set(tokenizer.encode(f"a{special}b")) & set(vocabulary.special.values())
+            assert len(tokenizer.encode(special)) > 3
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
 def test_the_kernels_say_nearly_the_same_from_8_bits(family: str, tmp_path: Path) -> None:
     need_kernels()
-    assert farthest(opened(model(family, "safetensors", tmp_path), "blocks"), family) < ROUNDED
+    assert farthest(opened(model(family, "safetensors", tmp_path), "blocks"), family) < ROUNDED[family]
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)

@@ -2,9 +2,9 @@
 
     PYTHONPATH=. python tests/inference/golden/check_gguf.py llama llama3 qwen2 qwen3 gemma3
 
-Compares the tokens of the texts and the log-probabilities of llama.cpp's twenty likeliest tokens at four positions with ours in
-float32. llama.cpp keeps keys and values in half precision, so that about 0.01 is what to expect. One process a family: llama.cpp
-keeps its server for as long as the process lives.
+Compares the tokens of the texts and the log-probabilities of llama.cpp's twenty likeliest tokens at four positions with ours
+in float32. llama.cpp keeps keys and values in half precision, so that about 0.01 is what to expect. One process a family:
+llama.cpp keeps its server for as long as the process lives.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def check(family: str, folder: Path) -> None:
         told = server.handle_completions(asked)["choices"][0]["logprobs"]
         found = logits(ours, tokens).astype(np.float64)
         found -= found.max() + np.log(np.exp(found - found.max()).sum())
-        for entry in told["content"][0]["top_logprobs"] if told else []:  # none where the answer would end here
+        # nothing is told where the answer would end
+        for entry in told["content"][0]["top_logprobs"] if told else []:
             worst, compared = max(worst, abs(entry["logprob"] - found[entry["id"]])), compared + 1
     same = [tokenized(server, text) == tokens for text, tokens in zip(about["texts"], about["tokens"], strict=True)]
     print(
