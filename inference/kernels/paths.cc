@@ -217,11 +217,16 @@ void row(int kind, const uint8_t* tile, int columns, int row, float* y) {
 
 void quantise(const float* x, const float* gain, float epsilon, int prologue, int columns, const Activations& all,
               Block block, int token, float* row) {
-  if (prologue >= SWIGLU) {
+  if (prologue == SWIGLU) {
     for (int i = 0; i < columns; i += LANES) {
       const F gate = load<F>(x + i);
+      store(row + i, gate / (exponential(-gate) + 1.0f) * load<F>(x + columns + i));
+    }
+    x = row;
+  } else if (prologue == GEGLU) {
+    for (int i = 0; i < columns; i += LANES) {
       // gelu by tanh (arXiv:1606.08415) is gate * sigmoid(2 * sqrt(2 / pi) * (gate + 0.044715 * gate^3))
-      const F inner = prologue == GEGLU ? 1.5957691216f * (gate + 0.044715f * gate * gate * gate) : gate;
+      const F gate = load<F>(x + i), inner = 1.5957691216f * (gate + 0.044715f * gate * gate * gate);
       store(row + i, gate / (exponential(-inner) + 1.0f) * load<F>(x + columns + i));
     }
     x = row;
@@ -293,7 +298,7 @@ constexpr int VECTORS = KEYS / LANES;
 constexpr int TOGETHER = LANES == 16 ? 4 : 2;  // queries whose scores stay in registers
 
 // One block of the cache, which begins at position `first`.
-template <int N>
+template <int N, bool WINDOWED>
 void attend_tile(Query* queries, const uint16_t* keys, const uint16_t* values, int width, int first, int window) {
   F scores[N][VECTORS] = {};
   for (int d = 0; d < width; ++d) {
@@ -310,11 +315,12 @@ void attend_tile(Query* queries, const uint16_t* keys, const uint16_t* values, i
 #pragma GCC unroll 4
   for (int q = 0; q < N; ++q) {
     const I seen = splat_int(queries[q].position - first);
-    const I gone = splat_int(window ? queries[q].position - first - window : -1);
+    const I gone = splat_int(queries[q].position - first - window);
     const F never = splat(-1e30f), none = {};
     F highest = never;
     for (int v = 0; v < VECTORS; ++v) {
-      scores[q][v] = (lanes + v * LANES <= seen) & (lanes + v * LANES > gone) ? scores[q][v] : never;
+      const I at = lanes + v * LANES;
+      scores[q][v] = (WINDOWED ? (at <= seen) & (at > gone) : at <= seen) ? scores[q][v] : never;
       highest = maximum(highest, scores[q][v]);
     }
     const float here = largest(highest);
@@ -328,7 +334,8 @@ void attend_tile(Query* queries, const uint16_t* keys, const uint16_t* values, i
     F sum = {};
     for (int v = 0; v < VECTORS; ++v) {
       // beyond the query's position or window: e^(-87) of anything would still count, so nothing is added at all
-      const F share = (lanes + v * LANES <= seen) & (lanes + v * LANES > gone) ? exponential(scores[q][v] - peak) : none;
+      const I at = lanes + v * LANES;
+      const F share = (WINDOWED ? (at <= seen) & (at > gone) : at <= seen) ? exponential(scores[q][v] - peak) : none;
       sum += share;
       store(shares[q] + v * LANES, share);
     }
@@ -337,6 +344,14 @@ void attend_tile(Query* queries, const uint16_t* keys, const uint16_t* values, i
   int at = 0;
   for (; at + 4 * LANES <= width; at += 4 * LANES) mix<N, 4>(queries, shares, values, width, at);
   for (; at < width; at += LANES) mix<N, 1>(queries, shares, values, width, at);
+}
+
+template <bool WINDOWED>
+void attend_block(Query* queries, int number, const uint16_t* k, const uint16_t* v, int width, int first, int window) {
+  int q = 0;
+  for (; q + TOGETHER <= number; q += TOGETHER) attend_tile<TOGETHER, WINDOWED>(queries + q, k, v, width, first, window);
+  for (; q + 2 <= number; q += 2) attend_tile<2, WINDOWED>(queries + q, k, v, width, first, window);
+  for (; q < number; ++q) attend_tile<1, WINDOWED>(queries + q, k, v, width, first, window);
 }
 
 INLINE int most(int one, int other) { return one > other ? one : other; }
@@ -357,10 +372,10 @@ void attend(const Attention& all, const Turn& turn, int kv_head, int first, int 
   for (int key = begin; key < end; key += KEYS) {
     const int64_t place = ((int64_t)turn.table[key / KEYS] * all.kv_heads + kv_head) * KEYS * all.width;
     const uint16_t *k = all.keys + place, *v = all.values + place;
-    int q = 0;
-    for (; q + TOGETHER <= number; q += TOGETHER) attend_tile<TOGETHER>(queries + q, k, v, all.width, key, all.window);
-    for (; q + 2 <= number; q += 2) attend_tile<2>(queries + q, k, v, all.width, key, all.window);
-    for (; q < number; ++q) attend_tile<1>(queries + q, k, v, all.width, key, all.window);
+    if (all.window)
+      attend_block<true>(queries, number, k, v, all.width, key, all.window);
+    else
+      attend_block<false>(queries, number, k, v, all.width, key, 0);
   }
   for (int q = 0; q < number; ++q) {
     const int64_t row = turn.row + first + q / group;
