@@ -27,4 +27,5 @@ def open_chat(settings: Settings, models: ModelStore, **options: Any) -> ChatEng
     }
     if settings.chat_files is not None:
         return ChatEngine.open(settings.chat_files, **options)
-    return ChatEngine.load(load_manifest()[settings.chat], models.path(settings.chat), **options)
+    path = models.path(settings.chat)  # raises where the manifest has no such model
+    return ChatEngine.load(load_manifest()[settings.chat], path, **options)
