@@ -10,7 +10,6 @@ import json
 import threading
 from typing import Any
 
-import llguidance
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +56,10 @@ class Grammars:
     def guide(self, schema: str) -> Guide:
         """For one answer. Raises `SchemaInvalid` with one line that says what is wrong with the schema."""
         content = _read(schema)
+        try:
+            import llguidance  # at the first schema: an engine that is never given one does without
+        except ImportError as error:
+            raise SchemaInvalid(f"answers cannot follow a schema here ({error}); install Countersign again") from error
         words = self._vocabulary()
         letters = set().union(*(leaf for leaf in _leaves(content) if isinstance(leaf, str)))
         if strange := sorted(letter for letter in letters if not set(letter.encode()) <= self._spellable):
@@ -69,6 +72,8 @@ class Grammars:
         return Guide(matcher, self._size)
 
     def _vocabulary(self) -> Any:
+        import llguidance
+
         with self._guard:
             if self._words is None:
                 words = _Words(self._tokenizer, self._size)
