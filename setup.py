@@ -27,7 +27,7 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 
 
 class BuildKernels(build_ext):
-    """Compiles paths.cc once for each instruction set, handlers.cc once, and links them."""
+    """Compiles paths.cc once for each instruction set, the handlers once, and links them."""
 
     def build_extension(self, ext: Any) -> None:
         try:
@@ -54,7 +54,8 @@ class BuildKernels(build_ext):
         objects = []
         for path, flags in PATHS.items():
             objects += self.compile("paths.cc", path, [*flags, f"-DPATH={path}"])
-        objects += self.compile("handlers.cc", "handlers", ["-isystem", ffi.include_dir()])
+        for name in ("handlers", "attention"):
+            objects += self.compile(f"{name}.cc", name, ["-isystem", ffi.include_dir()])
         self.compiler.link_shared_object(objects, str(target), extra_postargs=["-pthread"], target_lang="c++")
 
     def compile(self, source: str, name: str, flags: list[str]) -> list[str]:
@@ -67,8 +68,8 @@ setup(
     ext_modules=[
         Extension(
             "inference.kernels._kernels",
-            sources=[str(FOLDER / name) for name in ("handlers.cc", "paths.cc")],
-            depends=[str(FOLDER / name) for name in ("paths.h", "team.h", "vectors.h")],
+            sources=[str(FOLDER / name) for name in ("handlers.cc", "attention.cc", "paths.cc")],
+            depends=[str(FOLDER / name) for name in ("paths.h", "runtime.h", "team.h", "vectors.h")],
             optional=True,
         )
     ],

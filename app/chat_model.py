@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.settings import Settings
 from inference.manifest import load_manifest
@@ -12,11 +12,20 @@ if TYPE_CHECKING:
     from inference.engine import ChatEngine
 
 
-def open_chat(settings: Settings, models: ModelStore, **options: int | None) -> ChatEngine:
-    """The chat model, not yet warm; options are `ChatEngine.load`'s. Raises ModelMissing and UnknownModel."""
+def open_chat(settings: Settings, models: ModelStore, **options: Any) -> ChatEngine:
+    """The chat model of the settings, not yet warm; options are `ChatEngine.open`'s.
+
+    Raises ModelMissing, UnknownModel, ModelUnsupported and AdapterUnfit.
+    """
     from inference.engine import ChatEngine
 
-    path = models.path(settings.chat)
-    cache = models.root / "compiled"
-    spec = load_manifest()[settings.chat]
-    return ChatEngine.load(spec, path, cache_dir=cache, context=settings.context, **options)  # type: ignore[arg-type]
+    options = {
+        "cache_dir": models.root / "compiled",
+        "context": settings.context,
+        "adapter": settings.chat_adapter,
+        **options,
+    }
+    if settings.chat_files is not None:
+        return ChatEngine.open(settings.chat_files, **options)
+    path = models.path(settings.chat)  # raises where the manifest has no such model
+    return ChatEngine.load(load_manifest()[settings.chat], path, **options)

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     reveal_persons: int = Field(1, ge=1, le=2, description="administrators who must agree before personal data is revealed")
     models_dir: Path | None = Field(None, description="model store; empty: the user's cache folder")
     chat_model: str = Field("qwen2.5-coder-1.5b-instruct", description="the onprem bot's model, by manifest name")
+    chat_files: Path | None = Field(
+        None, description="a chat model of your own instead: a GGUF file, or a folder with config.json and safetensors"
+    )
+    chat_adapter: Path | None = Field(None, description="folder of a LoRA adapter for the chat model, in PEFT's layout")
     light: bool = Field(False, description="use the small chat model, smollm2-135m-instruct")
     encoder_model: str = Field("all-minilm-l6-v2", description="the sentence encoder, by manifest name")
     ner_model: str = Field("en-core-web-md", description="the model that finds names, by manifest name")
@@ -130,6 +134,13 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(url.rstrip("/").removesuffix("/v1") for url in urls))
 
     @model_validator(mode="after")
+    def _files_are_there(self) -> Settings:
+        for name, path in (("chat_files", self.chat_files), ("chat_adapter", self.chat_adapter)):
+            if path is not None and not path.exists():
+                raise ValueError(f"{name}: {path} is not there; give the path of a model's files on this machine")
+        return self
+
+    @model_validator(mode="after")
     def _keys_apart(self) -> Settings:
         if self.keys_url == self.url:
             raise ValueError("keys_database_url is the log's database: a restored log would bring erased content back")
@@ -183,6 +194,8 @@ class Settings(BaseSettings):
 
     @property
     def chat(self) -> str:
+        if self.chat_files is not None:
+            return self.chat_files.name.removesuffix(".gguf")
         return "smollm2-135m-instruct" if self.light else self.chat_model
 
     @property
@@ -192,8 +205,8 @@ class Settings(BaseSettings):
 
     @property
     def local_models(self) -> tuple[str, ...]:
-        """The models that this process loads itself."""
-        return (*(() if self.engines else (self.chat,)), self.encoder_model, self.ner_model)
+        """The models of the manifest that this process loads itself."""
+        return (*(() if self.engines or self.chat_files else (self.chat,)), self.encoder_model, self.ner_model)
 
     @property
     def rag_wording(self) -> bool:

@@ -4,12 +4,23 @@ Importing this package is cheap: JAX, Flax and the tokenizers are loaded only by
 `inference.encoder`. What is named here are the plain words of the room and the store of model files.
 """
 
-from inference.errors import EngineBusy, EngineFailed, InferenceError, ModelDamaged, ModelMissing, PromptTooLong
+from inference.errors import (
+    AdapterUnfit,
+    EngineBusy,
+    EngineFailed,
+    InferenceError,
+    ModelDamaged,
+    ModelMissing,
+    ModelUnsupported,
+    PromptTooLong,
+    SchemaInvalid,
+)
 from inference.manifest import ModelSpec, load_manifest
 from inference.store import ModelStore
 from inference.types import Completion, Delta, Message, Prompt, Sampling, Terms
 
 __all__ = [
+    "AdapterUnfit",
     "Completion",
     "Delta",
     "EngineBusy",
@@ -20,9 +31,11 @@ __all__ = [
     "ModelMissing",
     "ModelSpec",
     "ModelStore",
+    "ModelUnsupported",
     "Prompt",
     "PromptTooLong",
     "Sampling",
+    "SchemaInvalid",
     "Terms",
     "load_manifest",
 ]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,16 @@ from numpy.typing import NDArray
 from inference.blocks import Blocks
 from inference.cache import blocks_for
 from inference.compilation import keep_compiled
-from inference.errors import ModelDamaged, PromptTooLong
+from inference.errors import PromptTooLong
+from inference.grid import ALONE, make_grid
+from inference.guide import Grammars
 from inference.job import Job
+from inference.lora import Adapter, combined_digest
 from inference.manifest import ModelSpec
 from inference.runner import Feed, Runner
 from inference.scheduler import Load, Scheduler
 from inference.stopping import StopFilter
-from inference.store import file_digest
+from inference.store import check_model, model_digest
 from inference.template import ChatTemplate
 from inference.tokenizer import ChatTokenizer, Detokenizer
 from inference.types import Completion, Delta, FinishReason, Prompt, Sampling, Terms
@@ -35,7 +39,8 @@ WAITING = 64
 
 
 class ChatEngine:
-    """`digest` is the SHA-256 of the weights file; `precision` is how the matrices are held."""
+    """`digest` names the weights: the file's SHA-256, or what `open` says of a folder or an adapter. `precision` is how the
+    matrices are held."""
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class ChatEngine:
         memory: int,
         slots: int | None = None,
         waiting: int = WAITING,
+        mesh: tuple[int, int] | None = None,
     ) -> None:
         self.name = name
         self.digest = digest
@@ -55,14 +61,42 @@ class ChatEngine:
         self.parameters = checkpoint.architecture.parameters
         self.context = min(context, checkpoint.architecture.context)
         self.tokenizer = ChatTokenizer(checkpoint.vocabulary)
-        self._template = ChatTemplate(checkpoint.vocabulary.template)
-        self._scheduler = Scheduler(Runner(checkpoint, self.context, memory), slots=slots, most_waiting=waiting)
+        vocabulary = checkpoint.vocabulary
+        self._grammars = Grammars(self.tokenizer, vocabulary.size)
+        self._template = ChatTemplate(vocabulary.template, bos=vocabulary.bos, eos=vocabulary.eos)
+        runner = Runner(checkpoint, self.context, memory, ALONE if mesh is None else make_grid(*mesh))
+        self._scheduler = Scheduler(runner, slots=slots, most_waiting=waiting)
 
     @classmethod
-    def load(
+    def load(cls, spec: ModelSpec, path: Path, **options: Any) -> ChatEngine:
+        """Open a model of the manifest; see `open` for the options and for what else is raised.
+
+        Raises `ModelDamaged` where a file is not the one that the manifest names.
+        """
+        check_model(spec, path)
+        return cls._open((spec.name, spec.origin.split(",")[0]), path, spec.digest, **options)
+
+    @classmethod
+    def open(cls, path: Path, **options: Any) -> ChatEngine:
+        """Open a model of one's own: a GGUF file, or a folder in Hugging Face's layout. It is called what the path is.
+
+        cache_dir: where converted weights and compiled programs are kept, or None. context: tokens of prompt and answer
+        together. precision: see `inference.conversion`; the fastest that the machine can where none is named. memory: bytes
+        for the KV cache, in which conversations that begin alike share their beginning. slots: the most answers in progress;
+        None for as many as a step takes. waiting: questions that may wait; more are `EngineBusy`. adapter: a LoRA adapter's
+        folder; it is merged into the weights, and `digest` is then `lora.combined_digest` of both. mesh: places along `data`
+        and `model` (see `inference.grid`).
+
+        Raises `ModelUnsupported` where the engine cannot run it, `ModelMissing` where a file is not there, `AdapterUnfit`.
+        """
+        return cls._open((path.stem if path.is_file() else path.name,), path, model_digest(path), **options)
+
+    @classmethod
+    def _open(
         cls,
-        spec: ModelSpec,
+        names: tuple[str, ...],
         path: Path,
+        digest: str,
         *,
         cache_dir: Path | None,
         context: int = 4096,
@@ -70,24 +104,17 @@ class ChatEngine:
         memory: int = MEMORY,
         slots: int | None = None,
         waiting: int = WAITING,
+        adapter: Path | None = None,
+        mesh: tuple[int, int] | None = None,
     ) -> ChatEngine:
-        """Open a model. Converted weights and compiled programs are kept in `cache_dir`, if there is one.
-
-        memory: bytes for the KV cache, in which conversations that begin alike share their beginning. slots: the most
-        answers in progress; None for as many as a step takes. waiting: questions that may wait; more are `EngineBusy`.
-
-        Raises `ModelDamaged` where the file is not the one that the manifest names, `ModelUnsupported` where the
-        engine cannot run it.
-        """
         keep_compiled(cache_dir)
-        digest = file_digest(path)
-        if digest != spec.digest:
-            raise ModelDamaged(
-                f"{path}: SHA-256 is {digest}, the manifest pins {spec.digest} for {spec.name}; "
-                f"fetch it again with: countersign models pull {spec.name}"
-            )
-        checkpoint = open_checkpoint(path, digest, cache_dir=cache_dir, precision=precision)
-        return cls(spec.name, digest, checkpoint, context=context, memory=memory, slots=slots, waiting=waiting)
+        added = None if adapter is None else Adapter.read(adapter, digest, names)
+        if added is not None:
+            digest = combined_digest(digest, added.digest)
+        if mesh is not None and precision is None:
+            precision = "float32"
+        checkpoint = open_checkpoint(path, digest, cache_dir=cache_dir, precision=precision, adapter=added)
+        return cls(names[0], digest, checkpoint, context=context, memory=memory, slots=slots, waiting=waiting, mesh=mesh)
 
     def warm(self) -> None:
         """Compile everything that an answer may need."""
@@ -122,7 +149,7 @@ class ChatEngine:
         """The answer as it is made; the generator's return value is the whole of it.
 
         Setting `cancel` or closing the generator ends it before its next step: a token, or a chunk of the prompt.
-        Raises `PromptTooLong`, `PromptInvalid` or `EngineBusy` at once, `EngineFailed` on the way.
+        Raises `PromptTooLong`, `PromptInvalid`, `SchemaInvalid` or `EngineBusy` at once, `EngineFailed` on the way.
         """
         tokens = self.tokens(prompt)
         if len(tokens) >= self.context:
@@ -140,6 +167,7 @@ class ChatEngine:
             terms=terms or Terms(),
             cancel=(cancel, ended),
             now=time.monotonic(),
+            guide=None if sampling.schema is None else self._grammars.guide(sampling.schema),
         )
         self._scheduler.submit(job)
         return self._answer(job, sampling, ended)

@@ -33,6 +33,14 @@ class ModelUnsupported(InferenceError):
     """The weights file describes a model that this engine does not implement."""
 
 
+class AdapterUnfit(InferenceError):
+    """A LoRA adapter was trained on another model, or asks for what this engine does not do."""
+
+
+class SchemaInvalid(InferenceError):
+    """A JSON schema that cannot be turned into a grammar, so that no answer could be held to it."""
+
+
 class PromptTooLong(InferenceError):
     """The prompt does not fit into the context together with one token of answer."""
 

@@ -7,11 +7,18 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inference.blocks import Names
 from inference.drafts import Drafts
 from inference.sampling import Sampler
 from inference.types import FinishReason, Sampling, Terms
+
+if TYPE_CHECKING:
+    from inference.guide import Guide
 
 _POLL_S = 0.05
 
@@ -36,6 +43,7 @@ class Job:
         terms: Terms,
         cancel: tuple[threading.Event, ...],
         now: float,
+        guide: Guide | None = None,
     ) -> None:
         self.tokens = list(tokens)
         self.prompt = len(tokens)
@@ -46,6 +54,7 @@ class Job:
         self.rank: tuple[float, ...] = ()
         self.deadline = None if terms.deadline_s is None else now + terms.deadline_s
         self.sampler = Sampler(sampling)
+        self.guide = guide
         self.names = Names(scope)
         self.table: list[int] = []
         self.cached = self.made = self.reused = 0
@@ -78,6 +87,14 @@ class Job:
         if self.cancelled:
             return "cancelled"
         return "deadline" if self.deadline is not None and now > self.deadline else None
+
+    def choose(self, logits: NDArray[np.float32]) -> int:
+        """The next token; of those that the schema allows, where there is one. Raises `GuideFailed`."""
+        if self.guide is None:
+            return self.sampler.choose(logits)
+        token = self.sampler.choose(self.guide.allow(logits))
+        self.guide.take(token)
+        return token
 
     def say(self, token: int) -> None:
         self.tokens.append(token)

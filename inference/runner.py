@@ -16,7 +16,9 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from inference.cache import Turns, block_bytes, blocks_for, empty_pool
+from inference.cache import Pool, Turns, block_bytes, blocks_for, empty_pool
+from inference.errors import ModelUnsupported
+from inference.grid import ALONE, Grid
 from inference.model import Transformer
 from inference.tiled import TiledTransformer
 from inference.weights import Checkpoint
@@ -40,8 +42,9 @@ class Runner:
     `width`: the most conversations of one step; `chunks`: the lengths in which a prompt is read.
     """
 
-    def __init__(self, checkpoint: Checkpoint, context: int, memory: int) -> None:
-        """memory: bytes for the KV cache; it holds one whole context in any case."""
+    def __init__(self, checkpoint: Checkpoint, context: int, memory: int, grid: Grid = ALONE) -> None:
+        """memory: bytes for the KV cache; it holds one whole context in any case. grid: the devices.
+        Raises `ModelUnsupported` for the kernels on several."""
         self.architecture = checkpoint.architecture
         self.context = context
         self.fast = checkpoint.precision == "blocks"
@@ -49,7 +52,8 @@ class Runner:
         self.chunks = (32, 128)
         one = block_bytes(self.architecture, 2 if self.fast else 4)
         self.blocks = 1 + max(memory // one, blocks_for(context))
-        graph, state = nnx.split(_transformer(checkpoint))
+        self._grid = grid
+        graph, state = nnx.split(_transformer(checkpoint, grid))
         # a plain list of arrays reaches a compiled step several times faster than NNX's state does
         self._weights, shape = jax.tree.flatten(state)
 
@@ -93,7 +97,8 @@ class Runner:
 
     def forget(self) -> None:
         """An empty pool, after a step that failed has taken the old one with it."""
-        self._pool = empty_pool(self.architecture, self.blocks, jnp.float16 if self.fast else jnp.float32)
+        pool = empty_pool(self.architecture, self.blocks, jnp.float16 if self.fast else jnp.float32)
+        self._pool = Pool(*(self._grid.put(part, None, None, "model", None, None) for part in pool))
 
     def _call(self, tokens: NDArray[np.int32], turns: Turns, every: bool) -> NDArray[np.float32]:
         logits, self._pool = self._step(self._weights, tokens, turns, self._pool, every)
@@ -111,7 +116,9 @@ class Runner:
         yield whole
 
 
-def _transformer(checkpoint: Checkpoint) -> nnx.Module:
+def _transformer(checkpoint: Checkpoint, grid: Grid) -> nnx.Module:
     if checkpoint.precision == "blocks":
+        if grid.mesh is not None:
+            raise ModelUnsupported("the C++ kernels run on one machine's CPU; choose precision int8 or float32 for a mesh")
         return TiledTransformer(checkpoint.arrays, checkpoint.matrices, checkpoint.architecture)
-    return Transformer(checkpoint.arrays, checkpoint.architecture)
+    return Transformer(checkpoint.arrays, checkpoint.architecture, grid)

@@ -22,7 +22,7 @@ class Sampler:
         self._random = np.random.Generator(np.random.Philox(sampling.seed))
 
     def choose(self, logits: NDArray[np.float32]) -> int:
-        """The next token; the lower id wins a tie."""
+        """The next token, never one of minus infinity; the lower id wins a tie."""
         if self._temperature == 0.0:
             return int(np.argmax(logits))
         scaled = (logits.astype(np.float64) - logits.max()) / self._temperature
@@ -31,7 +31,7 @@ class Sampler:
         kept = nucleus(shares, self._top_p)
         ladder = np.cumsum(shares[kept])
         place = int(np.searchsorted(ladder, self._random.random() * ladder[-1], side="right"))
-        return int(kept[min(place, len(kept) - 1)])
+        return int(kept[min(place, int(np.searchsorted(ladder, ladder[-1], side="left")))])  # never one of no share
 
 
 def nucleus(shares: NDArray[np.float64], top_p: float) -> NDArray[np.int64]:

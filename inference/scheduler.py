@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from inference.blocks import Blocks
 from inference.cache import POSITIONS, blocks_for
 from inference.errors import EngineBusy, EngineFailed, PromptTooLong
+from inference.guide import GuideFailed
 from inference.job import Job
 from inference.runner import DRAFTED, Feed, Runner
 from inference.types import FinishReason
@@ -208,7 +209,8 @@ class Scheduler:
         if not (self._runner.fast and self.guesses):
             return []
         cost = self._check_s / self._step_s if self._check_s and self._step_s else 1.0
-        return job.drafts.guess(min(DRAFTED - 1, job.room - 1), cost)
+        guess = job.drafts.guess(min(DRAFTED - 1, job.room - 1), cost)
+        return guess if job.guide is None or not guess else job.guide.possible(guess)
 
     def _check(self, job: Job, guess: list[int]) -> None:
         """The next token and the guesses behind it in one step; the first wrong guess ends what is taken from it."""
@@ -237,7 +239,11 @@ class Scheduler:
                 self._blocks.name(job.table[place], job.names.all[place])
 
     def _say(self, job: Job, logits: NDArray[np.float32]) -> int:
-        token = job.sampler.choose(logits)
+        try:
+            token = job.choose(logits)
+        except GuideFailed as error:
+            self._end(job, EngineFailed(f"the answer could not be held to its schema ({error}); simplify the schema"))
+            return -1
         self._tokens += 1
         if token in job.stops:
             job.made += 1
@@ -248,12 +254,15 @@ class Scheduler:
             self._end(job, "length")
         return token
 
-    def _end(self, job: Job, reason: FinishReason) -> None:
+    def _end(self, job: Job, reason: FinishReason | EngineFailed) -> None:
         self._active.remove(job)
         self._blocks.release(job.table)
         with self._guard:
             self._waiting.served(job)
-        job.finish(reason)
+        if isinstance(reason, EngineFailed):
+            job.fail(reason)
+        else:
+            job.finish(reason)
 
     def _fail(self, error: Exception) -> None:
         lost, self._active = self._active, []

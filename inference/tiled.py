@@ -1,6 +1,6 @@
 """The transformer of inference.model over quantised tiles: five kernel calls a layer, and nothing between them.
 
-Norms, biases, SwiGLU and residual sums happen inside the products, where the numbers are at hand: a step of a small model is
+Norms, biases, gates and residual sums happen inside the products, where the numbers are at hand: a step of a small model is
 many small operations, and on a CPU they cost more than the products. Weights stay in the file's own blocks. A position's
 result is the same to the last bit whatever else is in its chunk.
 """
@@ -20,6 +20,8 @@ from inference.kernels.tiles import Matrix
 from inference.model import Arrays, ends
 
 Matrices = dict[str, Matrix]
+Gain = Any
+"""An `nnx.Param` of float32[width], or None where the model has no such norm."""
 
 
 class Tiles(nnx.Module):
@@ -65,15 +67,45 @@ class TiledLayer(nnx.Module):
         self.feed_forward_norm = nnx.Param(jax.device_put(arrays[f"{prefix}feed_forward_norm"]))
         self.gate_up = TiledLinear(arrays, matrices, f"{prefix}gate_up")
         self.down = TiledLinear(arrays, matrices, f"{prefix}down")
+        self.query_norm, self.key_norm = (_gain(arrays, f"{prefix}{name}") for name in ("query_norm", "key_norm"))
+        self.attention_after = _gain(arrays, f"{prefix}attention_after")
+        self.feed_forward_after = _gain(arrays, f"{prefix}feed_forward_after")
         self.architecture = architecture
 
     def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool) -> tuple[jax.Array, Pool]:
         shape = self.architecture
         qkv = self.qkv(x, prologue=kernels.NORM, gain=self.attention_norm[...], epsilon=shape.norm_epsilon)
-        mixed, *written = kernels.attention(qkv, turns, *pool, layer=layer, heads=shape.heads, base=shape.rope_base)
-        x = self.out(mixed, residual=x)
+        mixed, *written = kernels.attention(
+            qkv,
+            turns,
+            *pool,
+            layer=layer,
+            heads=shape.heads,
+            frequencies=shape.frequencies(layer),
+            scale=shape.query_scale,
+            window=shape.window_of(layer),
+            query_gain=_value(self.query_norm),
+            key_gain=_value(self.key_norm),
+            epsilon=shape.norm_epsilon,
+        )
+        x = self.add(x, self.out, self.attention_after, mixed)
         inner = self.gate_up(x, prologue=kernels.NORM, gain=self.feed_forward_norm[...], epsilon=shape.norm_epsilon)
-        return self.down(inner, prologue=kernels.SWIGLU, residual=x), Pool(*written)
+        gated = kernels.SWIGLU if shape.activation == "silu" else kernels.GEGLU
+        return self.add(x, self.down, self.feed_forward_after, inner, prologue=gated), Pool(*written)
+
+    def add(self, x: jax.Array, linear: TiledLinear, after: Gain, found: jax.Array, **around: Any) -> jax.Array:
+        """x + linear(found), with the norm behind it where there is one."""
+        if after is None:
+            return linear(found, residual=x, **around)
+        return kernels.norm_add(linear(found, **around), after[...], x, epsilon=self.architecture.norm_epsilon)
+
+
+def _gain(arrays: Arrays, name: str) -> Gain:
+    return nnx.Param(jax.device_put(arrays[name])) if name in arrays else None
+
+
+def _value(gain: Gain) -> jax.Array | None:
+    return None if gain is None else gain[...]
 
 
 class TiledTransformer(nnx.Module):
@@ -88,7 +120,7 @@ class TiledTransformer(nnx.Module):
         self.architecture = architecture
 
     def __call__(self, tokens: jax.Array, turns: Turns, pool: Pool, *, every: bool = False) -> tuple[jax.Array, Pool]:
-        x = self.embedding.take(tokens.reshape(-1))
+        x = self.embedding.take(tokens.reshape(-1)) * self.architecture.embedding_scale
         for index, layer in enumerate(self.layers):
             x, pool = layer(x, turns, index, pool)
         head = self.embedding if self.head is None else self.head

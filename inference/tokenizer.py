@@ -16,16 +16,22 @@ from inference.vocabulary import Vocabulary
 
 
 class ChatTokenizer:
-    """Byte-level BPE with the special tokens kept apart. Immutable; any number of threads may use it."""
+    """BPE with the special tokens kept apart. Immutable; any number of threads may use it."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.stops = frozenset(vocabulary.stops)
         self._bpe = Tokenizer.from_str(vocabulary.tokenizer)
+        self._bytes_of = _of_bytes if vocabulary.alphabet == "bytes" else _of_pieces
         self._special = vocabulary.special
         self._spelling = {index: token for token, index in vocabulary.special.items()}
         self._silent = frozenset(vocabulary.silent)
         spellings = sorted(vocabulary.special, key=len, reverse=True)
         self._special_pattern = re.compile("(" + "|".join(map(re.escape, spellings)) + ")")
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """The tokens that text never becomes."""
+        return frozenset(self._special.values()) | self._silent
 
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text; `<|im_end|>` in it is ten characters and no more.
@@ -61,7 +67,7 @@ class ChatTokenizer:
         if token in self._spelling:
             return self._spelling[token].encode()
         spelling = self._bpe.id_to_token(token)
-        return b"" if spelling is None else bytes(_BYTES[character] for character in spelling)
+        return b"" if spelling is None else self._bytes_of(spelling)
 
 
 class Detokenizer:
@@ -84,3 +90,16 @@ def _byte_alphabet() -> dict[str, int]:
 
 
 _BYTES = _byte_alphabet()
+
+
+def _of_bytes(spelling: str) -> bytes:
+    """A token of blanks that the file added by itself is spelt with real ones."""
+    if all(character in _BYTES for character in spelling):
+        return bytes(_BYTES[character] for character in spelling)
+    return spelling.encode()
+
+
+def _of_pieces(spelling: str) -> bytes:
+    if re.fullmatch("<0x[0-9A-F]{2}>", spelling):
+        return bytes([int(spelling[3:5], 16)])
+    return spelling.replace("\u2581", " ").encode()

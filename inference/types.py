@@ -37,6 +37,9 @@ class Sampling:
 
     `temperature` 0 is greedy. With a temperature, the same seed, prompt, weights and engine give the same answer.
     Generation ends before the first of the `stop` strings, which is not part of the answer.
+
+    `schema` is a JSON schema, as JSON text: the answer is then one JSON value that follows it. An answer that `max_tokens`
+    cuts off is only the beginning of one; give strings, arrays and numbers a bound.
     """
 
     max_tokens: int = 256
@@ -44,6 +47,7 @@ class Sampling:
     top_p: float = 1.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    schema: str | None = None
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:

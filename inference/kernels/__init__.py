@@ -15,14 +15,15 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.cache import Turns
 from inference.kernels.tiles import GROUP, KINDS
 
-_TARGETS = ("product", "rows", "attention")
+_TARGETS = ("product", "rows", "attention", "norm_add")
 _WIDEST_HEAD = 256
-PLAIN, NORM, SWIGLU = range(3)
-"""What happens to a product's input on the way: nothing, an RMS norm, or silu(first half) * second half."""
+PLAIN, NORM, SWIGLU, GEGLU = range(4)
+"""What happens to a product's input on the way: nothing, an RMS norm, or silu (gelu) of the first half * second half."""
 
 
 def library_path() -> Path | None:
@@ -103,8 +104,8 @@ def product(
 ) -> jax.Array:
     """residual + bias + f(x) @ W^T, float32[n, rows], where f is the prologue and W lies in tiles of `kind`.
 
-    x: float32[n, columns], twice as many columns for `SWIGLU`. f(x) is rounded to 8 bits, with a scale for every 32
-    columns. A row's result does not depend on the other rows.
+    x: float32[n, columns], twice as many columns for `SWIGLU` and `GEGLU`. f(x) is rounded to 8 bits, with a scale for every
+    32 columns. A row's result does not depend on the other rows.
     """
     call = jax.ffi.ffi_call("countersign_product", _floats(x.shape[0], rows))
     nothing = jnp.asarray(_NOTHING)
@@ -128,6 +129,13 @@ def matrix_rows(tokens: jax.Array, tiles: jax.Array, *, kind: str, columns: int)
     return found
 
 
+def norm_add(x: jax.Array, gain: jax.Array, residual: jax.Array, *, epsilon: float) -> jax.Array:
+    """residual + rms_norm(x) * gain, float32[n, width]. A row's result does not depend on the other rows."""
+    call = jax.ffi.ffi_call("countersign_norm_add", _floats(*x.shape))
+    found: jax.Array = call(x, gain, residual, epsilon=np.float32(epsilon))
+    return found
+
+
 def attention(
     qkv: jax.Array,
     turns: Turns,
@@ -136,13 +144,20 @@ def attention(
     *,
     layer: int,
     heads: int,
-    base: float,
+    frequencies: NDArray[np.float32],
+    scale: float,
+    window: int = 0,
+    query_gain: jax.Array | None = None,
+    key_gain: jax.Array | None = None,
+    epsilon: float = 0.0,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Rotate, put keys and values into the cache, attend: (float32[n, heads * width], keys, values).
+    """Norm, rotate, put keys and values into the cache, attend: (float32[n, heads * width], keys, values).
 
     qkv: float32[n, (heads + 2 * kv_heads) * width], the rows of all turns, equally many each; rows beyond a turn's count
     give zeros and are written nowhere. keys, values: float16[layers, blocks, kv_heads, 32, width], written in place. A
-    head's keys of a block lie as [2, width, 16]: only this kernel reads them.
+    head's keys of a block lie as [2, width, 16]: only this kernel reads them. frequencies: float32[width / 2], radians a
+    position. scale: of the queries. window: positions that are seen, a token's own included; 0 for all. query_gain,
+    key_gain: float32[width], where queries and keys have an RMS norm.
     """
     width = keys.shape[4]
     pool = jax.ShapeDtypeStruct(keys.shape, jnp.float16)  # type: ignore[no-untyped-call]
@@ -151,6 +166,7 @@ def attention(
         (_floats(qkv.shape[0], heads * width), pool, pool),
         input_output_aliases={4: 1, 5: 2},
     )
+    nothing = jnp.asarray(_NOTHING)
     mixed, keys, values = call(
         qkv,
         turns.starts,
@@ -158,9 +174,14 @@ def attention(
         turns.tables,
         keys,
         values,
+        jnp.asarray(frequencies),
+        nothing if query_gain is None else query_gain,
+        nothing if key_gain is None else key_gain,
         layer=np.int64(layer),
         heads=np.int64(heads),
-        base=np.float32(base),
+        window=np.int64(window),
+        scale=np.float32(scale),
+        epsilon=np.float32(epsilon),
     )
     return mixed, keys, values
 

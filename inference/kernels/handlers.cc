@@ -1,4 +1,4 @@
-// What JAX calls: quantised products, rows of a quantised matrix, and attention over the cache, as XLA FFI handlers.
+// What JAX calls, as XLA FFI handlers: quantised products, rows of a quantised matrix, norms. Attention is in attention.cc.
 //
 // The instruction set is chosen once, from what the processor says it has; `countersign_use_path` overrides it for tests.
 #include <algorithm>
@@ -10,11 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "paths.h"
-#include "team.h"
-#include "xla/ffi/api/ffi.h"
-
-namespace ffi = xla::ffi;
+#include "runtime.h"
 
 extern "C" const Path portable_path;
 #if defined(__x86_64__)
@@ -51,36 +47,22 @@ std::vector<const Path*> usable_paths() {
 
 std::atomic<const Path*> chosen{nullptr};
 
-const Path& path() {
-  if (!chosen.load()) chosen.store(usable_paths().front());
-  return *chosen.load();
-}
-
 // The team lives as long as the process: threads that end while the interpreter does would crash it.
 std::unique_ptr<Team>& team_holder() {
   static auto* holder = new std::unique_ptr<Team>(new Team(std::max(1u, std::thread::hardware_concurrency())));
   return *holder;
 }
 
-// Scratch memory that grows and is kept; guarded by the team's mutex.
-template <class T> struct Scratch {
-  T* of(size_t count) {
-    if (count > held_) {
-      memory_.reset(static_cast<T*>(std::aligned_alloc(64, (count * sizeof(T) + 63) & ~size_t{63})));
-      held_ = count;
-    }
-    return memory_.get();
-  }
+}  // namespace
 
- private:
-  struct Free {
-    void operator()(T* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<T, Free> memory_;
-  size_t held_ = 0;
-};
+const Path& path() {
+  if (!chosen.load()) chosen.store(usable_paths().front());
+  return *chosen.load();
+}
 
-ffi::Error wrong(const std::string& what) { return ffi::Error::InvalidArgument("countersign kernel: " + what); }
+Team& shared_team() { return *team_holder(); }
+
+namespace {
 
 std::vector<Block> blocks_of(int tokens) {
   std::vector<Block> blocks;
@@ -94,7 +76,7 @@ ffi::Error product(ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::U8> tiles, ffi::Buf
                    int64_t kind, int64_t prologue, float epsilon) {
   const auto in = x.dimensions(), out = y->dimensions(), stored = tiles.dimensions();
   if (in.size() != 2 || out.size() != 2 || stored.size() != 2 || in[0] != out[0]) return wrong("shapes do not fit");
-  const int tokens = in[0], width = in[1], columns = prologue == SWIGLU ? width / 2 : width, rows = out[1];
+  const int tokens = in[0], width = in[1], columns = prologue >= SWIGLU ? width / 2 : width, rows = out[1];
   if (columns % GROUP || stored[1] != tile_bytes(kind, columns) || stored[0] != (rows + ROWS - 1) / ROWS)
     return wrong("the tiles are not those of this shape");
   if (prologue == NORM && gain.element_count() != static_cast<size_t>(columns)) return wrong("the norm's gain has another width");
@@ -107,7 +89,7 @@ ffi::Error product(ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::U8> tiles, ffi::Buf
   static auto* sum = new Scratch<float>;
   static auto* halves = new Scratch<int32_t>;
   static auto* scratch_rows = new Scratch<float>;
-  Team& team = *team_holder();
+  Team& team = shared_team();
   const std::lock_guard<std::mutex> lock(team.mutex());
   const size_t groups = columns / GROUP;
   const Activations all{digits->of(size_t(tokens) * columns), scale->of(tokens * groups), sum->of(tokens * groups),
@@ -150,131 +132,24 @@ ffi::Error rows(ffi::Buffer<ffi::S32> tokens, ffi::Buffer<ffi::U8> tiles, ffi::R
   return ffi::Error::Success();
 }
 
-// Cosine and sine of every position's rotation, kept for the model's shape.
-struct Rotations {
-  double base = 0;
-  int half = 0, positions = 0;
-  std::vector<float> cosines, sines;
-
-  void reach(double wanted_base, int wanted_half, int wanted) {
-    if (wanted_base == base && wanted_half == half && wanted <= positions) return;
-    base = wanted_base, half = wanted_half, positions = std::max(wanted, 1024);
-    cosines.resize(size_t(positions) * half), sines.resize(size_t(positions) * half);
-    for (int i = 0; i < half; ++i) {
-      const double frequency = std::pow(base, -double(i) / half);
-      for (int position = 0; position < positions; ++position) {
-        cosines[size_t(position) * half + i] = std::cos(position * frequency);
-        sines[size_t(position) * half + i] = std::sin(position * frequency);
-      }
-    }
+// y = residual + x / sqrt(mean(x^2) + epsilon) * gain: what Gemma puts behind attention and feed-forward. A row is added up
+// in one order, whatever else is in its step.
+ffi::Error norm_add(ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F32> gain, ffi::Buffer<ffi::F32> residual,
+                    ffi::ResultBuffer<ffi::F32> y, float epsilon) {
+  if (x.dimensions().size() != 2 || gain.element_count() != static_cast<size_t>(x.dimensions()[1]) ||
+      residual.element_count() != x.element_count())
+    return wrong("the norm's operands have different shapes");
+  const int columns = x.dimensions()[1];
+  for (int64_t token = 0; token < x.dimensions()[0]; ++token) {
+    const float *row = x.typed_data() + token * columns, *added = residual.typed_data() + token * columns;
+    float* to = y->typed_data() + token * columns;
+    float sums[16] = {};
+    for (int i = 0; i < columns; ++i) sums[i % 16] += row[i] * row[i];
+    float squares = 0;
+    for (const float sum : sums) squares += sum;
+    const float factor = 1.0f / std::sqrt(squares / columns + epsilon);
+    for (int i = 0; i < columns; ++i) to[i] = added[i] + row[i] * factor * gain.typed_data()[i];
   }
-};
-
-// Nearest half-precision number, ties to even; what is too large becomes infinite.
-uint16_t to_half(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  const uint32_t sign = bits >> 16 & 0x8000;
-  bits &= 0x7fffffff;
-  if (bits >= 0x47800000) return sign | (bits > 0x7f800000 ? 0x7e00 : 0x7c00);
-  if (bits < 0x38800000) {  // below 2^-14: the sum's last bits are the half's
-    float size;
-    std::memcpy(&size, &bits, 4);
-    size += 0.5f;
-    std::memcpy(&bits, &size, 4);
-    return sign | (bits - 0x3f000000);
-  }
-  bits += 0xfff + (bits >> 13 & 1);
-  return sign | (bits - 0x38000000) >> 13;
-}
-
-ffi::Error attention(ffi::Buffer<ffi::F32> qkv, ffi::Buffer<ffi::S32> starts, ffi::Buffer<ffi::S32> counts,
-                     ffi::Buffer<ffi::S32> tables, ffi::Buffer<ffi::F16> keys, ffi::Buffer<ffi::F16> values,
-                     ffi::ResultBuffer<ffi::F32> mixed, ffi::ResultBuffer<ffi::F16> new_keys,
-                     ffi::ResultBuffer<ffi::F16> new_values, int64_t layer, int64_t heads, float base) {
-  const auto shape = keys.dimensions();  // [layers, blocks, kv_heads, 32, width]
-  if (shape.size() != 5 || shape[3] != POSITIONS || layer < 0 || layer >= shape[0]) return wrong("the cache has another shape");
-  const int pool = shape[1], kv_heads = shape[2], width = shape[4], half = width / 2, group = heads / kv_heads;
-  const int turns = starts.element_count(), rows = qkv.dimensions()[0], length = rows / std::max(1, turns);
-  if (width % 16 || width > WIDEST_HEAD || heads % kv_heads || group > MOST_QUERIES ||
-      qkv.dimensions()[1] != (heads + 2 * kv_heads) * width)
-    return wrong("attention of this shape is not implemented");
-  if (rows != turns * length || static_cast<int>(counts.element_count()) != turns || tables.dimensions()[0] != turns)
-    return wrong("the turns of this step do not fit");
-  if (new_keys->untyped_data() != keys.untyped_data() || new_values->untyped_data() != values.untyped_data())
-    return wrong("the cache was not given to be written in place");
-
-  const int places = tables.dimensions()[1];
-  std::vector<Turn> all_turns(turns);
-  int furthest = 0;
-  for (int turn = 0; turn < turns; ++turn) {
-    const int start = starts.typed_data()[turn], count = counts.typed_data()[turn], end = start + count;
-    const int32_t* table = tables.typed_data() + int64_t(turn) * places;
-    if (start < 0 || count < 0 || count > length || end > places * POSITIONS) return wrong("the tokens do not fit into the cache");
-    for (int place = 0; place * POSITIONS < end; ++place)
-      if (table[place] < 0 || table[place] >= pool) return wrong("a table names a block that is not there");
-    all_turns[turn] = {table, turn * length, count, start};
-    furthest = std::max(furthest, end);
-  }
-
-  static auto* rotated = new Scratch<float>;
-  static auto* rotations = new Rotations;
-  Team& team = *team_holder();
-  const std::lock_guard<std::mutex> lock(team.mutex());
-  rotations->reach(base, half, furthest);
-  float* queries = rotated->of(size_t(rows) * heads * width);
-  const float scale = 1.0f / std::sqrt(float(width));
-  const size_t head_size = size_t(POSITIONS) * width, before = size_t(layer) * pool * kv_heads * head_size;
-  uint16_t* key_cache = static_cast<uint16_t*>(new_keys->untyped_data()) + before;
-  uint16_t* value_cache = static_cast<uint16_t*>(new_values->untyped_data()) + before;
-  team.run((rows + 7) / 8, [&](int index, int) {
-    for (int place = index * 8; place < std::min(rows, index * 8 + 8); ++place) {
-      const Turn& turn = all_turns[place / length];
-      const int token = place - turn.row, position = turn.start + token;
-      if (token >= turn.count) {
-        std::memset(mixed->typed_data() + size_t(place) * heads * width, 0, sizeof(float) * heads * width);
-        continue;
-      }
-      const float* row = qkv.typed_data() + size_t(place) * (heads + 2 * kv_heads) * width;
-      const float* cosines = rotations->cosines.data() + size_t(position) * half;
-      const float* sines = rotations->sines.data() + size_t(position) * half;
-      for (int head = 0; head < heads; ++head, row += width) {
-        float* to = queries + (size_t(place) * heads + head) * width;
-        for (int i = 0; i < half; ++i) {
-          to[i] = (row[i] * cosines[i] - row[half + i] * sines[i]) * scale;
-          to[half + i] = (row[half + i] * cosines[i] + row[i] * sines[i]) * scale;
-        }
-      }
-      const size_t block = size_t(turn.table[position / POSITIONS]) * kv_heads * head_size;
-      const int within = position % POSITIONS;
-      for (int head = 0; head < kv_heads; ++head, row += width) {
-        uint16_t* to = key_cache + block + head * head_size + size_t(within / 16) * width * 16 + within % 16;
-        for (int i = 0; i < half; ++i) {
-          to[i * 16] = to_half(row[i] * cosines[i] - row[half + i] * sines[i]);
-          to[(half + i) * 16] = to_half(row[half + i] * cosines[i] + row[i] * sines[i]);
-        }
-      }
-      for (int head = 0; head < kv_heads; ++head, row += width) {
-        uint16_t* to = value_cache + block + head * head_size + size_t(within) * width;
-        for (int i = 0; i < width; ++i) to[i] = to_half(row[i]);
-      }
-    }
-  });
-  const Attention all{queries, key_cache, value_cache, mixed->typed_data(), int(heads), kv_heads, width};
-  const Path& with = path();
-  struct Piece {
-    int turn, first, count;
-  };
-  std::vector<Piece> pieces;
-  const int together = std::max(1, MOST_QUERIES / group);
-  for (int turn = 0; turn < turns; ++turn)
-    for (int first = 0; first < all_turns[turn].count; first += together)
-      pieces.push_back({turn, first, std::min(together, all_turns[turn].count - first)});
-  std::reverse(pieces.begin(), pieces.end());  // the longest first
-  team.run(pieces.size() * kv_heads, [&](int index, int) {
-    const Piece& piece = pieces[index / kv_heads];
-    with.attend(all, all_turns[piece.turn], index % kv_heads, piece.first, piece.count);
-  });
   return ffi::Error::Success();
 }
 
@@ -301,20 +176,13 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(countersign_rows, rows,
                                   .Ret<ffi::Buffer<ffi::F32>>()
                                   .Attr<int64_t>("kind"));
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(countersign_attention, attention,
+XLA_FFI_DEFINE_HANDLER_SYMBOL(countersign_norm_add, norm_add,
                               ffi::Ffi::Bind()
                                   .Arg<ffi::Buffer<ffi::F32>>()
-                                  .Arg<ffi::Buffer<ffi::S32>>()
-                                  .Arg<ffi::Buffer<ffi::S32>>()
-                                  .Arg<ffi::Buffer<ffi::S32>>()
-                                  .Arg<ffi::Buffer<ffi::F16>>()
-                                  .Arg<ffi::Buffer<ffi::F16>>()
+                                  .Arg<ffi::Buffer<ffi::F32>>()
+                                  .Arg<ffi::Buffer<ffi::F32>>()
                                   .Ret<ffi::Buffer<ffi::F32>>()
-                                  .Ret<ffi::Buffer<ffi::F16>>()
-                                  .Ret<ffi::Buffer<ffi::F16>>()
-                                  .Attr<int64_t>("layer")
-                                  .Attr<int64_t>("heads")
-                                  .Attr<float>("base"));
+                                  .Attr<float>("epsilon"));
 
 // The names of the paths that this processor can run, best first, with spaces between.
 extern "C" const char* countersign_paths() {

@@ -223,6 +223,13 @@ void quantise(const float* x, const float* gain, float epsilon, int prologue, in
       store(row + i, gate / (exponential(-gate) + 1.0f) * load<F>(x + columns + i));
     }
     x = row;
+  } else if (prologue == GEGLU) {
+    for (int i = 0; i < columns; i += LANES) {
+      // gelu by tanh (arXiv:1606.08415) is gate * sigmoid(2 * sqrt(2 / pi) * (gate + 0.044715 * gate^3))
+      const F gate = load<F>(x + i), inner = 1.5957691216f * (gate + 0.044715f * gate * gate * gate);
+      store(row + i, gate / (exponential(-inner) + 1.0f) * load<F>(x + columns + i));
+    }
+    x = row;
   } else if (prologue == NORM) {
     F squares = {};
     for (int i = 0; i < columns; i += LANES) squares += load<F>(x + i) * load<F>(x + i);
@@ -291,7 +298,8 @@ constexpr int VECTORS = KEYS / LANES;
 constexpr int TOGETHER = LANES == 16 ? 4 : 2;  // queries whose scores stay in registers
 
 // One block of the cache, which begins at position `first`.
-template <int N> void attend_tile(Query* queries, const uint16_t* keys, const uint16_t* values, int width, int first) {
+template <int N, bool WINDOWED>
+void attend_tile(Query* queries, const uint16_t* keys, const uint16_t* values, int width, int first, int window) {
   F scores[N][VECTORS] = {};
   for (int d = 0; d < width; ++d) {
 #pragma GCC unroll 8
@@ -307,10 +315,12 @@ template <int N> void attend_tile(Query* queries, const uint16_t* keys, const ui
 #pragma GCC unroll 4
   for (int q = 0; q < N; ++q) {
     const I seen = splat_int(queries[q].position - first);
+    const I gone = splat_int(queries[q].position - first - window);
     const F never = splat(-1e30f), none = {};
     F highest = never;
     for (int v = 0; v < VECTORS; ++v) {
-      scores[q][v] = lanes + v * LANES <= seen ? scores[q][v] : never;
+      const I at = lanes + v * LANES;
+      scores[q][v] = (WINDOWED ? (at <= seen) & (at > gone) : at <= seen) ? scores[q][v] : never;
       highest = maximum(highest, scores[q][v]);
     }
     const float here = largest(highest);
@@ -323,8 +333,9 @@ template <int N> void attend_tile(Query* queries, const uint16_t* keys, const ui
     }
     F sum = {};
     for (int v = 0; v < VECTORS; ++v) {
-      // beyond the query's position: e^(-87) of anything would still count, so nothing is added at all
-      const F share = lanes + v * LANES <= seen ? exponential(scores[q][v] - peak) : none;
+      // beyond the query's position or window: e^(-87) of anything would still count, so nothing is added at all
+      const I at = lanes + v * LANES;
+      const F share = (WINDOWED ? (at <= seen) & (at > gone) : at <= seen) ? exponential(scores[q][v] - peak) : none;
       sum += share;
       store(shares[q] + v * LANES, share);
     }
@@ -334,6 +345,16 @@ template <int N> void attend_tile(Query* queries, const uint16_t* keys, const ui
   for (; at + 4 * LANES <= width; at += 4 * LANES) mix<N, 4>(queries, shares, values, width, at);
   for (; at < width; at += LANES) mix<N, 1>(queries, shares, values, width, at);
 }
+
+template <bool WINDOWED>
+void attend_block(Query* queries, int number, const uint16_t* k, const uint16_t* v, int width, int first, int window) {
+  int q = 0;
+  for (; q + TOGETHER <= number; q += TOGETHER) attend_tile<TOGETHER, WINDOWED>(queries + q, k, v, width, first, window);
+  for (; q + 2 <= number; q += 2) attend_tile<2, WINDOWED>(queries + q, k, v, width, first, window);
+  for (; q < number; ++q) attend_tile<1, WINDOWED>(queries + q, k, v, width, first, window);
+}
+
+INLINE int most(int one, int other) { return one > other ? one : other; }
 
 void attend(const Attention& all, const Turn& turn, int kv_head, int first, int count) {
   const int group = all.heads / all.kv_heads, number = count * group;
@@ -347,13 +368,14 @@ void attend(const Attention& all, const Turn& turn, int kv_head, int first, int 
     memset(queries[q].mixed, 0, sizeof(float) * all.width);
   }
   const int end = turn.start + first + count;
-  for (int key = 0; key < end; key += KEYS) {
+  const int begin = all.window ? most(turn.start + first - all.window + 1, 0) / KEYS * KEYS : 0;
+  for (int key = begin; key < end; key += KEYS) {
     const int64_t place = ((int64_t)turn.table[key / KEYS] * all.kv_heads + kv_head) * KEYS * all.width;
     const uint16_t *k = all.keys + place, *v = all.values + place;
-    int q = 0;
-    for (; q + TOGETHER <= number; q += TOGETHER) attend_tile<TOGETHER>(queries + q, k, v, all.width, key);
-    for (; q + 2 <= number; q += 2) attend_tile<2>(queries + q, k, v, all.width, key);
-    for (; q < number; ++q) attend_tile<1>(queries + q, k, v, all.width, key);
+    if (all.window)
+      attend_block<true>(queries, number, k, v, all.width, key, all.window);
+    else
+      attend_block<false>(queries, number, k, v, all.width, key, 0);
   }
   for (int q = 0; q < number; ++q) {
     const int64_t row = turn.row + first + q / group;

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 enum Kind { Q4_K = 0, Q6_K = 1, Q4_1 = 2, Q8_0 = 3 };
-enum Prologue { PLAIN = 0, NORM = 1, SWIGLU = 2 };
+enum Prologue { PLAIN = 0, NORM = 1, SWIGLU = 2, GEGLU = 3 };
 
 constexpr int ROWS = 16;      // of a tile
 constexpr int GROUP = 32;     // columns that share an activation scale
@@ -29,6 +29,7 @@ struct Attention {
   const uint16_t* values;  // [blocks][kv_heads][32][width]
   float* mixed;            // [rows][heads][width]
   int heads, kv_heads, width;
+  int window;  // positions that a query sees, its own included; 0 for all
 };
 
 // One conversation's tokens of a step: rows [row, row + count) at positions start, start + 1, ...
@@ -39,7 +40,7 @@ struct Turn {
 
 struct Path {
   const char* name;
-  // Prepare one token of a block: `x` is float32[columns], or [2 * columns] under SWIGLU; `row` is scratch of [columns].
+  // Prepare one token of a block: `x` is float32[columns], or [2 * columns] under SWIGLU and GEGLU; `row` is scratch of [columns].
   void (*quantise)(const float* x, const float* gain, float epsilon, int prologue, int columns, const Activations& all,
                    Block block, int token, float* row);
   // y[token][16] = bias + residual + tile * activations, for every token of the blocks; rows beyond `rows` are left out.

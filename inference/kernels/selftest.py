@@ -40,7 +40,8 @@ def _wrong_attention() -> str | None:
     turns = Turns(np.zeros(1, np.int32), np.array([2], np.int32), np.array([[1]], np.int32))
 
     def attend(qkv: jax.Array, turns: Turns, keys: jax.Array, values: jax.Array) -> tuple[jax.Array, ...]:
-        return kernels.attention(qkv, turns, keys, values, layer=0, heads=heads, base=10000.0)
+        turning = np.ones(width // 2, np.float32)
+        return kernels.attention(qkv, turns, keys, values, layer=0, heads=heads, frequencies=turning, scale=0.25)
 
     pool = [jnp.zeros((1, 2, 1, 32, width), jnp.float16) for _ in range(2)]
     mixed = np.asarray(jax.jit(attend, donate_argnums=(2, 3))(qkv, turns, *pool)[0])

@@ -135,3 +135,14 @@ def test_what_is_no_address_of_an_engine_is_refused(listed: str, folder: Path, m
     with pytest.raises(SettingsError, match="COUNTERSIGN_ENGINES") as caught:
         load_settings()
     assert "pass" not in str(caught.value).replace("password", "")
+
+
+def test_a_chat_model_of_ones_own_takes_the_place_of_the_manifest_s(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "bonds-7b.gguf").touch()
+    monkeypatch.setenv("COUNTERSIGN_CHAT_FILES", "bonds-7b.gguf")
+    found = load_settings(light=True)
+    assert found.chat == "bonds-7b"
+    assert found.local_models == (found.encoder_model, found.ner_model)
+    monkeypatch.setenv("COUNTERSIGN_CHAT_ADAPTER", "nowhere")
+    with pytest.raises(SettingsError, match="chat_adapter: nowhere is not there; give the path of a model's files"):
+        load_settings()

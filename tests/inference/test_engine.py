@@ -277,5 +277,5 @@ def test_a_file_that_is_not_the_manifest_s_is_refused(tmp_path: Any) -> None:
 def test_an_architecture_that_is_not_implemented_is_refused_by_name() -> None:
     from inference.architecture import read_architecture
 
-    with pytest.raises(ModelUnsupported, match="'gemma3' is not implemented"):
-        read_architecture({"general.architecture": "gemma3"}, 10)
+    with pytest.raises(ModelUnsupported, match="'mamba' is not implemented"):
+        read_architecture({"general.architecture": "mamba"}, 10)

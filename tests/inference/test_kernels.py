@@ -143,12 +143,42 @@ def test_swiglu_belongs_to_the_product(path: str) -> None:
     assert np.abs(found - exact).max() < 0.01 * np.abs(exact).max()
 
 
+def test_geglu_belongs_to_the_product(path: str) -> None:
+    random = np.random.default_rng(6)
+    data = random_blocks(Type.Q8_0, 50, 64)
+    x = (6 * random.standard_normal((4, 128))).astype(np.float32)
+    found = product(x, tiles(data, Type.Q8_0), kind="q8_0", rows=50, prologue=kernels.GEGLU)
+    gate, up = x[:, :64].astype(np.float64), x[:, 64:]
+    gelu = gate / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (gate + 0.044715 * gate**3)))
+    exact = (gelu * up) @ dequantize(data, Type.Q8_0).T
+    assert np.abs(found - exact).max() < 0.01 * np.abs(exact).max()
+
+
+def test_a_norm_is_added_to_what_was_there(path: str) -> None:
+    random = np.random.default_rng(9)
+    x, residual, gain = (random.standard_normal(shape).astype(np.float32) for shape in ((5, 83), (5, 83), 83))
+    run = jax.jit(lambda x, residual: kernels.norm_add(x, gain, residual, epsilon=1e-5))
+    found = np.asarray(run(x, residual))
+    exact = residual + x / np.sqrt((x.astype(np.float64) ** 2).mean(axis=1, keepdims=True) + 1e-5) * gain
+    assert np.abs(found - exact).max() < 1e-5
+    assert np.array_equal(np.asarray(run(x[3:4], residual[3:4]))[0], found[3])
+
+
 def test_a_row_of_zeros_gives_zero_and_not_a_number(path: str) -> None:
     packed = tiles(random_blocks(Type.Q4_K, 16, 256), Type.Q4_K)
     assert not product(np.zeros((3, 256), np.float32), packed, kind="q4_k", rows=16).any()
 
 
-def exact_attention(qkv: NDArray[np.float64], start: int, heads: int, kv_heads: int, width: int, base: float) -> Any:
+def exact_attention(
+    qkv: NDArray[np.float64],
+    start: int,
+    heads: int,
+    kv_heads: int,
+    width: int,
+    base: float,
+    window: int = 0,
+    gains: tuple[Any, Any] | None = None,
+) -> Any:
     """Attention of all tokens at positions 0, …; `start` is where the wanted ones begin."""
     count, half = len(qkv), width // 2
     angles = np.arange(count)[:, None] * base ** (-np.arange(half) / half)
@@ -160,11 +190,18 @@ def exact_attention(qkv: NDArray[np.float64], start: int, heads: int, kv_heads: 
 
     split = [heads * width, (heads + kv_heads) * width]
     query, key, value = (part.reshape(count, -1, width) for part in np.split(qkv, split, axis=1))
+    if gains is not None:
+        query, key = (
+            part / np.sqrt((part**2).mean(axis=2, keepdims=True) + 1e-6) * gain
+            for part, gain in zip((query, key), gains, strict=True)
+        )
     query, key = rotated(query), rotated(key)
     mixed = np.empty((count, heads, width))
     for head in range(heads):
         scores = query[:, head] @ key[:, head * kv_heads // heads].T / np.sqrt(width)
         scores[np.triu_indices(count, 1)] = -np.inf
+        if window:
+            scores[np.tril_indices(count, -window)] = -np.inf
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         mixed[:, head] = shares / shares.sum(axis=1, keepdims=True) @ value[:, head * kv_heads // heads]
     return mixed[start:].reshape(count - start, -1)
@@ -198,6 +235,31 @@ def test_attention_is_softmax_over_what_came_before(path: str, heads: int, kv_he
     assert np.array_equal(results[0], results[2])
 
 
+@pytest.mark.parametrize("window", [1, 20, 32, 70])
+def test_a_layer_sees_a_window_and_norms_its_queries_and_keys(path: str, window: int) -> None:
+    """The same to the last bit in any chunks, though a chunk may reach back to blocks that its last tokens do not see."""
+    heads, kv_heads, width, count = 4, 2, 48, 144
+    random = np.random.default_rng(10)
+    qkv = random.standard_normal((count, (heads + 2 * kv_heads) * width)).astype(np.float32)
+    gains = tuple((1 + 0.3 * random.standard_normal(width)).astype(np.float32) for _ in range(2))
+    exact = exact_attention(qkv.astype(np.float64), 0, heads, kv_heads, width, 500.0, window, gains)
+    options = {"window": window, "query_gain": jnp.asarray(gains[0]), "key_gain": jnp.asarray(gains[1]), "epsilon": 1e-6}
+    results = []
+    for chunks in ((144,), (1, 2, 30, 31, 80), (100, *[1] * 44)):
+        keys = jnp.zeros((1, 9, kv_heads, 32, width), jnp.float16)
+        values = keys + 0
+        start, parts = 0, []
+        for length in chunks:
+            turns = Turns(np.array([start], np.int32), np.array([length], np.int32), np.array([[7, 3, 1, 8, 2]], np.int32))
+            mixed, keys, values = attend(qkv[start : start + length], turns, keys, values, 0, heads, 500.0, **options)
+            parts.append(np.asarray(mixed))
+            start += length
+        results.append(np.concatenate(parts))
+    assert np.abs(results[0] - exact).max() < 4e-3
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+
+
 def test_conversations_of_one_step_do_not_see_each_other(path: str) -> None:
     heads, kv_heads, width = 4, 2, 32
     random = np.random.default_rng(8)
@@ -220,9 +282,13 @@ def test_conversations_of_one_step_do_not_see_each_other(path: str) -> None:
     assert np.array_equal(keys[0, 0], pool[0, 0])
 
 
-def attend(qkv: Any, turns: Turns, keys: Any, values: Any, layer: int, heads: int, base: float) -> Any:
+def attend(qkv: Any, turns: Turns, keys: Any, values: Any, layer: int, heads: int, base: float, **options: Any) -> Any:
+    width = keys.shape[4]
+    frequencies = (base ** (-np.arange(width // 2) / (width // 2))).astype(np.float32)
     call = jax.jit(
-        lambda qkv, turns, keys, values: kernels.attention(qkv, turns, keys, values, layer=layer, heads=heads, base=base),
+        lambda qkv, turns, keys, values: kernels.attention(
+            qkv, turns, keys, values, layer=layer, heads=heads, frequencies=frequencies, **{"scale": width**-0.5, **options}
+        ),
         donate_argnums=(2, 3),
     )
     return call(qkv, turns, keys, values)
