@@ -16,17 +16,17 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Flask, Response, current_app, request
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import problems
 from app.completions import CompletionBody, read_body
 from app.engine.leaving import Leaving
 from app.engine.serving import Serving
 from app.problems import Problem
-from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooLong
+from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooLong, SchemaInvalid
 from inference.types import Completion, Delta, Message, Prompt, Sampling, Terms
 
 blueprint = Blueprint("engine", __name__)
@@ -35,10 +35,41 @@ _OPAQUE = r"[A-Za-z0-9_.:=+/-]{1,128}"
 _ENDED = frozenset(["stop", "length"])
 
 
+class SchemaNamed(BaseModel):
+    """What the API calls a schema; every schema is followed strictly here."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = ""
+    description: str | None = None
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: bool | None = None
+
+
+class PlainFormat(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    type: Literal["text", "json_object"]
+
+
+class SchemaFormat(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    type: Literal["json_schema"]
+    json_schema: SchemaNamed
+
+
 class EngineRequest(CompletionBody):
     """cache_salt: the scope, as vLLM calls it; the header comes first."""
 
     cache_salt: Annotated[str | None, Field(pattern=f"^{_OPAQUE}$")] = None
+    response_format: Annotated[PlainFormat | SchemaFormat | None, Field(discriminator="type")] = None  # type: ignore[assignment]
+
+    def schema_text(self) -> str | None:
+        """The schema that the answer must follow, as JSON text."""
+        match self.response_format:
+            case SchemaFormat(json_schema=named):
+                return json.dumps(named.schema_)
+            case PlainFormat(type="json_object"):
+                return '{"type": "object"}'
+        return None
 
 
 def create_app(serving: Serving) -> Flask:
@@ -222,7 +253,7 @@ def _scope(asked: EngineRequest, one_caller: bool) -> str | None:
 
 def _sampling(asked: EngineRequest, context: int) -> Sampling:
     """As the client asks; an answer for which no length is given may fill what is left of the context."""
-    given: dict[str, Any] = {"max_tokens": context, "temperature": 1.0, **asked.sampling()}
+    given: dict[str, Any] = {"max_tokens": context, "temperature": 1.0, **asked.sampling(), "schema": asked.schema_text()}
     if "seed" not in given:
         given["seed"] = secrets.randbits(31)
     return Sampling(**given)
@@ -248,6 +279,8 @@ def _told(error: BaseException) -> BaseException:
             return Problem(
                 400, f"{str(error)[0].upper()}{str(error)[1:]}.", code="context_length_exceeded", param="messages"
             )
+        case SchemaInvalid():
+            return Problem(400, str(error), code="invalid_schema", param="response_format")
         case PromptInvalid():
             return Problem(400, "The model's chat template refuses these roles.", code="messages", param="messages")
         case EngineBusy():

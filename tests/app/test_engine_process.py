@@ -87,6 +87,24 @@ def test_it_gives_the_same_greedy_tokens_as_the_engine_in_this_process(engine: R
     assert done == "[DONE]"
 
 
+def test_an_answer_follows_the_schema_that_is_asked_for(engine: Running) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"risk": {"type": "integer", "minimum": 1, "maximum": 7}, "fund": {"enum": ["equity", "bond"]}},
+        "required": ["risk", "fund"],
+        "additionalProperties": False,
+    }
+    shape = {"type": "json_schema", "json_schema": {"name": "fund", "schema": schema, "strict": True}}
+    with engine.client() as client:
+        answer = client.post("/v1/chat/completions", json=question(QUESTION, max_tokens=60, response_format=shape)).json()
+        shape["json_schema"]["schema"] = {"not": {"type": "string"}}  # type: ignore[index]
+        refused = client.post("/v1/chat/completions", json=question(QUESTION, response_format=shape))
+    found = json.loads(answer["choices"][0]["message"]["content"])
+    assert set(found) == {"risk", "fund"}
+    assert found["risk"] in range(1, 8)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_schema")
+
+
 def test_the_openai_client_works_unchanged(engine: Running) -> None:
     with httpx.Client(trust_env=False) as plain:
         client = openai.OpenAI(base_url=f"{engine.url}/v1", api_key=KEY, http_client=plain, max_retries=0)
