@@ -227,7 +227,7 @@ def _platt(logits: Floats, labels: NDArray[np.int64], weights: Floats) -> tuple[
         value = pair[0] * z + pair[1]
         return float(weight @ (np.logaddexp(0, value) - target * value)) / float(weight.sum())
 
-    slope, shift = scipy.optimize.minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    slope, shift = scipy.optimize.minimize(loss, np.array([1.0, 0.0]), method="BFGS").x
     return float(slope), float(shift)
 
 

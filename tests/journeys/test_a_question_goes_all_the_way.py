@@ -81,6 +81,20 @@ def test_a_general_question_goes_to_the_model(deployment: Deployment) -> None:
     assert answer["answer"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Hello, how are you?",
+        "What can you help me with?",
+        "Write a two-line thank-you note.",
+        "Write a polite reminder to a colleague.",
+        "What is inflation in one sentence?",
+    ],
+)
+def test_what_a_model_says_to_an_everyday_request_is_let_pass(deployment: Deployment, asked: str) -> None:
+    assert deployment.chat(asked)["outcome"] == "answered"
+
+
 def test_personal_data_is_restored_for_the_caller_and_found_nowhere_else(deployment: Deployment) -> None:
     message = f"My name is {NAME}, my IBAN is {IBAN} and my card is {CARD}. Repeat my name, please."
     with deployment.client() as client:

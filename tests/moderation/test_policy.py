@@ -54,7 +54,7 @@ def test_the_shipped_policy_names_every_rail_and_gives_every_category_a_threshol
     [
         ("  toxicity:", "  toxicty:", "toxicty:", ["rail 'toxicty' is unknown", "known rails:", "toxicity"]),
         ("      hate: 0.6", "      hatred: 0.6", "hatred:", ["category 'hatred'", "'toxicity'", "known categories: hate"]),
-        ("      hate: 0.6\n", "", "harassment: 0.5", ["'toxicity' gives no threshold for hate", "add one"]),
+        ("      hate: 0.6\n", "", "harassment: {input", ["'toxicity' gives no threshold for hate", "add one"]),
         ("      hate: 0.6", "      hate: 1.5", "hate: 1.5", ["threshold of 'hate' is 1.5", "above 0 and at most 1"]),
         ("      hate: 0.6", "      hate: 0", "hate: 0", ["threshold of 'hate' is 0"]),
         ("      hate: 0.6", "      hate: {input: 0.6}", "hate: {", ["by direction needs both input and output"]),
@@ -81,7 +81,7 @@ def test_a_mistake_is_reported_with_its_line_and_its_name(
 
 def test_a_missing_threshold_points_at_the_rails_thresholds(edited: Edited) -> None:
     path = edited("      hate: 0.6\n", "")
-    assert complaint(path).startswith(f"{path}:{line_of(path, 'harassment: 0.5') - 1}: ")
+    assert complaint(path).startswith(f"{path}:{line_of(path, 'harassment: {input') - 1}: ")
 
 
 def test_a_rail_that_is_left_out_is_asked_for(tmp_path: Path) -> None:
