@@ -57,9 +57,11 @@ class Grammars:
         """For one answer. Raises `SchemaInvalid` with one line that says what is wrong with the schema."""
         content = _read(schema)
         try:
-            import llguidance  # at the first schema: an engine that is never given one does without
+            import llguidance  # an extra: an engine that is never given a schema does without
         except ImportError as error:
-            raise SchemaInvalid(f"answers cannot follow a schema here ({error}); install Countersign again") from error
+            raise SchemaInvalid(
+                f"answers cannot follow a schema here ({error}); install Countersign with the extra 'schemas'"
+            ) from error
         words = self._vocabulary()
         letters = set().union(*(leaf for leaf in _leaves(content) if isinstance(leaf, str)))
         if strange := sorted(letter for letter in letters if not set(letter.encode()) <= self._spellable):
