@@ -97,6 +97,8 @@ class Pseudonyms:
                 return entry.part(part)
             if not is_tag(match) or (entry is None and match["c"] and not match["c"].isupper()):
                 return match.group()
+            if in_url and not CANONICAL.fullmatch(match.group()):
+                return match.group()  # the reader left it as it was said; what stands in an address tells nothing
             lost += 1
             return neutral(kind)
 
