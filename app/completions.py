@@ -1,11 +1,13 @@
-"""What a client of the OpenAI API may send to /v1/chat/completions: read the same way by the service and by the engine.
+"""/v1/chat/completions of the OpenAI API: what a client may send, and the form of what it is told, by service and engine.
 
 What cannot be honoured (tools, several choices) is refused by name, never ignored; neutral values of it are accepted.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.problems import Problem
 
 Body = TypeVar("Body", bound=BaseModel)
+SCOPE = "X-Countersign-Scope"
+"""The header in which a service tells an engine whose prompts may share their beginnings."""
+DONE = "data: [DONE]\n\n"
 
 
 class Part(BaseModel):
@@ -97,3 +102,26 @@ def read_body(model: type[Body], longest: int) -> Body:
         raise Problem(
             422, f"{first['field']}: {first['problem']}", code="body", param=first["field"], errors=problems
         ) from None
+
+
+def event(document: Any) -> str:
+    """One server-sent event."""
+    return f"data: {json.dumps(document)}\n\n"
+
+
+def chunk(head: Mapping[str, Any], delta: Mapping[str, Any], finish: str | None = None, **more: Any) -> str:
+    """The event of one piece of a streamed answer."""
+    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+    return event({**head, "choices": [choice], **more})
+
+
+def used(head: Mapping[str, Any], usage: Mapping[str, Any]) -> str:
+    """The event that tells a streamed answer's usage."""
+    return event({**head, "choices": [], "usage": usage})
+
+
+def whole(head: Mapping[str, Any], text: str, finish: str, usage: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The document of an answer that is not streamed."""
+    message = {"role": "assistant", "content": text, "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    return {**head, "choices": [choice], "usage": usage, **more}

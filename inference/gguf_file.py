@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from inference.architecture import Architecture, read_architecture
 from inference.errors import ModelUnsupported
-from inference.tensors import Quantised, Source, Tensor
+from inference.tensors import Quantised, Source, Tensor, model_name
 from inference.vocabulary import read_vocabulary
 
 _OUTSIDE = {"token_embd.weight": "embedding", "output.weight": "head", "output_norm.weight": "norm"}
@@ -51,12 +50,10 @@ def read_gguf(path: Path) -> Source:
 
 
 def _model_name(name: str) -> str:
-    if name in _OUTSIDE:
-        return _OUTSIDE[name]
-    found = re.fullmatch(r"blk\.(\d+)\.(.+)", name)
-    if found and found[2] in _IN_LAYER:
-        return f"layers.{found[1]}.{_IN_LAYER[found[2]]}"
-    raise ModelUnsupported(f"the weights file has a tensor {name!r}, which no model here knows; choose another model")
+    known = model_name(name, _OUTSIDE, "blk", _IN_LAYER)
+    if known is None:
+        raise ModelUnsupported(f"the weights file has a tensor {name!r}, which no model here knows; choose another model")
+    return known
 
 
 def _row_order(architecture: Architecture, tensor: ReaderTensor) -> NDArray[np.int64] | None:

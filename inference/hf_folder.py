@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from safetensors import safe_open
 from inference.architecture import Architecture, read_config
 from inference.errors import ModelMissing, ModelUnsupported
 from inference.hf_vocabulary import read_tokenizer
-from inference.tensors import Source, Stored, Tensor
+from inference.tensors import Source, Stored, Tensor, model_name
 
 _OUTSIDE = {"embed_tokens.weight": "embedding", "norm.weight": "norm"}
 _IN_LAYER = {
@@ -55,7 +54,7 @@ def read_folder(path: Path) -> Source:
         if name.endswith(_CONSTANT):
             continue
         if name.startswith(prefix):
-            known = model_name(name.removeprefix(prefix), architecture)
+            known = name_of(name.removeprefix(prefix), architecture)
             tensors[known] = Stored(part, 1.0 if architecture.family == "gemma3" and known.endswith(_NORMS) else 0.0)
         elif name.endswith("lm_head.weight") and not tied:
             tensors["head"] = Stored(part)
@@ -65,15 +64,12 @@ def read_folder(path: Path) -> Source:
 _NORMS = ("norm", "_after")
 
 
-def model_name(name: str, architecture: Architecture) -> str:
-    """Of a tensor below the decoder. Raises `ModelUnsupported` where no model here has it."""
-    if name in _OUTSIDE:
-        return _OUTSIDE[name]
-    found = re.fullmatch(r"layers\.(\d+)\.(.+)", name)
-    within = _IN_GEMMA_LAYER if architecture.family == "gemma3" else _IN_LAYER
-    if found and found[2] in within:
-        return f"layers.{found[1]}.{within[found[2]]}"
-    raise ModelUnsupported(f"{architecture.family} with a tensor {name!r} is not implemented; choose another model")
+def name_of(name: str, architecture: Architecture) -> str:
+    """What the model calls a tensor below the decoder. Raises `ModelUnsupported` where no model here has it."""
+    known = model_name(name, _OUTSIDE, "layers", _IN_GEMMA_LAYER if architecture.family == "gemma3" else _IN_LAYER)
+    if known is None:
+        raise ModelUnsupported(f"{architecture.family} with a tensor {name!r} is not implemented; choose another model")
+    return known
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 from inference.architecture import Architecture
 from inference.errors import AdapterUnfit, ModelUnsupported
-from inference.hf_folder import model_name, read_json
+from inference.hf_folder import name_of, read_json
 from inference.tensors import Source, Tensor
 
 _KEY = re.compile(r"base_model\.model\.(?:.*\.)?(layers\.\d+\..+)\.lora_([AB])(?:\.\w+)?\.weight")
@@ -97,7 +97,7 @@ class Adapter:
         found = _KEY.fullmatch(key)
         try:
             if found is not None:
-                return model_name(f"{found[1]}.weight", architecture), found[2]
+                return name_of(f"{found[1]}.weight", architecture), found[2]
         except ModelUnsupported:
             pass
         raise AdapterUnfit(

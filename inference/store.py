@@ -64,13 +64,8 @@ class ModelStore:
         """Read every byte of the model. Raises `ModelMissing` or `ModelDamaged`."""
         self.path(name)
         for file in find_model(self.manifest, name).files:
-            path = self.root / name / file.path
-            found = file_digest(path)
-            if found != file.sha256:
-                raise ModelDamaged(
-                    f"{path}: SHA-256 is {found}, the manifest pins {file.sha256}; "
-                    f"fetch the damaged part again with: countersign models pull {name}"
-                )
+            advice = f"; fetch the damaged part again with: countersign models pull {name}"
+            _check_file(self.root / name / file.path, file.sha256, advice)
 
     def pull(self, names: Iterable[str], progress: Progress | None = None) -> None:
         """Fetch what is missing of the models and check all of it.
@@ -173,14 +168,16 @@ def folder_files(folder: Path) -> tuple[ModelFile, ...]:
 
 def check_model(spec: ModelSpec, path: Path) -> None:
     """Raises `ModelDamaged` where the file, or a file of the folder, is not the one that the manifest names."""
-    pinned = {file.path: file.sha256 for file in spec.files} if path.is_dir() else {"": spec.digest}
-    for name, expected in pinned.items():
-        found = file_digest(path / name if name else path)
-        if found != expected:
-            raise ModelDamaged(
-                f"{path / name}: SHA-256 is {found}, the manifest pins {expected} for {spec.name}; "
-                f"fetch it again with: countersign models pull {spec.name}"
-            )
+    pinned = {path / file.path: file.sha256 for file in spec.files} if path.is_dir() else {path: spec.digest}
+    for file, expected in pinned.items():
+        _check_file(file, expected, f" for {spec.name}; fetch it again with: countersign models pull {spec.name}")
+
+
+def _check_file(path: Path, expected: str, advice: str) -> None:
+    """Raises `ModelDamaged` where the file's SHA-256 is another one."""
+    found = file_digest(path)
+    if found != expected:
+        raise ModelDamaged(f"{path}: SHA-256 is {found}, the manifest pins {expected}{advice}")
 
 
 def _range_digest(path: Path, offset: int, size: int) -> str | None:

@@ -6,6 +6,8 @@ conversion never holds more than a few thousand rows in float32.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +70,17 @@ class Stored(Tensor):
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         return np.asarray(self._part[start:stop]).astype(np.float32) + self._added
+
+
+def model_name(name: str, outside: Mapping[str, str], layer: str, within: Mapping[str, str]) -> str | None:
+    """What the model calls a file's tensor; None where no model here has it.
+
+    outside: names of tensors beside the layers; layer: the file's word for one ("blk"); within: names inside one.
+    """
+    if name in outside:
+        return outside[name]
+    found = re.fullmatch(rf"{layer}\.(\d+)\.(.+)", name)
+    return f"layers.{found[1]}.{within[found[2]]}" if found and found[2] in within else None
 
 
 @dataclass(frozen=True)

@@ -97,26 +97,24 @@ def tabulate(rows: Sequence[Example], embed: Embed, progress: Progress | None = 
 
 
 def train_category(table: Table, category: str, advance: Callable[[], None] = lambda: None) -> Trained:
-    labels = np.array([row.labels.get(category, -1) for row in table.rows])
+    labels, weights = _targets(table, category)
     folds = np.array([row.fold for row in table.rows])
     keep = _sampled(table.rows, labels)
-    weights = np.array([row.weight for row in table.rows], dtype=np.float32)
     held_back = np.zeros(len(labels), dtype=np.float32)
     for fold in range(FOLDS):
-        fit = _mined(table, category, weights, keep & (folds != fold), folds != fold)
+        fit = _mined(table, category, keep & (folds != fold), folds != fold)
         held_back[folds == fold] = fit.logits(table)[folds == fold]
         advance()
     slope, shift = _platt(held_back, labels, weights * keep)
-    whole = _mined(table, category, weights, keep, np.ones(len(labels), dtype=bool))
+    whole = _mined(table, category, keep, np.ones(len(labels), dtype=bool))
     advance()
     return Trained(category, whole.scaled(slope, shift), _sigmoid(held_back * slope + shift), slope, shift)
 
 
 def without(table: Table, one: Trained, left_out: NDArray[np.bool_]) -> Floats:
     """The calibrated probability of every left-out row from a head that saw none of them (cross-corpus figures)."""
-    labels = np.array([row.labels.get(one.category, -1) for row in table.rows])
-    weights = np.array([row.weight for row in table.rows], dtype=np.float32)
-    fit = _mined(table, one.category, weights, _sampled(table.rows, labels) & ~left_out, ~left_out)
+    labels, _ = _targets(table, one.category)
+    fit = _mined(table, one.category, _sampled(table.rows, labels) & ~left_out, ~left_out)
     return _sigmoid(fit.logits(table)[left_out] * one.slope + one.shift)
 
 
@@ -150,11 +148,17 @@ def train(data: Path, embed: Embed, folder: Path = HEADS_PATH) -> tuple[Table, l
 
 def balanced(table: Table, category: str) -> tuple[NDArray[np.int64], Floats]:
     """Labels, and weights as the calibration has them: attacks lifted half-way to balance, nought for rows left out."""
-    labels = np.array([row.labels.get(category, -1) for row in table.rows])
-    weights = np.array([row.weight for row in table.rows], dtype=np.float32) * _sampled(table.rows, labels)
+    labels, weights = _targets(table, category)
+    weights = weights * _sampled(table.rows, labels)
     positive, negative = weights[labels == 1].sum(), weights[labels == 0].sum()
     weights[labels == 1] *= np.sqrt(negative / max(float(positive), 1e-9))
     return labels, weights
+
+
+def _targets(table: Table, category: str) -> tuple[NDArray[np.int64], Floats]:
+    """Each row's label (-1 where it is unknown) and weight."""
+    labels = np.array([row.labels.get(category, -1) for row in table.rows])
+    return labels, np.array([row.weight for row in table.rows], dtype=np.float32)
 
 
 def _sampled(rows: Sequence[Example], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -168,11 +172,11 @@ def _sampled(rows: Sequence[Example], labels: NDArray[np.int64]) -> NDArray[np.b
     return keep
 
 
-def _mined(table: Table, category: str, weights: Floats, keep: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> Fit:
+def _mined(table: Table, category: str, keep: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> Fit:
     """A fit on the rows to keep, then again with those that were left out for their number and are taken for attacks.
 
     allowed: the rows that may be looked at at all (not the fold that is held back)."""
-    labels = np.array([row.labels.get(category, -1) for row in table.rows])
+    labels, weights = _targets(table, category)
     ridge = next(RIDGE_EMBEDDING[rail] for rail, categories in HEADS.items() if category in categories)
     chosen, rest = keep.copy(), allowed & (labels == 0) & ~keep
     fit = _fit(table, labels, weights, np.flatnonzero(chosen), ridge)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, request, stream_with_context
@@ -17,7 +18,7 @@ from app import problems
 from app.api.access import body, caller, house
 from app.api.chat import check_message, default_sampling, event_stream
 from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
-from app.completions import CompletionBody
+from app.completions import DONE, CompletionBody, chunk, event, used, whole
 from app.problems import Problem
 from orchestrator.types import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
 
@@ -78,14 +79,8 @@ def _whole(underway: Underway, query: str) -> Response:
                 answer = out
     if answer is None:
         raise Problem(500, "The answer ended early; please ask again.", code="internal")
-    message = {"role": "assistant", "content": "".join(text).strip(), "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": _finish(answer), "logprobs": None}
-    document = {
-        **_head(query, "chat.completion"),
-        "choices": [choice],
-        "usage": _usage(answer),
-        "countersign": _own(answer),
-    }
+    head, said = _head(query, "chat.completion"), "".join(text).strip()
+    document = whole(head, said, _finish(answer), _usage(answer), countersign=_own(answer))
     response = Response(json.dumps(document), mimetype="application/json")
     response.headers["Countersign-Trace-Id"] = answer.trace_id
     return response
@@ -93,28 +88,24 @@ def _whole(underway: Underway, query: str) -> Response:
 
 def _chunks(underway: Underway, query: str, usage: bool) -> Iterator[str]:
     head = _head(query, "chat.completion.chunk")
-
-    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return f"data: {json.dumps({**head, 'choices': [choice], **more})}\n\n"
-
+    piece = partial(chunk, head)
     try:
-        yield chunk({"role": "assistant", "content": ""})
+        yield piece({"role": "assistant", "content": ""})
         for out in underway:
             match out:
                 case SegmentOut(_, text):
-                    yield chunk({"content": text})
+                    yield piece({"content": text})
                 case RefusalOut():
-                    yield chunk({"content": _refused(out)})
+                    yield piece({"content": _refused(out)})
                 case KeepAlive() | RouteOut():
                     yield ": keep-alive\n\n"
                 case Answer():
-                    yield chunk({}, _finish(out), countersign=_own(out))
+                    yield piece({}, _finish(out), countersign=_own(out))
                     if usage:
-                        yield f"data: {json.dumps({**head, 'choices': [], 'usage': _usage(out)})}\n\n"
-        yield "data: [DONE]\n\n"
+                        yield used(head, _usage(out))
+        yield DONE
     except Exception as error:
-        yield f"data: {json.dumps(problems.of(error).body(openai=True))}\n\n"
+        yield event(problems.of(error).body(openai=True))
 
 
 def _sampling(asked: CompletionBody) -> dict[str, Any]:

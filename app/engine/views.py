@@ -16,13 +16,14 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import problems
-from app.completions import CompletionBody, read_body
+from app.completions import DONE, SCOPE, CompletionBody, chunk, event, read_body, used, whole
 from app.engine.leaving import Leaving
 from app.engine.serving import Serving
 from app.problems import Problem
@@ -30,7 +31,6 @@ from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooL
 from inference.types import Completion, Delta, Message, Prompt, Sampling, Terms
 
 blueprint = Blueprint("engine", __name__)
-SCOPE = "X-Countersign-Scope"
 _OPAQUE = r"[A-Za-z0-9_.:=+/-]{1,128}"
 _ENDED = frozenset(["stop", "length"])
 
@@ -169,34 +169,29 @@ class _Answer:
                 done: Completion = end.value
                 break
         self.close()
-        message = {"role": "assistant", "content": "".join(text), "refusal": None}
-        choice = {"index": 0, "message": message, "finish_reason": done.finish_reason, "logprobs": None}
-        document = {**self._head, "object": "chat.completion", "choices": [choice], "usage": _usage(done)}
+        head = {**self._head, "object": "chat.completion"}
+        document = whole(head, "".join(text), done.finish_reason, _usage(done))
         return Response(json.dumps(document), mimetype="application/json")
 
     def chunks(self) -> Iterator[str]:
         """Server-sent events; what goes wrong after the first is an `error`, and then there is no [DONE]."""
         head = {**self._head, "object": "chat.completion.chunk"}
-
-        def chunk(delta: dict[str, Any], finish: str | None = None) -> str:
-            choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-            return f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
-
+        piece = partial(chunk, head)
         try:
-            yield chunk({"role": "assistant", "content": ""})
+            yield piece({"role": "assistant", "content": ""})
             said = self._said()
             while True:
                 try:
-                    yield chunk({"content": next(said).text})
+                    yield piece({"content": next(said).text})
                 except StopIteration as end:
                     done: Completion = end.value
                     break
-            yield chunk({}, done.finish_reason)
+            yield piece({}, done.finish_reason)
             if self._asked.stream_options and self._asked.stream_options.include_usage:
-                yield f"data: {json.dumps({**head, 'choices': [], 'usage': _usage(done)})}\n\n"
-            yield "data: [DONE]\n\n"
+                yield used(head, _usage(done))
+            yield DONE
         except Problem as error:
-            yield f"data: {json.dumps(error.body(openai=True))}\n\n"
+            yield event(error.body(openai=True))
 
     def _said(self) -> Generator[Delta, None, Completion]:
         """The answer's text. Raises Problem where it does not come to its own end."""

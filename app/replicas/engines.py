@@ -20,13 +20,13 @@ from typing import Any
 import httpx
 import structlog
 
+from app.completions import SCOPE
 from app.replicas.choosing import Replica, order
 from app.replicas.fleet import Fleet, How, where
 from app.replicas.reading import Broken, Chunks
 from orchestrator.errors import BotUnavailable
 
 log = structlog.get_logger(__name__)
-SCOPE = "X-Countersign-Scope"
 AHEAD = 64
 """Pieces that an engine may be ahead of the reader; then we stop reading from it, and it waits."""
 TRIES = 3

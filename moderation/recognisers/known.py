@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from moderation.recognisers import words
 from moderation.recognisers.resolve import Ground
@@ -27,6 +28,17 @@ _SHORTEST_MISSPELT = 5
 _SHORTEST_JOINED = 6
 
 
+@dataclass(frozen=True)
+class _Word:
+    """whose: the people whom it and the words before it may all belong to. whole: more than an initial."""
+
+    start: int
+    end: int
+    lower: str
+    whose: frozenset[int]
+    whole: bool
+
+
 def named_again(text: str, people: Sequence[Name]) -> list[PiiSpan]:
     """Where a person of `people` (words without regard to case) stands in another spelling. Sorted, without overlap."""
     if not people:
@@ -34,26 +46,23 @@ def named_again(text: str, people: Sequence[Name]) -> list[PiiSpan]:
     index = _Index(people)
     cased = any(c.isupper() for c in text)
     found: list[PiiSpan] = []
-    run: list[tuple[int, int, frozenset[int], bool]] = []  # neighbours that belong to one person; the flag: a whole word
-
-    said: set[str] = set()  # the run's words: who is named twice in a row is two runs
+    run: list[_Word] = []  # neighbours that belong to one person; who is named twice in a row is two runs
 
     def close() -> None:
-        if any(whole for *_, whole in run):
-            found.append(PiiSpan(run[0][0], run[-1][1], "PERSON", 0.95))
+        if any(word.whole for word in run):
+            found.append(PiiSpan(run[0].start, run[-1].end, "PERSON", 0.95))
         run.clear()
-        said.clear()
 
     for start, end, shown in _tokens(text):
-        if run and not _BETWEEN.fullmatch(text, run[-1][1], start):
+        if run and not _BETWEEN.fullmatch(text, run[-1].end, start):
             close()
+        lower, said = shown.casefold(), {word.lower for word in run}
         whose, whole = index.whose(shown, cased, said)
-        if run and (not whose & run[-1][2] or shown.casefold() in said):
+        if run and (not whose & run[-1].whose or lower in said):
             close()
         if whose:
-            said.add(shown.casefold())
             dotted = not whole and text[end : end + 1] == "."
-            run.append((start, end + dotted, whose & run[-1][2] if run else whose, whole))
+            run.append(_Word(start, end + dotted, lower, whose & run[-1].whose if run else whose, whole))
     close()
     ground = Ground(found)
     alone = [m for m in _INITIALS.finditer(text) if index.initials(m) and not ground.taken(*m.span())]
