@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from inference.store import ModelStore
-from tests.app.scripted_engine import unused_port
+from tests.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 LIGHT = "smollm2-135m-instruct"
@@ -62,7 +62,7 @@ def an_engine(folder: Path, *options: str) -> Iterator[Running]:
     store = ModelStore()
     if store.state(LIGHT) != "present":
         pytest.skip(f"the model is not here: {LIGHT}; fetch it with: countersign models pull --light")
-    port, log = unused_port(), folder / "engine.log"
+    port, log = free_port(), folder / "engine.log"
     environment = {
         **os.environ,
         "COUNTERSIGN_ENGINE_KEY": KEY,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from inference import Completion, ModelStore, Prompt, Sampling, load_manifest
 from inference.types import Message
 from orchestrator.bots.onprem import OnPremBot
 from tests.app.engine_process import KEY, LIGHT, Running, an_engine, question
-from tests.app.scripted_engine import unused_port
 from tests.orchestrator.house import a_house, answer_of, refusals, text_of
+from tests.waiting import eventually, free_port
 
 pytestmark = pytest.mark.models
 QUESTION = "Explain in one sentence what a bond is. The reference is zebra-4711."
@@ -33,13 +32,6 @@ WAIT_S = 60.0
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with an_engine(tmp_path_factory.mktemp("engine"), "--slots", "2", "--waiting", "1") as found:
         yield found
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    limit = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < limit, "it did not come to be"
-        time.sleep(0.02)
 
 
 def events(response: httpx.Response) -> Iterator[Any]:
@@ -164,8 +156,8 @@ def test_a_client_that_goes_away_stops_its_answer(engine: Running, stream: bool)
     made = engine.metric("tokens_total")
     with socket.create_connection((host, int(port))) as sock:
         sock.sendall(head.encode() + body)
-        eventually(lambda: engine.metric("running") == 1)
-    eventually(lambda: engine.metric("running") == 0)
+        eventually(lambda: engine.metric("running") == 1, WAIT_S)
+    eventually(lambda: engine.metric("running") == 0, WAIT_S)
     assert engine.metric("tokens_total") - made < 900
 
 
@@ -175,14 +167,14 @@ def test_more_than_it_can_hold_is_told_when_to_come_again(engine: Running) -> No
         for number in range(3):  # two slots, one that waits
             sending = client.build_request("POST", "/v1/chat/completions", json=question(LONG, max_tokens=900, stream=True))
             streams.append(client.send(sending, stream=True))
-            eventually(lambda n=number: engine.metric("running") + engine.metric("queue_depth") == n + 1)  # type: ignore[misc]
+            eventually(lambda n=number: engine.metric("running") + engine.metric("queue_depth") == n + 1, WAIT_S)  # type: ignore[misc]
         assert (engine.metric("running"), engine.metric("queue_depth")) == (2, 1)
         refused = client.post("/v1/chat/completions", json=question("?"))
         for one in streams:
             one.close()
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) >= 1
-    eventually(lambda: engine.metric("running") + engine.metric("queue_depth") == 0)
+    eventually(lambda: engine.metric("running") + engine.metric("queue_depth") == 0, WAIT_S)
 
 
 def test_its_metrics_count_and_its_log_holds_no_prompt(engine: Running) -> None:
@@ -204,7 +196,7 @@ def test_it_finishes_what_it_has_begun_and_takes_nothing_new(tmp_path: Path) -> 
             pieces = events(response)
             first = [next(pieces), next(pieces)]
             engine.terminate()
-            eventually(lambda: other.get("/readyz").status_code == 503)
+            eventually(lambda: other.get("/readyz").status_code == 503, WAIT_S)
             assert other.get("/readyz").json() == {"ready": False, "state": "draining"}
             refused = other.post("/v1/chat/completions", json=question("?"))
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "draining")
@@ -231,7 +223,7 @@ def test_an_answer_that_takes_too_long_to_drain_is_ended_as_broken(tmp_path: Pat
 
 def test_a_journey_whose_engine_is_killed_in_mid_answer_ends_courteously_and_is_recorded(tmp_path: Path) -> None:
     with an_engine(tmp_path) as engine:
-        nobody = f"http://127.0.0.1:{unused_port()}"
+        nobody = f"http://127.0.0.1:{free_port()}"
         engines = Engines([nobody, engine.url], How(secret=b"s", key=KEY))
         assert engines.load() == "1 of 2 engines answer"
         try:

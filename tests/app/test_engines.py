@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,9 +27,9 @@ from tests.app.scripted_engine import (
     holding,
     refusing,
     saying,
-    unused_port,
 )
 from tests.orchestrator.house import LONG_S, ScriptedBot, a_house, answer_of, refusals, text_of
+from tests.waiting import eventually, free_port
 
 SAMPLING = {"max_tokens": 20, "temperature": 0.0}
 SENTENCES = [f"This is sentence number {n} of the whole answer. " for n in range(6)]
@@ -55,13 +55,6 @@ def ask(engines: Engines, system: str = "c1", scope: str = "bank", cancel: threa
             said.append(next(stream))
         except StopIteration as end:
             return "".join(said), end.value
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    limit = time.monotonic() + LONG_S
-    while not true():
-        assert time.monotonic() < limit, "it did not come to be"
-        time.sleep(0.01)
 
 
 def test_an_answer_comes_whole_with_its_usage_and_where_it_was_made() -> None:
@@ -97,8 +90,8 @@ def test_the_salt_can_be_left_out_for_servers_that_refuse_it() -> None:
 
 
 def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_port()}")
-    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{free_port()}")
     with engines_saying(saying("a")) as (one,), asking(one) as engines:
         assert ask(engines)[0] == "a"
 
@@ -308,7 +301,7 @@ def test_an_engine_that_comes_back_is_asked_again() -> None:
 
 
 def test_an_engine_that_is_not_there_at_the_start_is_found_later() -> None:
-    late = ScriptedEngine(saying("All is well."), port=unused_port())
+    late = ScriptedEngine(saying("All is well."), port=free_port())
     told: list[str] = []
     engines = Engines([late.url], How(secret=b"s"), told.append)
     assert engines.load() == "0 of 1 engines answer"

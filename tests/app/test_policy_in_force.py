@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import event
 from app.web import create_app
 from tests.app.in_force import Site, a_site, write
 from tests.orchestrator.house import LONG_S, answer_of
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -22,13 +22,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
     with a_site(tmp_path / "home") as found:
         found.house.keys.create("harbour", "caller", "portal", ("public",))
         yield found
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_a_changed_file_is_in_force_for_the_next_query_and_its_swap_is_in_every_tenants_log(site: Site) -> None:
@@ -134,10 +127,10 @@ def test_a_file_that_the_policy_extends_is_watched_too(tmp_path: Path) -> None:
 def test_the_watcher_looks_by_itself_and_when_it_is_told_to(site: Site) -> None:
     site.in_force.start()
     write(site.file, version="second")
-    until(lambda: site.in_force.policy.version == "second")
+    eventually(lambda: site.in_force.policy.version == "second")
     write(site.file, version="third")
     site.house.reload_policy()
-    until(lambda: site.in_force.policy.version == "third")
+    eventually(lambda: site.in_force.policy.version == "third")
 
 
 def test_swaps_under_load_lose_no_query_and_no_query_mixes_two_policies(site: Site) -> None:
@@ -161,9 +154,9 @@ def test_swaps_under_load_lose_no_query_and_no_query_mixes_two_policies(site: Si
         have = len(asked)
         write(site.file, version=f"v{number}")
         site.house.reload_policy()
-        until(lambda number=number: site.in_force.policy.version == f"v{number}")  # type: ignore[misc]
+        eventually(lambda number=number: site.in_force.policy.version == f"v{number}")  # type: ignore[misc]
         digests.add(site.in_force.policy.digest)
-        until(lambda have=have: len(asked) > have + 8)  # type: ignore[misc]
+        eventually(lambda have=have: len(asked) > have + 8)  # type: ignore[misc]
     stop.set()
     for caller in callers:
         caller.join(LONG_S)

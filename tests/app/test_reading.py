@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.reading import READ_S, Readings
+from tests.waiting import free_port
 
 THREADS = 4
 HEAD = b"GET /health HTTP/1.1\r\nHost: here\r\n"
@@ -41,9 +42,7 @@ def answer(environ, start_response):
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     (tmp_path / "small.py").write_text(APPLICATION)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found = int(probe.getsockname()[1])
+    found = free_port()
     options = ["-w", "1", "-k", "app.reading.Worker", "--threads", str(THREADS), "--log-level", "error"]
     command = [sys.executable, "-m", "gunicorn", *options, "-b", f"127.0.0.1:{found}", "small:application"]
     path = os.pathsep.join([str(Path(__file__).parents[2]), str(tmp_path)])

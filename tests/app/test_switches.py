@@ -20,9 +20,9 @@ from app.web import create_app
 from audit.errors import AuditUnavailable
 from orchestrator.bots.onprem import OnPremBot
 from tests.app.in_force import Site, a_site
-from tests.app.test_policy_in_force import until
 from tests.audit.conftest import postgres_url  # noqa: F401  (a fixture)
 from tests.orchestrator.house import LONG_S, ScriptedModel, answer_of, refusals, text_of
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_switch_thrown_in_one_replica_stops_the_other_in_the_middle_of_an_answ
         assert answer_of(here.ask(tenant="halden")[1]).outcome == "refused", "the thrower obeys too"
         here.house.switches.turn_on("", "onprem", "case 12 is closed", "terminal")
         never.set()
-        until(lambda: answer_of(there.ask()[1]).outcome == "answered")
+        eventually(lambda: answer_of(there.ask()[1]).outcome == "answered")
 
 
 def test_who_threw_what_and_why_is_in_the_logs_that_it_concerns(site: Site) -> None:
@@ -76,7 +76,7 @@ def _switched(site: Site, tenant: str) -> list[object]:
 
 def test_a_tenant_is_off_while_another_is_answered(site: Site) -> None:
     site.house.switches.turn_off("harbour", "", "key leaked", "key:9")
-    until(lambda: answer_of(site.ask(tenant="harbour")[1]).outcome == "refused")
+    eventually(lambda: answer_of(site.ask(tenant="harbour")[1]).outcome == "refused")
     assert answer_of(site.ask(tenant="halden")[1]).outcome == "answered"
 
 
@@ -153,7 +153,7 @@ def test_the_board_reads_again_after_the_database_was_away(site: Site) -> None:
     assert fails.wait(LONG_S)
     event.remove(engine, "before_cursor_execute", refuse)
     site.house.switches.turn_off("halden", "", "case 3", "terminal")
-    until(lambda: board.why_off("halden") == "case 3")
+    eventually(lambda: board.why_off("halden") == "case 3")
 
 
 # --- the command and the page ---------------------------------------------------------------------

@@ -35,6 +35,7 @@ from migrations.run import upgrade
 from tests.audit.conftest import fill
 from tests.audit.test_tiles import leaves_of
 from tests.audit.test_verify import Vandal
+from tests.waiting import eventually
 
 KEY = SecretKey.generate("audit.example")
 NEW_TABLES = ("audit_tile", "audit_checkpoint", "audit_cosignature", "audit_epoch")
@@ -44,14 +45,6 @@ ROOT = Path(__file__).parents[2]
 
 def origin_of(log: str, epoch: int) -> str:
     return f"audit.example/audit/{log}/e{epoch}"
-
-
-def eventually(found: Callable[[], Any], seconds: float = 20.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
-    return value
 
 
 @pytest.fixture

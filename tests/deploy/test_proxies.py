@@ -8,7 +8,6 @@ import re
 import signal
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from app.settings import Settings
 from tests.deploy.replicas import Replica, replica
 from tests.deploy.tools import tool
-from tests.journeys.conftest import free_port
+from tests.waiting import eventually, free_port
 
 PROXY = Path(__file__).parents[2] / "deploy" / "onprem" / "proxy"
 KINDS = ("nginx", "haproxy")
@@ -72,13 +71,15 @@ class Proxy:
         """As the runbook tells an operator to: nginx reads `down` and reloads, HAProxy sees /readyz."""
         if self.kind == "haproxy":
             before, leaving.ready = leaving.asked_while_away, False
-            until(lambda: leaving.asked_while_away >= before + 2)  # the first of the two has been acted upon
+            eventually(lambda: leaving.asked_while_away >= before + 2, 30)  # the first of the two has been acted upon
             return
         upstreams, old = self.folder / "upstreams.conf", _children(self.process.pid)
         upstreams.write_text(re.sub(rf"(:{leaving.port}) ", r"\1 down ", upstreams.read_text()))
         subprocess.run([tool("nginx"), "-c", self.folder / "nginx.conf", "-s", "reload"], check=True, capture_output=True)
         # the old workers have stopped accepting once each has ended or, while it still streams, says so in its title
-        until(lambda: all("is shutting down" in title for pid, title in _children(self.process.pid).items() if pid in old))
+        eventually(
+            lambda: all("is shutting down" in title for pid, title in _children(self.process.pid).items() if pid in old), 30
+        )
 
 
 @pytest.fixture(params=KINDS)
@@ -98,7 +99,7 @@ def started(kind: str, folder: Path) -> Iterator[Proxy]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         found = Proxy(kind, folder, port, plain, one, two, process)
         try:
-            until(lambda: _answers(found))
+            eventually(lambda: _answers(found), 30)
             yield found
         finally:
             one.go_on.set(), two.go_on.set()
@@ -144,14 +145,6 @@ def certificate(folder: Path) -> None:
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     for file, content in (("server.crt", public), ("server.key", secret), ("server.pem", public + secret)):
         (folder / file).write_bytes(content)
-
-
-def until(met: object, limit: float = 30) -> None:
-    """Waits for what must come; the limit only ends a test that would hang."""
-    deadline = time.monotonic() + limit
-    while not met():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def _answers(proxy: Proxy) -> bool:

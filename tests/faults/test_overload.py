@@ -13,9 +13,9 @@ from audit.reader import AuditReader
 from audit.verify import verify_store
 from orchestrator.errors import RecordUnavailable
 from orchestrator.types import Answer, Outgoing, Query, SegmentOut
-from tests.audit.test_checkpoints import eventually
 from tests.faults.drivers import step
 from tests.orchestrator.house import ScriptedModel, a_house
+from tests.waiting import eventually
 
 CALLERS, CAPACITY = 16, 12
 SENTENCES = [f"This is sentence number {n} of the whole answer. " for n in range(4)]

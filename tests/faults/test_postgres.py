@@ -19,9 +19,9 @@ from audit.errors import AuditUnavailable
 from audit.log import AuditStore
 from audit.verify import Trust, verify_store
 from migrations.run import upgrade
-from tests.audit.test_checkpoints import eventually
 from tests.faults.drivers import GATES, LOG_KEY, Driver, Nursery, origin_of, step
 from tests.faults.server import Server, a_server, frozen
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.postgres
 CRASHES, WRITERS = 3, 2

@@ -14,8 +14,8 @@ from audit.reader import AuditReader
 from audit.recovery import end_abandoned
 from audit.verify import verify_store
 from migrations.run import upgrade
-from tests.audit.test_checkpoints import eventually
 from tests.faults.drivers import Driver, Nursery, step
+from tests.waiting import eventually
 
 Opened = Callable[..., AuditStore]
 

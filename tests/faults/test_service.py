@@ -26,7 +26,7 @@ from audit.reader import AuditReader, EventView
 from audit.signing import public_keys
 from audit.verify import Trust, verify_store
 from tests.faults.drivers import ROOT
-from tests.journeys.conftest import free_port
+from tests.waiting import free_port
 
 ROUNDS, CLIENTS = 3, 6
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ import httpx
 import pytest
 
 from inference.store import ModelStore
+from tests.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("smollm2-135m-instruct", "all-minilm-l6-v2", "en-core-web-md")
@@ -87,12 +87,6 @@ class Deployment:
             timeout=300,
             check=False,
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.journeys.conftest import POLICY, Deployment
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.models
 QUESTION = "What is the dealing cut-off time?"
 LONG_S = 60.0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -29,7 +22,7 @@ def policy_file(deployment: Deployment) -> Iterator[Path]:
     path = deployment.home.parent / "policy.yaml"
     yield path
     path.write_text(POLICY, "utf-8")
-    until(lambda: standing(deployment)["version"] == "of the journeys")
+    eventually(lambda: standing(deployment)["version"] == "of the journeys", LONG_S)
 
 
 def standing(deployment: Deployment) -> dict[str, Any]:
@@ -43,7 +36,7 @@ def test_a_changed_policy_file_judges_the_next_question_and_a_broken_one_does_no
 ) -> None:
     assert deployment.chat(QUESTION)["outcome"] == "answered"
     policy_file.write_text(POLICY.replace("journeys", "strict") + "rails: {toxicity: {thresholds: {hate: 0.5}}}\n", "utf-8")
-    until(lambda: standing(deployment)["version"] == "of the strict")
+    eventually(lambda: standing(deployment)["version"] == "of the strict", LONG_S)
     digest = standing(deployment)["digest"]
     query = deployment.chat(QUESTION)["query_id"]
     with deployment.client(deployment.admin) as client:
@@ -51,7 +44,7 @@ def test_a_changed_policy_file_judges_the_next_question_and_a_broken_one_does_no
     assert {e["policy_digest"] for e in events if "." not in e["kind"]} == {digest}
     policy_file.write_text(POLICY + "rails: {toxicty: {action: allow}}\n", "utf-8")
     deployment.process.send_signal(signal.SIGHUP)
-    until(lambda: standing(deployment)["rejected"].startswith(f"{policy_file}:3: "))
+    eventually(lambda: standing(deployment)["rejected"].startswith(f"{policy_file}:3: "), LONG_S)
     assert "toxicity" in standing(deployment)["rejected"], "the near name is suggested"
     assert standing(deployment)["digest"] == digest
     assert deployment.chat(QUESTION)["outcome"] == "answered"
@@ -62,7 +55,7 @@ def test_a_switch_thrown_at_a_terminal_is_obeyed_by_the_running_service(deployme
     done = deployment.run("switch", "off", "--bot", "rag", "--tenant", "halden", "--reason", "case 41")
     assert done.returncode == 0, done.stderr
     try:
-        until(lambda: deployment.chat(QUESTION)["outcome"] == "refused")
+        eventually(lambda: deployment.chat(QUESTION)["outcome"] == "refused", LONG_S)
         refused = deployment.chat(QUESTION)
         assert refused["refusal"]["rail"] == "switch"
         assert "paused" in refused["refusal"]["message"]
@@ -76,5 +69,5 @@ def test_a_switch_thrown_at_a_terminal_is_obeyed_by_the_running_service(deployme
     finally:
         done = deployment.run("switch", "on", "--bot", "rag", "--tenant", "halden", "--reason", "case 41 is closed")
     assert done.returncode == 0, done.stderr
-    until(lambda: deployment.chat(QUESTION)["outcome"] == "answered")
+    eventually(lambda: deployment.chat(QUESTION)["outcome"] == "answered", LONG_S)
     assert deployment.run("switch", "list", "--json").stdout == ""
