@@ -14,6 +14,7 @@ _TITLE = re.compile(
 )
 _SUFFIX = re.compile(r",?\s+(?:jr|sr|ii|iii|iv|md|m\.d|phd|ph\.d|dds|dvm|esq|mba|cpa|cfa)\.?$", re.I)
 _POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’])$", re.I)
+_STRAY = re.compile("(?<!\\w)[\u0300-\u036f]+")
 _BREAK = re.compile(r"[\s,.]+")
 
 
@@ -30,7 +31,8 @@ def shown_words(original: str) -> tuple[str, ...]:
     """The words of a name as they were written, without title, possessive and suffix."""
     start, end = bare_name(original)
     text = _SUFFIX.sub("", original[start:end])
-    return tuple(word for word in _BREAK.split(unicodedata.normalize("NFKC", text)) if word)
+    # "´" by itself is read as a blank and an accent, which belongs to no letter
+    return tuple(word for word in _BREAK.split(_STRAY.sub("", unicodedata.normalize("NFKC", text))) if word)
 
 
 def name_words(original: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from inference.store import ModelStore
@@ -82,6 +82,7 @@ def test_spans_are_valid_sorted_and_do_not_overlap(redactor: Redactor, text: str
 
 @LOADED
 @given(text=TEXTS)
+@example(text="B\u00b4a")
 def test_what_is_redacted_comes_back(redactor: Redactor, text: str) -> None:
     pseudonyms = Pseudonyms()
     redaction = redactor.redact(text, pseudonyms, PSEUDONYMISED)
