@@ -16,6 +16,7 @@ from typing import Any
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 FOLDER = Path("inference/kernels")
 COMMON = ["-O3", "-std=c++20", "-fPIC", "-fvisibility=hidden", "-Wno-psabi", "-w"]
@@ -23,7 +24,9 @@ AVX2 = ["-mavx2", "-mfma", "-mf16c"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mprefer-vector-width=512"]
 PATHS: dict[str, list[str]] = {"portable": []}
 if platform.machine().lower() in ("x86_64", "amd64"):
-    PATHS |= {"avx2": AVX2, "avx512": AVX512}
+    PATHS |= {"avx2": AVX2, "avx512": AVX512, "amx": [*AVX512, "-mamx-tile", "-mamx-int8"]}
+YOUNG = {"amx"}
+"""Paths that older compilers do not know (GCC before 11, Clang before 12); a library without them is whole."""
 
 
 class BuildKernels(build_ext):
@@ -51,11 +54,18 @@ class BuildKernels(build_ext):
         except ImportError as error:
             raise RuntimeError(f"XLA's headers are not here ({error})") from error
 
-        objects = []
+        objects, known = [], []
         for path, flags in PATHS.items():
-            objects += self.compile("paths.cc", path, [*flags, f"-DPATH={path}"])
-        for name in ("handlers", "attention"):
-            objects += self.compile(f"{name}.cc", name, ["-isystem", ffi.include_dir()])
+            try:
+                objects += self.compile("paths.cc", path, [*flags, f"-DPATH={path}"])
+            except CompileError:
+                if path not in YOUNG:
+                    raise
+                print(f"This compiler does not know {path}; the kernels are built without it.", file=sys.stderr)
+            else:
+                known.append(f"-DHAS_{path.upper()}")
+        for name in ("handlers", "attention", "texts"):
+            objects += self.compile(f"{name}.cc", name, ["-isystem", ffi.include_dir(), *known])
         self.compiler.link_shared_object(objects, str(target), extra_postargs=["-pthread"], target_lang="c++")
 
     def compile(self, source: str, name: str, flags: list[str]) -> list[str]:
@@ -68,8 +78,8 @@ setup(
     ext_modules=[
         Extension(
             "inference.kernels._kernels",
-            sources=[str(FOLDER / name) for name in ("handlers.cc", "attention.cc", "paths.cc")],
-            depends=[str(FOLDER / name) for name in ("paths.h", "runtime.h", "team.h", "vectors.h")],
+            sources=[str(FOLDER / name) for name in ("handlers.cc", "attention.cc", "texts.cc", "paths.cc")],
+            depends=[str(FOLDER / name) for name in ("paths.h", "runtime.h", "squares.h", "team.h", "texts.h", "vectors.h")],
             optional=True,
         )
     ],

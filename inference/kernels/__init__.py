@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from inference.cache import Turns
 from inference.kernels.tiles import GROUP, KINDS
 
-_TARGETS = ("product", "rows", "attention", "norm_add")
+_TARGETS = ("product", "rows", "attention", "norm_add", "dense", "text_attention", "layer_norm")
 _WIDEST_HEAD = 256
 PLAIN, NORM, SWIGLU, GEGLU = range(4)
 """What happens to a product's input on the way: nothing, an RMS norm, or silu (gelu) of the first half * second half."""
@@ -133,6 +133,44 @@ def norm_add(x: jax.Array, gain: jax.Array, residual: jax.Array, *, epsilon: flo
     """residual + rms_norm(x) * gain, float32[n, width]. A row's result does not depend on the other rows."""
     call = jax.ffi.ffi_call("countersign_norm_add", _floats(*x.shape))
     found: jax.Array = call(x, gain, residual, epsilon=np.float32(epsilon))
+    return found
+
+
+def dense(
+    x: jax.Array,
+    tiles: jax.Array,
+    bias: jax.Array,
+    *,
+    residual: jax.Array | None = None,
+    gelu: bool = False,
+    precise: bool = False,
+) -> jax.Array:
+    """residual + f(x @ W^T + bias), float32[n, rows], f gelu or nothing, W in `tiles.dense_tiles`.
+
+    x: float32[n, columns], rounded to 8 bits (precise: 16) with one scale a row. A row's result does not depend on the other
+    rows.
+    """
+    call = jax.ffi.ffi_call("countersign_dense", _floats(x.shape[0], bias.shape[0]))
+    added = jnp.asarray(_NOTHING) if residual is None else residual
+    found: jax.Array = call(x, tiles, bias, added, planes=np.int64(2 if precise else 1), gelu=gelu)
+    return found
+
+
+def layer_norm(x: jax.Array, gain: jax.Array, bias: jax.Array, *, epsilon: float) -> jax.Array:
+    """(x - mean) / sqrt(variance + epsilon) * gain + bias of each row, float32[n, width]; width: a multiple of 16."""
+    call = jax.ffi.ffi_call("countersign_layer_norm", _floats(*x.shape))
+    found: jax.Array = call(x, gain, bias, epsilon=np.float32(epsilon))
+    return found
+
+
+def text_attention(qkv: jax.Array, counts: jax.Array, *, heads: int) -> jax.Array:
+    """Attention of every token of a text to every other, float32[n, heads * width].
+
+    qkv: float32[n, 3 * heads * width], the rows of all texts, equally many each; of a text's rows the first `counts` are its
+    tokens, the others are seen by nobody and give zeros. counts: int32[texts]. width: a multiple of 16.
+    """
+    call = jax.ffi.ffi_call("countersign_text_attention", _floats(qkv.shape[0], qkv.shape[1] // 3))
+    found: jax.Array = call(qkv, counts, heads=np.int64(heads))
     return found
 
 

@@ -13,9 +13,15 @@
 #include "runtime.h"
 
 extern "C" const Path portable_path;
-#if defined(__x86_64__)
+#if defined(HAS_AVX512)
+#include <cpuid.h>
 extern "C" const Path avx2_path;
 extern "C" const Path avx512_path;
+#endif
+#if defined(HAS_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+extern "C" const Path amx_path;
 #endif
 
 int64_t tile_bytes(int kind, int columns) {
@@ -30,15 +36,34 @@ int64_t tile_bytes(int kind, int columns) {
 
 namespace {
 
+#if defined(HAS_AMX)
+// Whether the processor has a matrix unit for bytes, and the system lets this process use it (Linux asks to be asked).
+bool matrix_unit() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned tiles = 1u << 24, bytes = 1u << 25;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (tiles | bytes)) != (tiles | bytes)) return false;
+#if defined(__linux__)
+  constexpr long request_permission = 0x1023, tile_data = 18;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+#endif
+
 // Best first.
 std::vector<const Path*> usable_paths() {
   std::vector<const Path*> found;
-#if defined(__x86_64__)
+#if defined(HAS_AVX512)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni")) {
+#if defined(HAS_AMX)
+    if (matrix_unit()) found.push_back(&amx_path);
+#endif
     found.push_back(&avx512_path);
+  }
   if (avx2) found.push_back(&avx2_path);
 #endif
   found.push_back(&portable_path);

@@ -145,6 +145,10 @@ template <class Tile, int N> void multiply(const uint8_t* tile, int groups, cons
     for (int part = 0; part < PARTS; ++part) y[t][part] = result[t][part];
 }
 
+#if defined(__AMX_INT8__)
+#include "squares.h"
+#endif
+
 template <class Tile>
 void multiply_block(const uint8_t* tile, int groups, const Activations& all, Block block, F (*y)[PARTS]) {
 #if defined(__AVX2__)
@@ -160,32 +164,57 @@ void multiply_block(const uint8_t* tile, int groups, const Activations& all, Blo
 #endif
 }
 
-void product(int kind, const uint8_t* tile, int columns, const Activations& all, const Block* blocks, int count, float* y,
-             int64_t stride, int rows, const float* bias, const float* residual) {
-  const int groups = columns / GROUP;
-  for (int b = 0; b < count; ++b) {
-    F found[MOST_TOKENS][PARTS];
-    switch (kind) {
-      case Q4_K: multiply_block<TileQ4K>(tile, groups, all, blocks[b], found); break;
-      case Q6_K: multiply_block<TileQ6K>(tile, groups, all, blocks[b], found); break;
-      case Q4_1: multiply_block<TileQ41>(tile, groups, all, blocks[b], found); break;
-      default: multiply_block<TileQ80>(tile, groups, all, blocks[b], found); break;
-    }
-    for (int t = 0; t < blocks[b].tokens; ++t) {
-      const int64_t place = (blocks[b].first + t) * stride;
-      for (int part = 0; part < PARTS; ++part) {
-        const int first = part * LANES;
-        if (first + LANES <= rows) {
-          F value = found[t][part];
-          if (bias) value += load<F>(bias + first);
-          if (residual) value += load<F>(residual + place + first);
-          store(y + place + first, value);
-        } else {
-          for (int row = first; row < rows; ++row)
-            y[place + row] = found[t][part][row - first] + (bias ? bias[row] : 0) + (residual ? residual[place + row] : 0);
-        }
+// What is written of a product: sixteen rows, or fewer at a matrix's end.
+struct Written {
+  float* y;
+  int64_t stride;
+  int rows;
+  const float *bias, *residual;
+};
+
+void write(const Written& to, Block block, const F (*found)[PARTS]) {
+  for (int t = 0; t < block.tokens; ++t) {
+    const int64_t place = (block.first + t) * to.stride;
+    for (int part = 0; part < PARTS; ++part) {
+      const int first = part * LANES;
+      if (first + LANES <= to.rows) {
+        F value = found[t][part];
+        if (to.bias) value += load<F>(to.bias + first);
+        if (to.residual) value += load<F>(to.residual + place + first);
+        store(to.y + place + first, value);
+      } else {
+        for (int row = first; row < to.rows; ++row)
+          to.y[place + row] =
+              found[t][part][row - first] + (to.bias ? to.bias[row] : 0) + (to.residual ? to.residual[place + row] : 0);
       }
     }
+  }
+}
+
+template <class Tile>
+void multiply_all(const uint8_t* tile, int groups, const Activations& all, const Block* blocks, int count, const Written& to) {
+#if defined(__AMX_INT8__)
+  const int done = multiply_in_squares<Tile>(tile, groups, all, blocks, count, [&](Block block, const F (*found)[PARTS]) {
+    write(to, block, found);
+  });
+  blocks += done, count -= done;
+#endif
+  for (int b = 0; b < count; ++b) {
+    F found[MOST_TOKENS][PARTS];
+    multiply_block<Tile>(tile, groups, all, blocks[b], found);
+    write(to, blocks[b], found);
+  }
+}
+
+void product(int kind, const uint8_t* tile, int columns, const Activations& all, const Block* blocks, int count, float* y,
+             int64_t stride, int rows, const float* bias, const float* residual) {
+  const Written to = {y, stride, rows, bias, residual};
+  const int groups = columns / GROUP;
+  switch (kind) {
+    case Q4_K: return multiply_all<TileQ4K>(tile, groups, all, blocks, count, to);
+    case Q6_K: return multiply_all<TileQ6K>(tile, groups, all, blocks, count, to);
+    case Q4_1: return multiply_all<TileQ41>(tile, groups, all, blocks, count, to);
+    default: return multiply_all<TileQ80>(tile, groups, all, blocks, count, to);
   }
 }
 
@@ -253,9 +282,7 @@ void quantise(const float* x, const float* gain, float epsilon, int prologue, in
       store(digits + i, __builtin_convertvector(digit, SLanes8));
       sums[i / 16] += digit;
     }
-    int32_t of_half[2] = {};
-    for (int half = 0; half < 2; ++half)
-      for (int lane = 0; lane < LANES; ++lane) of_half[half] += sums[half][lane];
+    const int32_t of_half[2] = {total_int(sums[0]), total_int(sums[1])};
     all.halves[(begin + (int64_t)g * n) * 2 + t] = of_half[0];
     all.halves[(begin + (int64_t)g * n) * 2 + n + t] = of_half[1];
     all.scale[begin + (int64_t)g * n + t] = scale;
@@ -385,10 +412,12 @@ void attend(const Attention& all, const Turn& turn, int kv_head, int first, int 
   }
 }
 
+#include "texts.h"
+
 }  // namespace
 
 #define NAME_OF(path) #path
 #define TEXT(path) NAME_OF(path)
 #define TABLE_OF(path) path##_path
 #define TABLE(path) TABLE_OF(path)
-extern "C" const Path TABLE(PATH) = {TEXT(PATH), quantise, product, row, attend};
+extern "C" const Path TABLE(PATH) = {TEXT(PATH), quantise, product, row, attend, quantise_row, dense, attend_text, layer_norm};

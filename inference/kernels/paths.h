@@ -38,6 +38,35 @@ struct Turn {
   int row, count, start;
 };
 
+// A text of an encoder: queries, keys and values side by side, float32[count][3][heads][width]; mixed: float32[count][heads][width].
+struct Text {
+  const float* qkv;
+  float* mixed;
+  int count, heads, width;
+};
+
+constexpr int LONGEST_TEXT = 512;
+constexpr int TOGETHER_TEXT = 8;  // queries of a text that are worked on at a time
+constexpr int padded_to(int count) { return (count + 31) & ~31; }
+constexpr int64_t text_scratch(int count, int width) { return 2 * (int64_t)padded_to(count) * width + TOGETHER_TEXT * (LONGEST_TEXT + 16); }
+
+// A product with weights that have one scale a row: y = residual + f(bias + activations * weights), f gelu or nothing.
+// Activations are one or two digits of 8 bits, with one scale a token; the second digit counts 1/254 of the first. Memory for
+// the digits holds a multiple of 16 tokens. A tile is 16 rows: float32 scales, then bytes, 128 above their value, four columns
+// of each row side by side.
+struct Dense {
+  int8_t* digits;   // [tokens][planes][columns]
+  float* scale;     // [tokens]
+  int32_t* excess;  // [tokens][planes]: 128 times the sum of the digits
+  int tokens, planes, columns;
+  const float *bias, *residual;  // residual may be null
+  bool gelu;
+  float* y;  // [tokens][rows]
+  int64_t rows;
+};
+
+constexpr int64_t dense_tile_bytes(int columns) { return 4 * ROWS + (int64_t)columns * ROWS; }
+
 struct Path {
   const char* name;
   // Prepare one token of a block: `x` is float32[columns], or [2 * columns] under SWIGLU and GEGLU; `row` is scratch of [columns].
@@ -50,6 +79,14 @@ struct Path {
   void (*row)(int kind, const uint8_t* tile, int columns, int row, float* y);
   // Queries of one key-value head for the turn's tokens [first, first + count), at most 32 queries.
   void (*attend)(const Attention& all, const Turn& turn, int kv_head, int first, int count);
+  // Prepare one token of a dense product; `x` is float32[columns].
+  void (*quantise_row)(const float* x, const Dense& all, int token);
+  // The rows of `count` tiles, which begin at tile `first`.
+  void (*dense)(const Dense& all, const uint8_t* tiles, int first, int count);
+  // One head's attention of every token of a text to every other; `scratch` holds text_scratch(count, width) numbers.
+  void (*attend_text)(const Text& text, int head, float* scratch);
+  // y = (x - mean) / sqrt(variance + epsilon) * gain + bias.
+  void (*layer_norm)(const float* x, const float* gain, const float* bias, float epsilon, int columns, float* y);
 };
 
 constexpr int POSITIONS = 32;  // of a block of the cache

@@ -83,6 +83,18 @@ def round_to_q8_0(rows: NDArray[np.float32]) -> Bytes:
     return np.concatenate([scale.view(np.uint8), digits.view(np.uint8)], axis=2).reshape(len(rows), -1)
 
 
+def dense_tiles(weights: NDArray[np.float32]) -> Bytes:
+    """uint8[tiles, tile_bytes] of weights rounded to 8 bits with one scale a row, for `kernels.dense`.
+
+    weights: float32[rows, columns], rows a multiple of 16 and columns of 64.
+    """
+    scale = np.abs(weights).max(axis=1, keepdims=True) / np.float32(127)
+    digits = np.rint(weights / np.where(scale == 0, np.float32(1), scale)).astype(np.int8)
+    quads = _quads(digits.view(np.uint8) ^ np.uint8(0x80))
+    scales = np.ascontiguousarray(scale.reshape(-1, ROWS)).view(np.uint8)
+    return np.concatenate([scales, quads.reshape(len(scales), -1)], axis=1)
+
+
 def _q4_k(data: Bytes) -> Bytes:
     blocks = data.reshape(len(data), -1, 144)
     low, high, mixed = (blocks[..., start : start + 4] for start in (4, 8, 12))

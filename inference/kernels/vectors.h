@@ -148,9 +148,22 @@ INLINE float total(F value) {
   return sum;
 }
 
+INLINE int32_t total_int(I value) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_epi32((__m512i)value);
+#else
+  int32_t sum = 0;
+  for (int lane = 0; lane < LANES; ++lane) sum += value[lane];
+  return sum;
+#endif
+}
+
 INLINE F maximum(F a, F b) { return a > b ? a : b; }
 
 INLINE float largest(F value) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_ps((__m512)value);
+#endif
   float found = value[0];
   for (int lane = 1; lane < LANES; ++lane) found = value[lane] > found ? value[lane] : found;
   return found;
@@ -177,6 +190,20 @@ INLINE F exponential(F x) {
   p = p * r * r + r + 1.0f;
   const I power = (__builtin_convertvector(n, I) + 127) << 23;
   return p * (F)power;
+}
+
+// x times the share of a normal distribution below x, to 0.0003: a polynomial for erf, fitted to the smallest error of the whole.
+INLINE F gelu(F x) {
+  const F square = x * x;
+  F p = square * -2.6028304e-09f + 2.08406405e-07f;
+  p = p * square - 7.31460705e-06f;
+  p = p * square + 1.49714266e-04f;
+  p = p * square - 2.01300858e-03f;
+  p = p * square + 1.90108940e-02f;
+  p = p * square - 1.31775841e-01f;
+  p = p * square + 7.97346890e-01f;
+  const F half = 0.5f * x, inner = half + half * (x * p);
+  return square < 16.0f ? inner : maximum(x, F{});
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ def test_embeddings_are_those_of_transformers(encoder: Any, plain: Any) -> None:
     entries = golden("all-minilm-l6-v2")
     assert entries["digest"] == encoder.digest == plain.digest
     theirs = np.array([entry["vector"] for entry in entries["texts"]])
-    for one, least in ((plain, 1e-4), (encoder, 3e-3)):
+    for one, least in ((plain, 1e-4), (encoder, 4e-3)):
         ours = one.embed([entry["text"] for entry in entries["texts"]])
         assert np.max(1 - np.sum(ours * theirs, axis=1)) < least
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inference import kernels
 from inference.cache import Turns
-from inference.kernels.tiles import ROWS, Layout, kind_of, tiles
+from inference.kernels.tiles import ROWS, Layout, dense_tiles, kind_of, tiles
 
 pytestmark = pytest.mark.skipif(
     kernels.library_path() is None, reason="the C++ kernels were not built: see setup.py's message"
@@ -292,6 +292,62 @@ def attend(qkv: Any, turns: Turns, keys: Any, values: Any, layer: int, heads: in
         donate_argnums=(2, 3),
     )
     return call(qkv, turns, keys, values)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 64), (48, 384), (1152, 384), (384, 1536)])
+def test_a_dense_product_is_the_float32_product_to_the_digits_that_are_kept(path: str, rows: int, columns: int) -> None:
+    random = np.random.default_rng(10)
+    weights, bias = (random.standard_normal(shape).astype(np.float32) for shape in ((rows, columns), rows))
+    x, residual = (random.standard_normal((37, width)).astype(np.float32) for width in (columns, rows))
+    x[3] *= 1000
+    x[4, 5] = 30  # one large number must not cost the small ones their digits where they are kept in 16 bits
+    rounded = np.rint(weights / (peak := np.abs(weights).max(axis=1, keepdims=True) / 127)) * peak
+    exact = residual + bias + x.astype(np.float64) @ rounded.T
+    packed = dense_tiles(weights)
+    for precise, most in ((False, 0.1), (True, 0.0005)):
+        run = jax.jit(lambda x, added, kept=precise: kernels.dense(x, packed, bias, residual=added, precise=kept))
+        found = np.asarray(run(x, residual))
+        size = np.abs(exact).max(axis=1, keepdims=True)
+        assert (np.abs(found - exact) / size).max() < most
+        for first, last in ((0, 1), (4, 9), (20, 36)):
+            assert np.array_equal(np.asarray(run(x[first:last], residual[first:last])), found[first:last])
+
+
+def test_gelu_belongs_to_a_dense_product(path: str) -> None:
+    from math import erf
+
+    x = np.repeat(np.linspace(-9, 9, 61, dtype=np.float32)[:, None], 64, axis=1)
+    packed = dense_tiles(np.eye(64, dtype=np.float32)[:16])
+    found = np.asarray(jax.jit(lambda x: kernels.dense(x, packed, np.zeros(16, np.float32), gelu=True, precise=True))(x))
+    exact = np.array([value * (1 + erf(value / 2**0.5)) / 2 for value in x[:, 0].astype(float)])
+    assert np.abs(found - exact[:, None]).max() < 0.0006
+
+
+@pytest.mark.parametrize(("heads", "width"), [(12, 32), (2, 48), (1, 256)])
+def test_every_token_of_a_text_sees_every_other_and_no_padding(path: str, heads: int, width: int) -> None:
+    random = np.random.default_rng(11)
+    length, counts = 70, np.array([70, 1, 33, 0], np.int32)
+    qkv = random.standard_normal((4 * length, 3 * heads * width)).astype(np.float32)
+    run = jax.jit(lambda qkv, counts: kernels.text_attention(qkv, counts, heads=heads))
+    found = np.asarray(run(qkv, counts)).reshape(4, length, heads, width)
+    for text, count in enumerate(counts):
+        query, key, value = qkv.astype(np.float64).reshape(4, length, 3, heads, width)[text, :count].transpose(1, 2, 0, 3)
+        scores = query @ key.transpose(0, 2, 1) / np.sqrt(width)
+        shares = np.exp(scores - scores.max(axis=-1, keepdims=True)) if count else scores
+        exact = (shares / shares.sum(axis=-1, keepdims=True) @ value).transpose(1, 0, 2)
+        assert np.abs(found[text, :count] - exact).max(initial=0) < 1e-5
+        assert not found[text, count:].any()
+    alone = np.asarray(run(qkv[2 * length : 2 * length + 40], counts[2:3]))
+    assert np.array_equal(alone[:33].reshape(33, heads, width), found[2, :33])
+
+
+def test_a_layer_norm_is_that_of_numpy(path: str) -> None:
+    random = np.random.default_rng(12)
+    x, gain, bias = (random.standard_normal(shape).astype(np.float32) for shape in ((5, 48), 48, 48))
+    found = np.asarray(jax.jit(lambda x: kernels.layer_norm(x, gain, bias, epsilon=1e-12))(x * 7 + 3))
+    wide = x.astype(np.float64) * 7 + 3
+    exact = (wide - wide.mean(axis=1, keepdims=True)) / wide.std(axis=1, keepdims=True) * gain + bias
+    assert np.abs(found - exact).max() < 1e-5
 
 
 def test_a_wrong_shape_is_refused_with_the_reason() -> None:
