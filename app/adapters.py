@@ -19,6 +19,7 @@ from moderation.pii import Redactor
 from moderation.pseudonyms import Covered, Pseudonyms, Style
 from orchestrator.errors import BotUnavailable, RecordUnavailable
 from orchestrator.ports import Embed
+from orchestrator.prompts import BEGINNINGS
 from orchestrator.types import Passage, Query
 from retrieval.library import Library
 from retrieval.support import Evidence, answerable, evidence_text, extract
@@ -186,6 +187,7 @@ class LoadedLater:
         """Loads and warms the model; called once, by the thread that prepares the service. Returns its state in a word."""
         engine = self._load()
         engine.warm()
+        engine.share(BEGINNINGS)
         self._engine, self.digest = engine, engine.digest
         self._ready.set()
         return "ready"

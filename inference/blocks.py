@@ -2,7 +2,8 @@
 
 A block that is full keeps its content when nobody uses it any more. A later prompt that begins with the same tokens *and*
 carries the same scope takes it over without computing anything; a prompt without a scope shares nothing, because how fast
-an answer comes must not tell one tenant what another has asked. Content that has lain longest unused goes first, and of one
+an answer comes must not tell one tenant what another has asked. Only beginnings that are the product's own words are
+everybody's (`inference.beginnings`). Content that has lain longest unused goes first, and of one
 conversation its end before its beginning.
 """
 
@@ -75,16 +76,27 @@ class Blocks:
 
 
 class Names:
-    """The names of a conversation's full blocks. A name stands for the scope and every token up to the block's end."""
+    """The names of a conversation's full blocks. A name stands for the scope and every token up to the block's end; for
+    blocks that lie wholly in the first `public` tokens, which are nobody's secret, it stands for the tokens alone."""
 
-    def __init__(self, scope: str | None) -> None:
-        self._last = None if scope is None else hashlib.blake2b(scope.encode(), digest_size=16).digest()
+    def __init__(self, scope: str | None, public: int = 0) -> None:
+        self._scope = None if scope is None else _digest(scope.encode())
+        self._public = public // POSITIONS
+        self._last = b""
         self.all: list[bytes] = []
 
     def extend(self, tokens: Sequence[int], end: int) -> None:
-        """Name every block that lies wholly below position `end`."""
-        while self._last is not None and (len(self.all) + 1) * POSITIONS <= end:
+        """Name every block that lies wholly below position `end` and may be shared."""
+        while (len(self.all) + 1) * POSITIONS <= end:
+            if len(self.all) == self._public:
+                if self._scope is None:
+                    return
+                self._last += self._scope
             start = len(self.all) * POSITIONS
             content = np.asarray(tokens[start : start + POSITIONS], np.int32).tobytes()
-            self._last = hashlib.blake2b(self._last + content, digest_size=16).digest()
+            self._last = _digest(self._last + content)
             self.all.append(self._last)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()

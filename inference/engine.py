@@ -9,16 +9,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from inference import kernels
+from inference.beginnings import Beginnings
 from inference.blocks import Blocks
 from inference.cache import blocks_for
 from inference.compilation import keep_compiled
-from inference.errors import PromptTooLong
+from inference.errors import PromptInvalid, PromptTooLong
 from inference.grid import ALONE, make_grid
 from inference.guide import Grammars
 from inference.job import Job
@@ -30,7 +34,7 @@ from inference.stopping import StopFilter
 from inference.store import check_model, model_digest
 from inference.template import ChatTemplate
 from inference.tokenizer import ChatTokenizer, Detokenizer
-from inference.types import Completion, Delta, FinishReason, Prompt, Sampling, Terms
+from inference.types import Completion, Delta, FinishReason, Message, Prompt, Sampling, Terms
 from inference.weights import Checkpoint, Precision, open_checkpoint
 
 Answer = Generator[Delta, None, Completion]
@@ -40,7 +44,7 @@ WAITING = 64
 
 class ChatEngine:
     """`digest` names the weights: the file's SHA-256, or what `open` says of a folder or an adapter. `precision` is how the
-    matrices are held."""
+    matrices are held. `parameters` are all that a step reads; a token of a prompt needs those without the vocabulary's."""
 
     def __init__(
         self,
@@ -53,12 +57,14 @@ class ChatEngine:
         slots: int | None = None,
         waiting: int = WAITING,
         mesh: tuple[int, int] | None = None,
+        cache_dir: Path | None = None,
     ) -> None:
         self.name = name
         self.digest = digest
         self.precision: Precision = checkpoint.precision
         self.fast = checkpoint.precision == "blocks"
         self.parameters = checkpoint.architecture.parameters
+        self.parameters_of_a_prompt = self.parameters - checkpoint.architecture.vocabulary * checkpoint.architecture.width
         self.context = min(context, checkpoint.architecture.context)
         self.tokenizer = ChatTokenizer(checkpoint.vocabulary)
         vocabulary = checkpoint.vocabulary
@@ -66,6 +72,8 @@ class ChatEngine:
         self._template = ChatTemplate(vocabulary.template, bos=vocabulary.bos, eos=vocabulary.eos)
         runner = Runner(checkpoint, self.context, memory, ALONE if mesh is None else make_grid(*mesh))
         self._scheduler = Scheduler(runner, slots=slots, most_waiting=waiting)
+        runs_on = f"{self.precision} {kernels.paths()[0] if self.fast else jax.__version__}"
+        self._beginnings = Beginnings(f"{digest} {runs_on}", None if cache_dir is None else cache_dir / "beginnings")
 
     @classmethod
     def load(cls, spec: ModelSpec, path: Path, **options: Any) -> ChatEngine:
@@ -114,11 +122,28 @@ class ChatEngine:
         if mesh is not None and precision is None:
             precision = "float32"
         checkpoint = open_checkpoint(path, digest, cache_dir=cache_dir, precision=precision, adapter=added)
-        return cls(names[0], digest, checkpoint, context=context, memory=memory, slots=slots, waiting=waiting, mesh=mesh)
+        return cls(
+            names[0], digest, checkpoint,
+            context=context, memory=memory, slots=slots, waiting=waiting, mesh=mesh, cache_dir=cache_dir,
+        )  # fmt: skip
 
     def warm(self) -> None:
         """Compile everything that an answer may need."""
         self._scheduler.call(lambda runner, _: runner.compile_all())
+
+    def share(self, instructions: Sequence[str]) -> None:
+        """Let every prompt whose system message begins with one of these texts share the work on it, whatever its `reuse`
+        says, and do that work now. Only for texts that are nobody's secret. Call it once, before the first question."""
+        self._beginnings.add(begun for text in instructions if (begun := self._begun(text)))
+        self._scheduler.call(self._beginnings.fill)
+
+    def _begun(self, instruction: str) -> list[int]:
+        """The tokens up to an instruction's end; none where the template knows no instructions."""
+        with suppress(PromptInvalid, StopIteration):
+            pieces = self._template.render((Message("system", instruction), Message("user", "")))
+            end = next(place for place, piece in enumerate(pieces) if not piece.trusted)
+            return self.tokenizer.encode_pieces(pieces[: end + 1])
+        return []
 
     def close(self) -> None:
         """End every answer and stop the engine's thread."""
@@ -168,6 +193,7 @@ class ChatEngine:
             cancel=(cancel, ended),
             now=time.monotonic(),
             guide=None if sampling.schema is None else self._grammars.guide(sampling.schema),
+            public=self._beginnings.public(tokens),
         )
         self._scheduler.submit(job)
         return self._answer(job, sampling, ended)

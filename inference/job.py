@@ -44,7 +44,9 @@ class Job:
         cancel: tuple[threading.Event, ...],
         now: float,
         guide: Guide | None = None,
+        public: int = 0,
     ) -> None:
+        """public: of the tokens, how many at the beginning everybody may share."""
         self.tokens = list(tokens)
         self.prompt = len(tokens)
         self.longest = min(len(tokens) + sampling.max_tokens, context)
@@ -55,7 +57,7 @@ class Job:
         self.deadline = None if terms.deadline_s is None else now + terms.deadline_s
         self.sampler = Sampler(sampling)
         self.guide = guide
-        self.names = Names(scope)
+        self.names = Names(scope, public)
         self.table: list[int] = []
         self.cached = self.made = self.reused = 0
         self._cancel = cancel

@@ -60,7 +60,12 @@ class Runner:
         def step(weights: list[jax.Array], tokens: jax.Array, turns: Turns, pool: object, every: bool) -> object:
             return nnx.merge(graph, jax.tree.unflatten(shape, weights))(tokens, turns, pool, every=every)
 
+        def put(pool: Pool, blocks: jax.Array, parts: tuple[jax.Array, jax.Array]) -> Pool:
+            return Pool(*(old.at[:, blocks].set(new) for old, new in zip(pool, parts, strict=True)))
+
         self._step = jax.jit(step, donate_argnums=3, static_argnums=4)
+        self._put = jax.jit(put, donate_argnums=0)
+        self._pool: Pool
         self.forget()
 
     def run(self, feeds: Sequence[Feed], *, every: bool = False) -> NDArray[np.float32]:
@@ -94,6 +99,19 @@ class Runner:
                 nothing = Turns(*(np.zeros(shape, np.int32) for shape in (turns, turns, (turns, places))))
                 if not np.isfinite(self._call(np.zeros((turns, length), np.int32), nothing, every)).all():
                     raise FloatingPointError(f"the model gives no finite logits ({turns} turns of {length} tokens)")
+
+    def content(self, blocks: Sequence[int]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+        """Keys and values of these blocks, [layers, blocks, kv_heads, POSITIONS, head_width] each."""
+        keys, values = (np.asarray(part[:, np.asarray(blocks)]) for part in self._pool)
+        return keys, values
+
+    def put(self, blocks: Sequence[int], keys: NDArray[np.generic], values: NDArray[np.generic]) -> None:
+        """Write what `content` gave into these blocks. Raises ValueError where it is of another model."""
+        shape, kind = self._pool.keys.shape, self._pool.keys.dtype
+        for part in (keys, values):
+            if part.shape != (shape[0], len(blocks), *shape[2:]) or part.dtype != kind:
+                raise ValueError(f"blocks of {part.dtype}{list(part.shape)} do not fit into a cache of {kind}{list(shape)}")
+        self._pool = self._put(self._pool, np.asarray(blocks), (keys, values))
 
     def forget(self) -> None:
         """An empty pool, after a step that failed has taken the old one with it."""

@@ -18,6 +18,7 @@ from app.engine.metrics import EngineMetrics
 from app.problems import Problem
 from app.settings import Settings
 from inference.store import ModelStore
+from orchestrator.prompts import BEGINNINGS
 
 if TYPE_CHECKING:
     from inference.engine import ChatEngine
@@ -62,6 +63,7 @@ class Serving:
             engine = open_chat(self.settings, store, slots=terms.slots or None, waiting=terms.waiting, **more)
             self.state = "compiling"
             engine.warm()
+            engine.share(BEGINNINGS)
         except Exception as error:
             self.state = f"failed: {' '.join(str(error).split())}"
             log.error("engine.not_ready", error=type(error).__name__, detail=self.state)

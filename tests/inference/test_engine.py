@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference import Message, Prompt, PromptTooLong, Sampling, kernels
+from inference import Message, Prompt, PromptTooLong, Sampling, kernels, load_manifest
+from inference.engine import ChatEngine
 from inference.errors import ModelDamaged, ModelUnsupported
 from inference.tokenizer import Detokenizer
+from inference.types import Completion
 from tests.inference.conftest import LIGHT, ask, golden, load_engine, model_path
 
 pytestmark = pytest.mark.models
@@ -144,6 +147,39 @@ def test_nobody_profits_from_what_another_scope_has_asked(engine: Any) -> None:
     assert reused(engine) == before
     ask(engine, Prompt(prompt, reuse="halden"), max_tokens=2)
     assert reused(engine) > before
+
+
+HOUSE = "You are the assistant of a firm that answers for every answer it gives, in the language of the question. " * 4
+
+
+def test_the_products_own_instructions_are_shared_and_kept_for_the_next_start(tmp_path: Path) -> None:
+    def opened() -> ChatEngine:
+        return ChatEngine.load(load_manifest()[LIGHT], model_path(LIGHT), cache_dir=tmp_path, context=512)
+
+    def asked(engine: ChatEngine, scope: str | None) -> Completion:
+        messages = (Message("system", f"{HOUSE}Be brief."), Message("user", "What is inflation? Explain it to a beginner."))
+        return ask(engine, Prompt(messages, reuse=scope), max_tokens=12)[1]
+
+    first = opened()
+    alone = asked(first, None)
+    first.share([HOUSE.strip(), "Short."])
+    shared, nobodys = asked(first, "halden"), asked(first, None)
+    assert alone.cached_tokens == 0
+    assert shared.cached_tokens == nobodys.cached_tokens >= 64
+    assert asked(first, "halden").cached_tokens > shared.cached_tokens == asked(first, "meridian").cached_tokens
+    assert shared == nobodys == alone
+    first.close()
+
+    (file,) = (tmp_path / "beginnings").iterdir()
+    kept = file.read_bytes()
+    for content in (kept, kept[: len(kept) // 2], b""):  # whole, cut off, empty
+        file.write_bytes(content)
+        again = opened()
+        again.share([HOUSE.strip()])
+        found = asked(again, "halden")
+        assert (found, found.cached_tokens) == (alone, shared.cached_tokens)
+        assert len(file.read_bytes()) == len(kept)
+        again.close()
 
 
 def test_a_stop_string_ends_the_answer_and_is_not_shown(engine: Any) -> None:

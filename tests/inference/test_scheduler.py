@@ -308,6 +308,20 @@ def test_a_name_stands_for_everything_before_it() -> None:
 # --- guesses -----------------------------------------------------------------------------------------
 
 
+def test_public_blocks_have_a_name_of_their_own_and_what_follows_belongs_to_a_scope() -> None:
+    tokens = list(range(4 * POSITIONS))
+    end = 2 * POSITIONS + 5  # the public part ends within the third block
+    one, other, nobody = Names("one", public=end), Names("other", public=end), Names(None, public=end)
+    for names in (one, other, nobody):
+        names.extend(tokens, 3 * POSITIONS)
+        names.extend(tokens, 4 * POSITIONS)
+    assert one.all[:2] == other.all[:2] == nobody.all
+    assert not set(one.all[2:]) & set(other.all[2:])
+    private = Names("one")
+    private.extend(tokens, 4 * POSITIONS)
+    assert not set(private.all) & set(one.all)
+
+
 def test_what_was_said_before_is_guessed_and_what_never_pays_is_left() -> None:
     drafts = Drafts([1, 2, 3, 4, 5, 6, 7, 1, 2, 3])
     assert drafts.guess(3, 1.4) == [4, 5, 6]
