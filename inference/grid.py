@@ -67,6 +67,11 @@ class Grid:
         found = jax.numpy.split(x.reshape(len(x), self.shards, -1), cuts.tolist(), axis=2)
         return [part.reshape(len(x), -1) for part in found]
 
+    def join(self, parts: Sequence[jax.Array]) -> jax.Array:
+        """float32[n, part] each, into float32[n, sum(parts)] of shared-out rows: what `split` takes apart."""
+        shared = [part.reshape(len(part), self.shards, -1) for part in parts]
+        return jax.numpy.concatenate(shared, axis=2).reshape(len(parts[0]), -1)
+
 
 ALONE = Grid()
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import click
 from rich.table import Table
 
+from app.cli.lazy import Lazy
 from app.cli.shared import console, progress, settings
 
 
-@click.group()
+@click.group(cls=Lazy, lazy={"finetune": ("app.cli.finetune", "Trains an adapter on the firm's own questions and answers.")})
 def models() -> None:
-    """The models that this installation uses: list, fetch, check.
+    """The models that this installation uses: list, fetch, check, and adapt to the firm's own answers.
 
     \b
     countersign models list
     countersign models pull smollm2-135m-instruct
     countersign models verify
+    countersign models finetune --data answers.jsonl --out our-tone
     """
 
 
