@@ -58,7 +58,8 @@ class Runner:
         self._weights, shape = jax.tree.flatten(state)
 
         def step(weights: list[jax.Array], tokens: jax.Array, turns: Turns, pool: object, every: bool) -> object:
-            return nnx.merge(graph, jax.tree.unflatten(shape, weights))(tokens, turns, pool, every=every)
+            logits, pool = nnx.merge(graph, jax.tree.unflatten(shape, weights))(tokens, turns, pool, every=every)
+            return grid.keep(logits), pool  # whole on every device: each process reads all of them
 
         self._step = jax.jit(step, donate_argnums=3, static_argnums=4)
         self.forget()

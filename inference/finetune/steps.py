@@ -116,7 +116,8 @@ class Trainer:
         def step(factors: Factors, moments: Any, weights: Any, batch: Batch) -> tuple[Factors, Any, jax.Array]:
             loss, slopes = jax.value_and_grad(mean)(factors, weights, batch)
             changes, moments = self._optimiser.update(slopes, moments, factors)
-            return optax.apply_updates(factors, changes), moments, loss
+            changed = jax.tree.map(grid.keep, (optax.apply_updates(factors, changes), moments))  # whole on every device
+            return *changed, loss
 
         self._losses, self._step, self._gradient = jax.jit(losses), jax.jit(step), jax.jit(jax.grad(mean))
 
