@@ -92,8 +92,8 @@ def finetune(
 ) -> None:
     """Trains a LoRA adapter on conversations, or on questions with answers; only the answers are learnt.
 
-    Rows are {"messages": [{"role": …, "content": …}, …]} or {"question": …, "answer": …}. Redact them first: what a model
-    has learnt cannot be erased from it. See docs/models.md.
+    Rows are {"messages": [{"role": …, "content": …}, …]} or {"question": …, "answer": …}. Redact them first
+    (`models redact`): what a model has learnt cannot be erased from it. See docs/models.md.
 
     \b
     countersign models finetune --model smollm2-135m-instruct --data answers.jsonl --out our-tone

@@ -8,8 +8,13 @@ from rich.table import Table
 from app.cli.lazy import Lazy
 from app.cli.shared import console, progress, settings
 
+_COMMANDS = {
+    "finetune": ("app.cli.finetune", "Trains an adapter on the firm's own questions and answers."),
+    "redact": ("app.cli.redact_rows", "Replaces personal data in the rows that an adapter is to learn from."),
+}
 
-@click.group(cls=Lazy, lazy={"finetune": ("app.cli.finetune", "Trains an adapter on the firm's own questions and answers.")})
+
+@click.group(cls=Lazy, lazy=_COMMANDS)
 def models() -> None:
     """The models that this installation uses: list, fetch, check, and adapt to the firm's own answers.
 

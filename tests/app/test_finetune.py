@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from inference import ModelStore
 from tests.app.test_cli import fails
 from tests.app.test_settings import ROOT, countersign, folder
 from tests.inference import tiny_models
@@ -65,6 +66,21 @@ def test_a_run_that_is_interrupted_is_resumed(folder: Path) -> None:
     other = countersign(folder, *asked[:-1], "7", "--resume", COUNTERSIGN_MODELS_DIR=str(folder / "models"))
     assert other.returncode == 2
     assert "was begun with save_every 5, now it is 7" in other.stderr
+
+
+@pytest.mark.models
+def test_rows_are_redacted_with_the_tags_that_the_model_reads_in_service(folder: Path) -> None:
+    store = str(ModelStore().root)
+    row = {"question": "I am Anna Meyer, anna.meyer@example.org.", "answer": "Good morning, Anna Meyer."}
+    (folder / "rows.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({"question": "Hello", "answer": "Hello."}) + "\n")
+    asked = ["models", "redact", "--data", "rows.jsonl", "--out", "clean.jsonl"]
+    done = countersign(folder, *asked, COUNTERSIGN_MODELS_DIR=store)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads(line)["messages"] for line in (folder / "clean.jsonl").read_text().splitlines())
+    assert [m["content"] for m in first] == ["I am <PERSON_1>, <EMAIL_ADDRESS_1>.", "Good morning, <PERSON_1>."]
+    assert [m["content"] for m in second] == ["Hello", "Hello."]
+    assert "2 PERSON, 1 EMAIL_ADDRESS" in done.stderr
+    assert "is there already" in fails(countersign(folder, *asked, COUNTERSIGN_MODELS_DIR=store))
 
 
 @pytest.mark.parametrize(

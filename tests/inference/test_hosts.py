@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from inference import ModelUnsupported
+from inference import EngineFailed, ModelUnsupported
 from inference.finetune.curve import read_points
 from inference.hosts import join_hosts
 from tests.inference import tiny_models
@@ -102,6 +103,63 @@ def test_two_processes_train_the_adapter_of_one(tmp_path: Path) -> None:
     assert max(np.abs(one[name]).max() for name in one if "lora_B" in name) > 0.01
     assert [len(read_points(tmp_path / name / "loss.csv")) for name in ("one", "two")] == [7, 7]
     assert not (tmp_path / "two.training").exists()
+
+
+QUESTIONS = ("What is a bond?", "What is a share?", "Tell me about risk.")
+
+
+def answered(folder: str, crew: str, mesh: tuple[int, int] | None, memory: int = 1 << 20) -> list[str]:
+    """Runs in each process: what the first says, several at a time; the others follow and have nothing to say."""
+    import jax
+
+    from inference import Message, Prompt
+    from inference.engine import ChatEngine
+    from tests.inference.conftest import ask
+
+    options: dict[str, Any] = {"mesh": mesh, "cache_dir": None, "context": 128, "precision": "float32"}
+    if jax.process_index():
+        ChatEngine.follow(Path(folder), crew=crew, memory=memory, **options)
+        return []
+    engine = ChatEngine.open(Path(folder), crew=crew or None, memory=1 << 20, **options)
+    try:
+        engine.warm()
+        with ThreadPoolExecutor(len(QUESTIONS)) as pool:
+            prompts = [Prompt((Message("user", question),), reuse="everybody") for question in QUESTIONS * 2]
+            return [done[1].text for done in pool.map(lambda prompt: ask(engine, prompt, max_tokens=24), prompts)]
+    finally:
+        engine.close()
+
+
+def test_an_engine_over_two_processes_answers_as_one(tmp_path: Path) -> None:
+    folder = str(tiny_models.folder("qwen3", tmp_path))
+    code = "from tests.inference.test_hosts import answered; print(json.dumps(answered(sys.argv[-1], "
+    alone = ended([run(f"import json, sys; {code}'', None)))", folder, devices=1)])[0]
+    leader, follower = on_two(f"{code}'127.0.0.1:{free_port()}', (4, 2))))", folder)
+    assert follower == []
+    assert leader == alone
+    assert leader[:3] == leader[3:]
+    assert len(set(leader)) == len(QUESTIONS)
+    assert all(len(text) > 5 for text in leader)
+
+
+def test_processes_that_were_started_differently_are_told_so(tmp_path: Path) -> None:
+    folder = str(tiny_models.folder("qwen3", tmp_path))
+    code = (
+        "from tests.inference.test_hosts import answered, refused;"
+        f"print(json.dumps(refused(sys.argv[-1], '127.0.0.1:{free_port()}', (2 + int(sys.argv[2])) << 20)))"
+    )
+    leader, follower = on_two(code, folder)
+    assert "a process was started with another model or other settings" in leader
+    assert "process 0 was started with another model or other settings" in follower
+
+
+def refused(folder: str, crew: str, memory: int) -> str:
+    """Runs in each process."""
+    try:
+        answered(folder, crew, (4, 2), memory)
+    except EngineFailed as error:
+        return str(error)
+    return ""
 
 
 def test_a_process_that_does_not_exist_is_refused_in_one_line() -> None:
