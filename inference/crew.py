@@ -22,7 +22,6 @@ from inference.errors import EngineFailed
 
 _HEAD = struct.Struct("<4i")  # turns, tokens of each, places of a table, whether logits behind every token
 _FORGET, _END = -1, -2
-_MARK = struct.Struct("<32s")
 
 
 @dataclass(frozen=True)
@@ -51,20 +50,15 @@ class Crew:
         Raises `EngineFailed` where they do not come in time, or one was started otherwise.
         """
         self._lines: list[socket.socket] = []
-        with socket.create_server(split(address)) as server:
-            server.settimeout(wait_s)
-            try:
+        try:
+            with socket.create_server(split(address)) as server:
+                server.settimeout(wait_s)
                 while len(self._lines) < others:
-                    line, _ = server.accept()
-                    line.settimeout(wait_s)
-                    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    theirs = read(line, _MARK.size)
-                    line.sendall(mark)
-                    if theirs != mark:
-                        raise EngineFailed("a process was started with another model or other settings; start all alike")
-                    self._lines.append(line)
-            except OSError as error:
-                raise EngineFailed(f"{others - len(self._lines)} of {others} processes did not come ({error})") from error
+                    self._lines.append(_greeted(server.accept()[0], mark, wait_s))
+        except OSError as error:
+            raise EngineFailed(
+                f"{others - len(self._lines)} of {others} processes did not come to {address} ({error}); start all of them"
+            ) from error
 
     def tell(self, order: Order) -> None:
         """Raises `EngineFailed` where one of them is gone; then all must be started anew."""
@@ -84,6 +78,16 @@ class Crew:
                 line.close()
 
 
+def _greeted(line: socket.socket, mark: bytes, wait_s: float) -> socket.socket:
+    line.settimeout(wait_s)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    theirs = read(line, len(mark))
+    line.sendall(mark)
+    if theirs != mark:
+        raise EngineFailed("a process was started with another model or other settings; start all alike")
+    return line
+
+
 def orders(address: str, mark: bytes, *, wait_s: float = 300.0) -> Iterator[Order]:
     """What the first process tells, until it ends. Raises `EngineFailed` where it vanishes or was started otherwise."""
     until = time.monotonic() + wait_s
@@ -97,7 +101,7 @@ def orders(address: str, mark: bytes, *, wait_s: float = 300.0) -> Iterator[Orde
             time.sleep(0.2)
     with line:
         line.sendall(mark)
-        if read(line, _MARK.size) != mark:
+        if read(line, len(mark)) != mark:
             raise EngineFailed("process 0 was started with another model or other settings; start all alike")
         line.settimeout(None)
         while True:

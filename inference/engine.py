@@ -78,7 +78,7 @@ class ChatEngine:
         Raises `ModelDamaged` where a file is not the one that the manifest names.
         """
         check_model(spec, path)
-        return cls._open((spec.name, spec.origin.split(",")[0]), path, spec.digest, **options)
+        return cls._open(spec.names, path, spec.digest, **options)
 
     @classmethod
     def open(cls, path: Path, **options: Any) -> ChatEngine:
@@ -141,12 +141,13 @@ class ChatEngine:
         precision: Precision | None = None,
         memory: int = MEMORY,
         adapter: Path | None = None,
+        names: tuple[str, ...] = (),
     ) -> None:
         """In every process but the first of several: make the steps of the first one's engine until that is closed.
 
         The options are those of the first. Raises `EngineFailed` where it was started otherwise, or vanishes.
         """
-        names = (path.stem if path.is_file() else path.name,)
+        names = names or (path.stem if path.is_file() else path.name,)
         checkpoint, digest = _read(names, path, model_digest(path), cache_dir, precision, adapter, mesh)
         told = orders(crew, _mark(digest, checkpoint, context, memory, mesh))
         Runner(checkpoint, min(context, checkpoint.architecture.context), memory, make_grid(*mesh)).follow(told)

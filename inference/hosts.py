@@ -32,6 +32,12 @@ def join_hosts(coordinator: str, processes: int, process: int, *, wait_s: int = 
         ) from error
 
 
+def next_port(address: str) -> str:
+    """host:port, one port further: where an engine's first process tells the others its steps."""
+    host, _, port = address.rpartition(":")
+    return f"{host}:{int(port) + 1}"
+
+
 def is_first() -> bool:
     """Whether this process writes what is written once."""
     return jax.process_index() == 0

@@ -65,7 +65,7 @@ class Base:
     def of_manifest(cls, spec: ModelSpec, path: Path) -> Base:
         """Raises `ModelDamaged` where a file is not the one that the manifest names."""
         check_model(spec, path)
-        return cls(spec.name, spec.origin.split(",")[0], path, spec.digest)
+        return cls(spec.name, spec.names[1], path, spec.digest)
 
     @classmethod
     def of_path(cls, path: Path) -> Base:
