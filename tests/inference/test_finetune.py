@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from inference import Message, Prompt, RowsUnfit, TrainingRefused, TrainingStopped
 from inference.engine import ChatEngine
 from inference.finetune import memory
-from inference.finetune.curve import read_points
+from inference.finetune.curve import Point, draw, read_points
 from inference.finetune.examples import Batch, Course, Encoder, Example, fill
 from inference.finetune.factors import fresh
 from inference.finetune.plan import Base, Outcome, Plan
@@ -28,7 +28,7 @@ from inference.finetune.training import finetune
 from inference.grid import ALONE
 from inference.weights import open_checkpoint
 from tests.inference import gguf_files, tiny_models
-from tests.inference.conftest import ask
+from tests.inference.conftest import LIGHT, ask, model_path
 
 PAIRS = (
     ("What is a bond?", "A loan that can be sold."),
@@ -239,6 +239,20 @@ def test_what_the_question_says_next_is_never_a_target(tmp_path: Path) -> None:
     assert trainer.losses(factors, batch._replace(tokens=behind.astype(np.int32))) == trainer.losses(factors, batch)
 
 
+@pytest.mark.models
+def test_a_published_model_learns_an_answer_too(tmp_path: Path) -> None:
+    from inference import ModelStore, load_manifest
+
+    base = Base.of_manifest(load_manifest()[LIGHT], model_path(LIGHT))
+    rows = write_rows(
+        tmp_path / "rows.jsonl", [{"question": "Who audits the auditors?", "answer": "The auditors' auditors."}]
+    )
+    plan = Plan(steps=8, batch=1, length=64, learning_rate=1e-3, held_out=0.0)
+    outcome = finetune(base, rows, tmp_path / "out", plan, Told(), cache_dir=ModelStore().root.parent / "engine")
+    assert outcome.before > 2
+    assert outcome.after < outcome.before / 2
+
+
 # --- interrupted and resumed ------------------------------------------------------------------------------------------
 
 
@@ -396,6 +410,16 @@ def test_what_is_said_to_be_needed_is_what_the_compiled_step_takes(tmp_path: Pat
     said = memory.needed(checkpoint.architecture, bytes_of_weights, plan, ALONE)
     found = trainer.bytes_needed(fresh(checkpoint.architecture, plan.rank, 0), fill([Example((1,) * 256, 4)], 8, 256))
     assert found == pytest.approx(said, rel=0.25)
+
+
+def test_the_loss_is_drawn_where_matplotlib_is(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    points = [
+        Point(0, None, 3.0),
+        *(Point(step, 3.0 / step, 3.2 / step if step % 5 == 0 else None) for step in range(1, 31)),
+    ]
+    assert draw(tmp_path / "loss.png", points)
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_without_the_extra_one_line_names_it() -> None:
