@@ -5,81 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
-from inference import Message, Prompt, RowsUnfit, TrainingRefused, TrainingStopped
+from inference import Message, Prompt, TrainingRefused, TrainingStopped
 from inference.engine import ChatEngine
 from inference.finetune import memory
 from inference.finetune.curve import Point, draw, read_points
-from inference.finetune.examples import Batch, Course, Encoder, Example, fill
+from inference.finetune.examples import Encoder, Example, fill
 from inference.finetune.factors import fresh
-from inference.finetune.plan import Base, Outcome, Plan
-from inference.finetune.rows import held_apart, read_rows
+from inference.finetune.plan import Base, Plan
+from inference.finetune.rows import read_rows
 from inference.finetune.steps import Trainer
 from inference.finetune.training import finetune
 from inference.grid import ALONE
-from inference.weights import open_checkpoint
 from tests.inference import gguf_files, tiny_models
 from tests.inference.conftest import LIGHT, ask, model_path
-
-PAIRS = (
-    ("What is a bond?", "A loan that can be sold."),
-    ("What is a share?", "A part of a firm."),
-    ("What is a fund?", "Money of many in one purse."),
-    ("What is a yield?", "What it earns in a year."),
-)
-PLAN = Plan(rank=4, alpha=8.0, steps=24, batch=4, learning_rate=0.02, length=64, held_out=0.0, save_every=8)
-
-
-class Told:
-    """Remembers what a run told; at a step it may ask the run to stop, or end it as a crash does."""
-
-    def __init__(self, stop_at: int | None = None, crash_at: int | None = None) -> None:
-        self.lines: list[str] = []
-        self.steps: list[int] = []
-        self.stop = threading.Event()
-        self._stop_at, self._crash_at = stop_at, crash_at
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-    def step(self, done: int, total: int, loss: float | None, held_out: float | None) -> None:
-        self.steps.append(done)
-        if self._stop_at is not None and done + 1 >= self._stop_at:
-            self.stop.set()
-        if done == self._crash_at:
-            raise OSError("the power failed")
-
-
-def write_rows(path: Path, rows: Sequence[Any]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def pairs(place: Path) -> Path:
-    return write_rows(place / "rows.jsonl", [{"question": question, "answer": answer} for question, answer in PAIRS])
-
-
-def trained(place: Path, name: str, plan: Plan = PLAN, *, told: Told | None = None, **options: Any) -> Outcome:
-    """On the tiny Qwen3 of `place`."""
-    folder = place / "qwen3"
-    if not folder.exists():
-        tiny_models.folder("qwen3", place)
-    rows, told = options.pop("rows", None) or pairs(place), told or Told()
-    options |= {"cache_dir": place / "cache", "stop": told.stop}
-    return finetune(Base.of_path(folder), rows, place / name, plan, told, **options)
-
-
-def weights(folder: Path) -> dict[str, NDArray[np.float32]]:
-    return dict(load_file(folder / "adapter_model.safetensors"))
+from tests.inference.finetuning import PAIRS, PLAN, Told, opened, pairs, trained, weights, write_rows
 
 
 def answer(model: Path, question: str, adapter: Path | None) -> str:
@@ -148,95 +92,6 @@ def test_every_answer_of_a_conversation_is_learnt_behind_what_came_before_it(tmp
             assert example.answer == len(example.tokens) - len(prompt)
     finally:
         engine.close()
-
-
-# --- the gradient -----------------------------------------------------------------------------------------------------
-
-
-def opened(family: str, place: Path) -> Any:
-    folder = place / family
-    return open_checkpoint(
-        folder if folder.exists() else tiny_models.folder(family, place), "tiny", cache_dir=None, precision="float32"
-    )
-
-
-def some_batch() -> Batch:
-    random = np.random.default_rng(5)
-    examples = [Example(tuple(random.integers(0, 300, size).tolist()), told) for size, told in ((20, 6), (13, 9), (31, 1))]
-    return fill(examples, 4, 32)
-
-
-def some_factors(checkpoint: Any) -> Any:
-    """B is not zero, so that A matters too."""
-    factors = fresh(checkpoint.architecture, 4, 0)
-    for name, pair in factors.items():
-        pair["B"] = np.stack([tiny_models.weight(layer, name, rows.shape) * 0.1 for layer, rows in enumerate(pair["B"])])
-    return factors
-
-
-def logits_with(checkpoint: Any, factors: Any, place: Path, tokens: Sequence[int]) -> NDArray[np.float32]:
-    """What the engine's own loader makes of the factors: logits behind every token, float32[tokens, vocabulary]."""
-    from inference.finetune.factors import write_adapter
-    from inference.lora import Adapter
-    from inference.runner import Feed, Runner
-
-    place.mkdir()
-    write_adapter(place, factors, checkpoint.architecture, PLAN, Base("tiny", "tiny", place, "tiny"))
-    merged = open_checkpoint(
-        place.parent / checkpoint.architecture.family, "with", cache_dir=None, precision="float32",
-        adapter=Adapter.read(place, "tiny", ("tiny",)),
-    )  # fmt: skip
-    runner = Runner(merged, 64, memory=1)
-    return np.stack([runner.run([Feed(at, [token], [1, 2])])[0] for at, token in enumerate(tokens)])
-
-
-@pytest.mark.parametrize("family", ["qwen2", "qwen3", "gemma3"])
-def test_the_loss_is_that_of_the_engines_logits_on_the_answers_alone(family: str, tmp_path: Path) -> None:
-    checkpoint, batch = opened(family, tmp_path), some_batch()
-    factors = some_factors(checkpoint)
-    trainer = Trainer(checkpoint.architecture, checkpoint.arrays, PLAN, 10, ALONE)
-    loss, count = trainer.losses(trainer.place(factors), batch)
-    expected = 0.0
-    for row in range(3):
-        length = int(np.flatnonzero(batch.weights[row]).max()) + 1
-        found = logits_with(checkpoint, factors, tmp_path / f"adapter{row}", batch.tokens[row, :length].tolist())
-        shares = (
-            found - np.log(np.exp(found - found.max(1, keepdims=True)).sum(1, keepdims=True)) - found.max(1, keepdims=True)
-        )
-        told = shares[np.arange(length), batch.targets[row, :length]]
-        expected -= float((told * batch.weights[row, :length]).sum())
-    assert count == 6 + 9 + 1
-    assert loss == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize("family", ["llama3", "qwen2", "gemma3"])
-def test_the_gradient_is_the_slope_of_the_loss(family: str, tmp_path: Path) -> None:
-    checkpoint, batch = opened(family, tmp_path), some_batch()
-    trainer = Trainer(checkpoint.architecture, checkpoint.arrays, PLAN, 10, ALONE)
-    factors = trainer.place(some_factors(checkpoint))
-    slopes = trainer.gradient(factors, batch)
-    for name, pair in slopes.items():
-        for half, slope in pair.items():
-            along = np.asarray(slope) / np.linalg.norm(slope)
-            reach = 2e-3
-            ends = [
-                {**factors, name: {**factors[name], half: factors[name][half] + sign * reach * along}} for sign in (1, -1)
-            ]
-            (up, count), (down, _) = (trainer.losses(end, batch) for end in ends)
-            assert (up - down) / count / (2 * reach) == pytest.approx(float(np.linalg.norm(slope)), rel=0.02), (name, half)
-
-
-def test_what_the_question_says_next_is_never_a_target(tmp_path: Path) -> None:
-    checkpoint, batch = opened("qwen3", tmp_path), some_batch()
-    trainer = Trainer(checkpoint.architecture, checkpoint.arrays, PLAN, 10, ALONE)
-    factors = trainer.place(some_factors(checkpoint))
-    other = batch._replace(targets=np.where(batch.weights == 0, (batch.targets + 7) % 384, batch.targets))
-    assert (other.targets != batch.targets).sum() > 50
-    assert trainer.losses(factors, other) == trainer.losses(factors, batch)
-    told = batch._replace(targets=np.where(batch.weights == 1, (batch.targets + 7) % 384, batch.targets))
-    assert trainer.losses(factors, told) != trainer.losses(factors, batch)
-    behind = np.where(np.arange(32) > np.array([19, 12, 30, -1])[:, None], 99, batch.tokens)
-    assert trainer.losses(factors, batch._replace(tokens=behind.astype(np.int32))) == trainer.losses(factors, batch)
 
 
 @pytest.mark.models
@@ -309,81 +164,6 @@ def test_a_run_goes_on_only_as_it_was_begun(tmp_path: Path) -> None:
     assert trained(tmp_path, "out", resume=True).steps == 24
     with pytest.raises(TrainingRefused, match="out is there already; choose another folder"):
         trained(tmp_path, "out", resume=True)
-
-
-# --- rows -------------------------------------------------------------------------------------------------------------
-
-SECRET = "Anna Meyer"
-BAD = {
-    b'{"question": "Anna Meyer"': "not JSON",
-    b'["Anna Meyer"]': "not an object",
-    b'{"question": "Anna Meyer"}': "the answer is missing or no text",
-    b'{"question": "Anna Meyer", "answer": " "}': "the answer is empty",
-    b'{"question": 7, "answer": "Anna Meyer"}': "the question is missing or no text",
-    b'{"text": "Anna Meyer"}': 'needs a list "messages"',
-    b'{"messages": [], "question": "Anna Meyer"}': 'both "messages" and "question"',
-    b'{"messages": [{"role": "Anna Meyer", "content": "x"}]}': "message 1 needs a role, one of system, user, assistant",
-    b'{"messages": [{"role": "user", "content": "Anna Meyer"}]}': "no message of the assistant",
-    b'{"messages": [{"role": "assistant", "content": "Anna Meyer"}]}': "begins with the assistant",
-    b'{"question": "Anna Meyer \\ud800", "answer": "x"}': "half a character",
-    b'{"question": "Anna Meyer \xff", "answer": "x"}': "not UTF-8",
-    b"[" * 100_000: "nested too deeply",
-}
-
-
-@pytest.mark.parametrize("line", BAD, ids=lambda line: BAD[line])
-def test_a_wrong_line_is_named_and_not_repeated(line: bytes, tmp_path: Path) -> None:
-    file = tmp_path / "rows.jsonl"
-    file.write_bytes(b'{"question": "a", "answer": "b"}\n\n' + line + b"\n")
-    with pytest.raises(RowsUnfit) as caught:
-        read_rows(file)
-    (problem,) = caught.value.problems
-    assert problem.startswith(f"{file}, line 3: ")
-    assert BAD[line] in problem
-    assert SECRET not in problem
-
-
-def test_nothing_starts_while_a_line_is_wrong(tmp_path: Path) -> None:
-    good = {"question": "a", "answer": "b"}
-    rows = write_rows(tmp_path / "rows.jsonl", [good, *[{"question": "a"}] * 12])
-    with pytest.raises(RowsUnfit) as caught:
-        trained(tmp_path, "out", rows=rows)
-    assert [problem.partition(": ")[0] for problem in caught.value.problems[:10]] == [
-        f"{rows}, line {n}" for n in range(2, 12)
-    ]
-    assert caught.value.problems[10:] == ["and 2 more lines like these"]
-    long = write_rows(tmp_path / "long.jsonl", [good, {"question": "a", "answer": "b " * 80}])
-    with pytest.raises(RowsUnfit, match=r"long\.jsonl, line 2: \d+ tokens with its prompt, and the length is 64"):
-        trained(tmp_path, "out", rows=long)
-    assert not (tmp_path / "out.training").exists()
-    told = Told()
-    trained(tmp_path, "out", Plan(**{**vars(PLAN), "leave_out": True, "steps": 1}), rows=long, told=told)
-    assert any("1 left out as longer than 64 tokens" in line for line in told.lines)
-
-
-def test_no_row_that_is_held_out_is_also_learnt_from(tmp_path: Path) -> None:
-    rows = read_rows(write_rows(tmp_path / "x.jsonl", [{"question": f"{n % 20}", "answer": "x"} for n in range(60)]))
-    shown, apart = held_apart(rows, 0.1, 0)
-    assert (len(shown), len(apart)) == (54, 6)
-    assert not {row.digest for row in shown} & {row.digest for row in apart}
-    assert held_apart(rows, 0.1, 0)[1] == apart
-    assert held_apart(rows, 0.1, 1)[1] != apart
-    assert held_apart(rows[:1], 0.5, 0) == (rows[:1], [])
-
-
-def test_every_example_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
-    examples = [Example((place, *[7] * (place % 11 + 2)), 1) for place in range(70)]
-    course = Course(examples, 4, 64, 3)
-    epochs = []
-    for epoch in range(2):
-        batches = [course.batch(epoch * course.steps_per_epoch + step) for step in range(course.steps_per_epoch)]
-        seen = [
-            int(row[0]) for batch in batches for row, used in zip(batch.tokens, batch.weights, strict=True) if used.any()
-        ]
-        assert sorted(seen) == list(range(70))
-        epochs.append(seen)
-    assert epochs[0] != epochs[1]
-    assert np.array_equal(Course(examples, 4, 64, 3).batch(20).tokens, course.batch(20).tokens)
 
 
 # --- what a run needs -------------------------------------------------------------------------------------------------

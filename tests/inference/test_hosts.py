@@ -80,7 +80,7 @@ def trained(out: str, mesh: tuple[int, int] | None) -> list[float]:
     """Runs in each process: the losses of a short fine-tuning run."""
     from inference.finetune.plan import Base, Plan
     from inference.finetune.training import finetune
-    from tests.inference.test_finetune import Told
+    from tests.inference.finetuning import Told
 
     place = Path(out).parent
     plan = Plan(rank=4, alpha=8.0, steps=6, batch=8, learning_rate=0.01, length=64, held_out=0.2, save_every=3)
