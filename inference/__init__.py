@@ -13,7 +13,10 @@ from inference.errors import (
     ModelMissing,
     ModelUnsupported,
     PromptTooLong,
+    RowsUnfit,
     SchemaInvalid,
+    TrainingRefused,
+    TrainingStopped,
 )
 from inference.manifest import ModelSpec, load_manifest
 from inference.store import ModelStore
@@ -34,8 +37,11 @@ __all__ = [
     "ModelUnsupported",
     "Prompt",
     "PromptTooLong",
+    "RowsUnfit",
     "Sampling",
     "SchemaInvalid",
     "Terms",
+    "TrainingRefused",
+    "TrainingStopped",
     "load_manifest",
 ]

@@ -41,7 +41,7 @@ class Beginnings:
     def fill(self, runner: Runner, blocks: Blocks) -> None:
         """Puts them into the cache, where a prompt that begins so finds them. For the engine's thread."""
         for tokens in self._known:
-            whole = len(tokens) // POSITIONS * POSITIONS
+            whole = min(len(tokens), runner.context) // POSITIONS * POSITIONS
             names = Names(None, public=whole)
             names.extend(tokens, whole)
             table = blocks.take(len(names.all))

@@ -6,6 +6,7 @@ A cancelled answer stops before its next step, and its room in the cache is free
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -22,6 +23,7 @@ from inference.beginnings import Beginnings
 from inference.blocks import Blocks
 from inference.cache import blocks_for
 from inference.compilation import keep_compiled
+from inference.crew import Crew, orders
 from inference.errors import PromptInvalid, PromptTooLong
 from inference.grid import ALONE, make_grid
 from inference.guide import Grammars
@@ -58,6 +60,7 @@ class ChatEngine:
         waiting: int = WAITING,
         mesh: tuple[int, int] | None = None,
         cache_dir: Path | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self.name = name
         self.digest = digest
@@ -70,10 +73,11 @@ class ChatEngine:
         vocabulary = checkpoint.vocabulary
         self._grammars = Grammars(self.tokenizer, vocabulary.size)
         self._template = ChatTemplate(vocabulary.template, bos=vocabulary.bos, eos=vocabulary.eos)
-        runner = Runner(checkpoint, self.context, memory, ALONE if mesh is None else make_grid(*mesh))
-        self._scheduler = Scheduler(runner, slots=slots, most_waiting=waiting)
+        self._runner = Runner(checkpoint, self.context, memory, ALONE if mesh is None else make_grid(*mesh), crew)
+        self._scheduler = Scheduler(self._runner, slots=slots, most_waiting=waiting)
         runs_on = f"{self.precision} {kernels.paths()[0] if self.fast else jax.__version__}"
-        self._beginnings = Beginnings(f"{digest} {runs_on}", None if cache_dir is None else cache_dir / "beginnings")
+        kept = None if cache_dir is None or mesh is not None else cache_dir / "beginnings"  # a mesh's cache lies scattered
+        self._beginnings = Beginnings(f"{digest} {runs_on}", kept)
 
     @classmethod
     def load(cls, spec: ModelSpec, path: Path, **options: Any) -> ChatEngine:
@@ -82,7 +86,7 @@ class ChatEngine:
         Raises `ModelDamaged` where a file is not the one that the manifest names.
         """
         check_model(spec, path)
-        return cls._open((spec.name, spec.origin.split(",")[0]), path, spec.digest, **options)
+        return cls._open(spec.names, path, spec.digest, **options)
 
     @classmethod
     def open(cls, path: Path, **options: Any) -> ChatEngine:
@@ -93,7 +97,8 @@ class ChatEngine:
         for the KV cache, in which conversations that begin alike share their beginning. slots: the most answers in progress;
         None for as many as a step takes. waiting: questions that may wait; more are `EngineBusy`. adapter: a LoRA adapter's
         folder; it is merged into the weights, and `digest` is then `lora.combined_digest` of both. mesh: places along `data`
-        and `model` (see `inference.grid`).
+        and `model` (see `inference.grid`). crew: host:port at which this process, the first of several that have joined
+        (`inference.hosts`), waits for the others, which `follow`.
 
         Raises `ModelUnsupported` where the engine cannot run it, `ModelMissing` where a file is not there, `AdapterUnfit`.
         """
@@ -114,18 +119,47 @@ class ChatEngine:
         waiting: int = WAITING,
         adapter: Path | None = None,
         mesh: tuple[int, int] | None = None,
+        crew: str | None = None,
     ) -> ChatEngine:
-        keep_compiled(cache_dir)
-        added = None if adapter is None else Adapter.read(adapter, digest, names)
-        if added is not None:
-            digest = combined_digest(digest, added.digest)
-        if mesh is not None and precision is None:
-            precision = "float32"
-        checkpoint = open_checkpoint(path, digest, cache_dir=cache_dir, precision=precision, adapter=added)
+        checkpoint, digest = _read(names, path, digest, cache_dir, precision, adapter, mesh)
+        others = (
+            None if crew is None else Crew(crew, jax.process_count() - 1, _mark(digest, checkpoint, context, memory, mesh))
+        )
         return cls(
-            names[0], digest, checkpoint,
-            context=context, memory=memory, slots=slots, waiting=waiting, mesh=mesh, cache_dir=cache_dir,
-        )  # fmt: skip
+            names[0],
+            digest,
+            checkpoint,
+            context=context,
+            memory=memory,
+            slots=slots,
+            waiting=waiting,
+            mesh=mesh,
+            crew=others,
+            cache_dir=cache_dir,
+        )
+
+    @classmethod
+    def follow(
+        cls,
+        path: Path,
+        *,
+        crew: str,
+        mesh: tuple[int, int],
+        cache_dir: Path | None,
+        context: int = 4096,
+        precision: Precision | None = None,
+        memory: int = MEMORY,
+        adapter: Path | None = None,
+        names: tuple[str, ...] = (),
+    ) -> None:
+        """In every process but the first of several: make the steps of the first one's engine until that is closed.
+
+        The options are those of the first. Raises `EngineFailed` where it was started otherwise, or vanishes.
+        """
+        names = names or (path.stem if path.is_file() else path.name,)
+        checkpoint, digest = _read(names, path, model_digest(path), cache_dir, precision, adapter, mesh)
+        told = orders(crew, _mark(digest, checkpoint, context, memory, mesh))
+        Runner(checkpoint, min(context, checkpoint.architecture.context), memory, make_grid(*mesh)).follow(told)
 
     def warm(self) -> None:
         """Compile everything that an answer may need."""
@@ -146,8 +180,9 @@ class ChatEngine:
         return []
 
     def close(self) -> None:
-        """End every answer and stop the engine's thread."""
+        """End every answer and stop the engine's thread; of several processes, the others' too."""
         self._scheduler.close()
+        self._runner.close()
 
     def guess(self, on: bool) -> None:
         """Whether answers are guessed ahead; off only to measure what it saves."""
@@ -223,6 +258,31 @@ class ChatEngine:
             shown.append(text)
             yield Delta(text, made - reported)
         return Completion("".join(shown), reason, job.prompt, made, job.reused)
+
+
+def _read(
+    names: tuple[str, ...],
+    path: Path,
+    digest: str,
+    cache_dir: Path | None,
+    precision: Precision | None,
+    adapter: Path | None,
+    mesh: tuple[int, int] | None,
+) -> tuple[Checkpoint, str]:
+    """The weights, and the digest that names them, the adapter's included."""
+    keep_compiled(cache_dir)
+    added = None if adapter is None else Adapter.read(adapter, digest, names)
+    if added is not None:
+        digest = combined_digest(digest, added.digest)
+    if mesh is not None and precision is None:
+        precision = "float32"
+    return open_checkpoint(path, digest, cache_dir=cache_dir, precision=precision, adapter=added), digest
+
+
+def _mark(digest: str, checkpoint: Checkpoint, context: int, memory: int, mesh: tuple[int, int] | None) -> bytes:
+    """What must be the same in every process of a model."""
+    alike = (digest, checkpoint.precision, context, memory, mesh, jax.__version__)
+    return hashlib.sha256(repr(alike).encode()).digest()
 
 
 def _logits(runner: Runner, blocks: Blocks, tokens: Sequence[int], chunk: int) -> NDArray[np.float32]:

@@ -1,5 +1,9 @@
 """What can go wrong in this room. Each message names the thing, the reason and the next step."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class InferenceError(Exception):
     """Base of every error that this room raises on purpose."""
@@ -35,6 +39,22 @@ class ModelUnsupported(InferenceError):
 
 class AdapterUnfit(InferenceError):
     """A LoRA adapter was trained on another model, or asks for what this engine does not do."""
+
+
+class TrainingRefused(InferenceError):
+    """A fine-tuning run that cannot begin, or cannot go on where it stopped."""
+
+
+class TrainingStopped(InferenceError):
+    """A fine-tuning run was asked to stop and has; its checkpoint is kept."""
+
+
+class RowsUnfit(TrainingRefused):
+    """Lines of the training data that cannot be used: one problem each. What a line says is never repeated."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = list(problems)
 
 
 class SchemaInvalid(InferenceError):

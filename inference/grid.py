@@ -36,8 +36,19 @@ class Grid:
                 )
 
     def put(self, array: Any, *axes: str | None) -> jax.Array:
-        """On the devices; an axis that does not divide its dimension leaves that dimension whole."""
-        found: jax.Array = jax.device_put(array) if self.mesh is None else jax.device_put(array, self._lying(array, axes))
+        """On the devices; an axis that does not divide its dimension leaves that dimension whole.
+
+        Of several processes each has the whole array and puts down what its own devices hold.
+        """
+        found: jax.Array
+        if self.mesh is None:
+            found = jax.device_put(array)
+        elif jax.process_count() == 1:
+            found = jax.device_put(array, self._lying(array, axes))
+        else:
+            found = jax.make_array_from_callback(
+                array.shape, self._lying(array, axes), lambda part: np.asarray(array[part], array.dtype)
+            )
         return found
 
     def keep(self, x: jax.Array, *axes: str | None) -> jax.Array:
@@ -67,12 +78,20 @@ class Grid:
         found = jax.numpy.split(x.reshape(len(x), self.shards, -1), cuts.tolist(), axis=2)
         return [part.reshape(len(x), -1) for part in found]
 
+    def join(self, parts: Sequence[jax.Array]) -> jax.Array:
+        """float32[n, part] each, into float32[n, sum(parts)] of shared-out rows: what `split` takes apart."""
+        shared = [part.reshape(len(part), self.shards, -1) for part in parts]
+        return jax.numpy.concatenate(shared, axis=2).reshape(len(parts[0]), -1)
+
 
 ALONE = Grid()
 
 
 def make_grid(data: int, model: int) -> Grid:
-    """Over the first data * model devices that JAX sees. Raises `ModelUnsupported` where there are fewer."""
+    """Over the first data * model devices that JAX sees, one process's behind the other's.
+
+    Raises `ModelUnsupported` where there are fewer.
+    """
     devices = jax.devices()
     if len(devices) < data * model:
         raise ModelUnsupported(f"a {data}x{model} mesh needs {data * model} devices, JAX sees {len(devices)}")

@@ -72,6 +72,13 @@ def name_of(name: str, architecture: Architecture) -> str:
     return known
 
 
+def file_name_of(name: str, architecture: Architecture) -> str:
+    """The reverse of `name_of`, for a tensor of a layer ("layers.0.q"): what the folder's layout calls it."""
+    within = _IN_GEMMA_LAYER if architecture.family == "gemma3" else _IN_LAYER
+    _, layer, part = name.split(".", 2)
+    return f"layers.{layer}.{next(theirs for theirs, ours in within.items() if ours == part)}"
+
+
 def read_json(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())

@@ -64,6 +64,11 @@ class ModelSpec:
     ignore_requires_python: bool = False
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called here, and where it was published."""
+        return self.name, self.origin.split(",")[0]
+
+    @property
     def size(self) -> int:
         """Bytes on disk."""
         return sum(file.size for file in self.files)

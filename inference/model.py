@@ -97,8 +97,9 @@ class Attention(nnx.Module):
         self.architecture = architecture
         self.grid = grid
 
-    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool) -> tuple[jax.Array, Pool]:
-        """x: float32[turns * length, width], whose keys and values are written into the pool first."""
+    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool | None) -> tuple[jax.Array, Pool | None]:
+        """x: float32[turns * length, width], whose keys and values are written into the pool first. Without a pool a turn
+        sees its own tokens of this step and no others."""
         shape = self.architecture
         count = len(turns.starts)
         length = x.shape[0] // count
@@ -108,12 +109,15 @@ class Attention(nnx.Module):
             query, key = self.query_norm(query), self.key_norm(key)
         frequencies = shape.frequencies(layer)
         query, key = (rotate(part, positions.reshape(-1), frequencies) for part in (query, key))
-        pool = write(pool, turns, layer, key, value)
-        pool = Pool(*(self.grid.keep(part, None, None, "model", None, None) for part in pool))
-
-        keys, values = (
-            part[layer][turns.tables].swapaxes(1, 2).reshape(count, shape.kv_heads, -1, shape.head_width) for part in pool
-        )
+        if pool is None:
+            keys, values = (part.reshape(count, length, -1, shape.head_width).swapaxes(1, 2) for part in (key, value))
+        else:
+            pool = write(pool, turns, layer, key, value)
+            pool = Pool(*(self.grid.keep(part, None, None, "model", None, None) for part in pool))
+            keys, values = (
+                part[layer][turns.tables].swapaxes(1, 2).reshape(count, shape.kv_heads, -1, shape.head_width)
+                for part in pool
+            )
         grouped = query.reshape(count, length, shape.kv_heads, shape.heads // shape.kv_heads, shape.head_width)
         scores = jnp.einsum("bnkgd,bktd->bkgnt", grouped, keys) * shape.query_scale
         place = jnp.arange(keys.shape[2])
@@ -151,7 +155,7 @@ class Layer(nnx.Module):
         self.feed_forward = FeedForward(arrays, prefix, architecture, grid)
         self.feed_forward_after = norm(arrays, f"{prefix}feed_forward_after", architecture, grid)
 
-    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool) -> tuple[jax.Array, Pool]:
+    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool | None) -> tuple[jax.Array, Pool | None]:
         mixed, pool = self.attention(self.attention_norm(x), turns, layer, pool)
         x = x + (mixed if self.attention_after is None else self.attention_after(mixed))
         inner = self.feed_forward(self.feed_forward_norm(x))
@@ -171,18 +175,29 @@ class Transformer(nnx.Module):
         self.embedding_scale = architecture.embedding_scale
         self.grid = grid
 
-    def __call__(self, tokens: jax.Array, turns: Turns, pool: Pool, *, every: bool = False) -> tuple[jax.Array, Pool]:
+    def __call__(
+        self, tokens: jax.Array, turns: Turns, pool: Pool | None, *, every: bool = False
+    ) -> tuple[jax.Array, Pool | None]:
         """Logits behind each turn's last token, or behind every token, and the pool with the tokens in it.
 
         tokens: int32[turns, length]; what follows a turn's count is padding, and its logits are undefined.
         Returns float32[turns, vocabulary], or float32[turns, length, vocabulary].
         """
-        x = self.embedding[...][tokens.reshape(-1)].astype(jnp.float32) * self.embedding_scale
+        x = self.embed(tokens)
         for index, layer in enumerate(self.layers):
             x, pool = layer(self.grid.keep(x, "data", None), turns, index, pool)
-        x = self.norm(x if every else ends(x, turns))
-        logits = jnp.einsum("ni,oi->no", x, self.embedding[...]) if self.head is None else self.head(x)
+        logits = self.score(x if every else ends(x, turns))
         return logits.reshape(*(tokens.shape if every else tokens.shape[:1]), -1), pool
+
+    def embed(self, tokens: jax.Array) -> jax.Array:
+        """int32[turns, length] to what the first layer takes, float32[turns * length, width]."""
+        found: jax.Array = self.embedding[...][tokens.reshape(-1)].astype(jnp.float32) * self.embedding_scale
+        return found
+
+    def score(self, x: jax.Array) -> jax.Array:
+        """What the last layer gave, float32[n, width], to logits, float32[n, vocabulary]."""
+        x = self.norm(x)
+        return jnp.einsum("ni,oi->no", x, self.embedding[...]) if self.head is None else self.head(x)
 
 
 def ends(x: jax.Array, turns: Turns) -> jax.Array:

@@ -7,7 +7,7 @@ after `compile_all`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -17,6 +17,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from inference.cache import Pool, Turns, block_bytes, blocks_for, empty_pool
+from inference.crew import Crew, Forget, Order, Step
 from inference.errors import ModelUnsupported
 from inference.grid import ALONE, Grid
 from inference.model import Transformer
@@ -42,9 +43,14 @@ class Runner:
     `width`: the most conversations of one step; `chunks`: the lengths in which a prompt is read.
     """
 
-    def __init__(self, checkpoint: Checkpoint, context: int, memory: int, grid: Grid = ALONE) -> None:
-        """memory: bytes for the KV cache; it holds one whole context in any case. grid: the devices.
-        Raises `ModelUnsupported` for the kernels on several."""
+    def __init__(
+        self, checkpoint: Checkpoint, context: int, memory: int, grid: Grid = ALONE, crew: Crew | None = None
+    ) -> None:
+        """memory: bytes for the KV cache; it holds one whole context in any case. grid: the devices. crew: the other
+        processes of the grid, which make every step that this one makes.
+
+        Raises `ModelUnsupported` for the kernels on several devices.
+        """
         self.architecture = checkpoint.architecture
         self.context = context
         self.fast = checkpoint.precision == "blocks"
@@ -53,12 +59,14 @@ class Runner:
         one = block_bytes(self.architecture, 2 if self.fast else 4)
         self.blocks = 1 + max(memory // one, blocks_for(context))
         self._grid = grid
+        self._crew = crew
         graph, state = nnx.split(_transformer(checkpoint, grid))
         # a plain list of arrays reaches a compiled step several times faster than NNX's state does
         self._weights, shape = jax.tree.flatten(state)
 
         def step(weights: list[jax.Array], tokens: jax.Array, turns: Turns, pool: object, every: bool) -> object:
-            return nnx.merge(graph, jax.tree.unflatten(shape, weights))(tokens, turns, pool, every=every)
+            logits, pool = nnx.merge(graph, jax.tree.unflatten(shape, weights))(tokens, turns, pool, every=every)
+            return grid.keep(logits), pool  # whole on every device: each process reads all of them
 
         def put(pool: Pool, blocks: jax.Array, parts: tuple[jax.Array, jax.Array]) -> Pool:
             return Pool(*(old.at[:, blocks].set(new) for old, new in zip(pool, parts, strict=True)))
@@ -66,7 +74,7 @@ class Runner:
         self._step = jax.jit(step, donate_argnums=3, static_argnums=4)
         self._put = jax.jit(put, donate_argnums=0)
         self._pool: Pool
-        self.forget()
+        self._empty()
 
     def run(self, feeds: Sequence[Feed], *, every: bool = False) -> NDArray[np.float32]:
         """Logits behind each feed's last token, float32[feeds, vocabulary]; with `every` behind each of its tokens,
@@ -115,10 +123,30 @@ class Runner:
 
     def forget(self) -> None:
         """An empty pool, after a step that failed has taken the old one with it."""
+        if self._crew is not None:
+            self._crew.tell(Forget())
+        self._empty()
+
+    def follow(self, orders: Iterable[Order]) -> None:
+        """Make the steps that another process's runner makes, until there are no more."""
+        for order in orders:
+            if isinstance(order, Forget):
+                self._empty()
+            else:
+                self._call(order.tokens, order.turns, order.every)
+
+    def close(self) -> None:
+        """Let the other processes end."""
+        if self._crew is not None:
+            self._crew.close()
+
+    def _empty(self) -> None:
         pool = empty_pool(self.architecture, self.blocks, jnp.float16 if self.fast else jnp.float32)
         self._pool = Pool(*(self._grid.put(part, None, None, "model", None, None) for part in pool))
 
     def _call(self, tokens: NDArray[np.int32], turns: Turns, every: bool) -> NDArray[np.float32]:
+        if self._crew is not None:
+            self._crew.tell(Step(tokens, turns, every))
         logits, self._pool = self._step(self._weights, tokens, turns, self._pool, every)
         return np.asarray(logits)
 

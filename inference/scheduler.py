@@ -267,7 +267,11 @@ class Scheduler:
     def _fail(self, error: Exception) -> None:
         lost, self._active = self._active, []
         self._blocks = Blocks(self._runner.blocks)
-        self._runner.forget()
+        try:
+            self._runner.forget()
+        except EngineFailed:  # another process of the model is gone, and no step will succeed any more
+            with self._guard:
+                self._closing = True
         for job in lost:
             job.fail(EngineFailed(f"a step of the model failed ({type(error).__name__}: {error}); ask again"))
 

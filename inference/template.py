@@ -41,8 +41,9 @@ class ChatTemplate:
         environment.globals["enable_thinking"] = False  # Qwen3: what is thought aloud would have to be moderated and shown
         self._template = environment.from_string(source)
 
-    def render(self, messages: Sequence[Message]) -> list[Piece]:
-        """The conversation up to where the assistant begins to speak. Raises `PromptInvalid`."""
+    def render(self, messages: Sequence[Message], *, asked: bool = True) -> list[Piece]:
+        """The conversation up to where the assistant begins to speak; up to its last message's end where it is not `asked`.
+        Raises `PromptInvalid`."""
         if not messages:
             raise PromptInvalid("the prompt has no messages; give at least one from the user")
         for message in messages:
@@ -52,7 +53,7 @@ class ChatTemplate:
         marks = [f"[{nonce}:{index}]" if message.content else "" for index, message in enumerate(messages)]
         turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
         try:
-            rendered = self._template.render(messages=turns, add_generation_prompt=True, tools=None)
+            rendered = self._template.render(messages=turns, add_generation_prompt=asked, tools=None)
         except TemplateError as error:
             raise PromptInvalid(f"the model's chat template refuses these messages: {error}") from error
         parts = re.split(rf"\[{nonce}:(\d+)\]", rendered)

@@ -27,8 +27,10 @@ from inference.hf_folder import read_folder
 from inference.kernels.tiles import Matrix
 from inference.lora import Adapter
 from inference.resident import read_arrays
+from inference.tensors import Source
 from inference.vocabulary import Vocabulary
 
+Arrays = dict[str, NDArray[Any]]
 Precision = Literal["float32", "int8", "blocks"]
 FORMAT = 2
 _INT8_FROM = 400_000_000
@@ -106,7 +108,7 @@ def _arrays(folder: Path, description: dict[str, Any]) -> dict[str, NDArray[Any]
 
 
 def _convert(path: Path, folder: Path, precision: Precision | None, adapter: Adapter | None, *, with_kernels: bool) -> None:
-    source = read_folder(path) if path.is_dir() else read_gguf(path)
+    source = read_source(path)
     if adapter is not None:
         source = adapter.onto(source)
     architecture = source.architecture
@@ -128,6 +130,11 @@ def _convert(path: Path, folder: Path, precision: Precision | None, adapter: Ada
         "matrices": conversion.matrices,
     }
     (folder / "description.json").write_text(json.dumps(description))
+
+
+def read_source(path: Path) -> Source:
+    """What a GGUF file or a folder in Hugging Face's layout holds; no tensor is read yet. Raises `ModelUnsupported`."""
+    return read_folder(path) if path.is_dir() else read_gguf(path)
 
 
 def misfit(architecture: Architecture) -> str | None:

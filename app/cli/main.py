@@ -20,7 +20,7 @@ _COMMANDS = {
     "ingest": ("app.cli.library", "Reads documents into the library."),
     "keys": ("app.cli.keys", "API keys: create, list, revoke."),
     "migrate": ("app.cli.prepare", "Brings the database up to date."),
-    "models": ("app.cli.models", "The models: list, fetch, check."),
+    "models": ("app.cli.models", "The models: list, fetch, check, fine-tune."),
     "moderate": ("app.cli.trials", "What the rails and the redactor say of a text."),
     "policy": ("app.cli.policy", "The moderation policy: check, compare, test, explain."),
     "prepare": ("app.cli.prepare", "Makes the folders and keys that this installation needs."),

@@ -5,17 +5,24 @@ from __future__ import annotations
 import click
 from rich.table import Table
 
+from app.cli.lazy import Lazy
 from app.cli.shared import console, progress, settings
 
+_COMMANDS = {
+    "finetune": ("app.cli.finetune", "Trains an adapter on the firm's own questions and answers."),
+    "redact": ("app.cli.redact_rows", "Replaces personal data in the rows that an adapter is to learn from."),
+}
 
-@click.group()
+
+@click.group(cls=Lazy, lazy=_COMMANDS)
 def models() -> None:
-    """The models that this installation uses: list, fetch, check.
+    """The models that this installation uses: list, fetch, check, and adapt to the firm's own answers.
 
     \b
     countersign models list
     countersign models pull smollm2-135m-instruct
     countersign models verify
+    countersign models finetune --data answers.jsonl --out our-tone
     """
 
 

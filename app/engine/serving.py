@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -32,7 +32,8 @@ class Terms:
     """How this engine is run. Zero slots: as many as a step takes. memory_mb: of the KV cache, 0 for the engine's default.
 
     one_caller: whoever sends no scope is one and the same trusted caller, whose prompts may share their beginnings.
-    drain_s: how long answers in progress may go on once the process is to end.
+    drain_s: how long answers in progress may go on once the process is to end. mesh: places along `data` and `model`.
+    processes: of this engine, of which this one is the first; join: host:port where they meet, and the port behind it.
     """
 
     slots: int = 0
@@ -40,6 +41,19 @@ class Terms:
     memory_mb: int = 0
     one_caller: bool = False
     drain_s: float = 30.0
+    mesh: tuple[int, int] | None = None
+    processes: int = 1
+    join: str = ""
+
+
+def first_of(join: str, processes: int) -> dict[str, Any]:
+    """Join the other processes, where there are any; the option by which the engine finds them."""
+    if processes == 1:
+        return {}
+    from inference.hosts import join_hosts, next_port
+
+    join_hosts(join, processes, 0)
+    return {"crew": next_port(join)}
 
 
 class Serving:
@@ -59,7 +73,8 @@ class Serving:
         terms = self.terms
         try:
             store = ModelStore(self.settings.models_dir)
-            more = {"memory": terms.memory_mb << 20} if terms.memory_mb else {}
+            more: dict[str, Any] = {"memory": terms.memory_mb << 20} if terms.memory_mb else {}
+            more |= {"mesh": terms.mesh} | first_of(terms.join, terms.processes)
             engine = open_chat(self.settings, store, slots=terms.slots or None, waiting=terms.waiting, **more)
             self.state = "compiling"
             engine.warm()
