@@ -22,6 +22,8 @@ import openai
 
 from benchmarks.load import QUESTIONS
 
+PAUSE_S = 0.3
+"""A caller's, before each question: a machine of two cores must also start replicas meanwhile."""
 ENDS = {"answered", "refused"}
 
 
@@ -47,7 +49,7 @@ class Load:
     def __init__(self, addresses: Sequence[str], trusted: Path, key: str) -> None:
         """addresses: of proxies or replicas, given to the callers in turn; trusted: certificates that vouch for them."""
         self.heard, self.key = Heard(), key
-        self._trusted, self._over = trusted, threading.Event()
+        self._trusted, self._over = ssl.create_default_context(cafile=str(trusted)), threading.Event()
         each = [(address, way) for address in addresses for way in (self._json, self._stream, self._openai)]
         self._threads = [threading.Thread(target=self._ask, args=pair) for pair in each]
 
@@ -62,6 +64,10 @@ class Load:
             thread.join(90)
             assert not thread.is_alive(), "a caller waits for ever"
 
+    def trust(self, certificates: str) -> None:
+        """These too, from the next connection on."""
+        self._trusted.load_verify_locations(cadata=certificates)
+
     def more(self, count: int, seconds: float = 60.0) -> None:
         """Waits until so many more questions have been answered."""
         wanted, deadline = len(self.heard.receipts) + count, time.monotonic() + seconds
@@ -71,16 +77,15 @@ class Load:
 
     def _ask(self, address: str, way: Callable[[httpx.Client, str, str], None]) -> None:
         """Over one connection, as long as the other side keeps it: where connections break is what we want to see."""
-        trusted = ssl.create_default_context(cafile=str(self._trusted)) if address.startswith("https") else False
-        with httpx.Client(verify=trusted, timeout=60, trust_env=False, base_url=address) as http:
+        with httpx.Client(verify=self._trusted, timeout=60, trust_env=False, base_url=address) as http:
             for question in itertools.cycle(QUESTIONS):
                 if self._over.is_set():
                     return
+                self._over.wait(PAUSE_S)
                 try:
                     way(http, address, question)
                 except (httpx.HTTPError, openai.OpenAIError, Failed) as error:
                     self.heard.failed.append(f"{way.__name__} {address}: {type(error).__name__}: {error}")
-                    self._over.wait(0.2)
 
     def _json(self, http: httpx.Client, address: str, question: str) -> None:
         answer = http.post("/v1/chat", json={"message": question}, headers=self._headers())

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import httpx
 import psycopg
+from alembic.script import ScriptDirectory
 from sqlalchemy import select
 
 from audit import tables
@@ -24,6 +26,7 @@ from audit.engine import create_engine_for
 from audit.keys import SubjectKeys, load_kek
 from audit.reader import AuditReader
 from benchmarks import load as benchmark
+from migrations.run import alembic_config
 from tests.deploy.callers import Heard
 from tests.deploy.proxies import KINDS, Proxy, started
 from tests.faults.server import Server, a_server
@@ -32,7 +35,22 @@ from tests.waiting import eventually, free_port
 ROOT = Path(__file__).parents[2]
 READY_S = 180
 KNOWN_S = 6
-"""Until both proxies send questions to a replica that is ready: HAProxy asks twice, nginx has given it up for five seconds."""
+"""Until both proxies send questions to a replica that is ready: HAProxy asks twice, nginx gave it up for five seconds."""
+
+ROOMS = ("app", "orchestrator", "moderation", "audit", "retrieval", "inference", "migrations")
+NEXT = '\n__version__ = "9.9.9"\n'
+MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9999", "{before}", None, None
+
+
+def upgrade() -> None:
+    op.create_table("next_thing", sa.Column("id", sa.Text, primary_key=True))
+    op.add_column("conversation", sa.Column("next_thing", sa.Text, nullable=True))
+    op.add_column("kill_switch", sa.Column("next_thing", sa.Integer, nullable=False, server_default="0"))
+"""
 
 
 @dataclass
@@ -106,16 +124,17 @@ class Fleet:
         return self.replicas[0].home
 
     def countersign(self, *arguments: str, source: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        environ = {**os.environ, **self.environment, "COLUMNS": "200"}
         return subprocess.run(
             [sys.executable, "-m", "app", *arguments],
-            cwd=source, env={**os.environ, **self.environment}, capture_output=True, text=True, check=False, timeout=120,
+            cwd=source, env=environ, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
 
     def told(self, *arguments: str, source: Path = ROOT) -> str:
         """What a command that succeeds says."""
         done = self.countersign(*arguments, source=source)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + done.stderr  # tables and notes go to the latter
 
     def roll(self, source: Path | None = None) -> None:
         """Replica after replica, as docs/operations.md says: told to end, started anew, and waited for."""
@@ -146,7 +165,7 @@ class Fleet:
         finally:
             keys.close()
             engine.dispose()
-        report = json.loads(self.told("audit", "verify", "--json"))
+        report = json.loads(self.countersign("audit", "verify", "--json").stdout)
         assert report["ok"], report
 
     def questions(self) -> int:
@@ -159,6 +178,22 @@ class Fleet:
                 )
         finally:
             engine.dispose()
+
+
+def next_version(folder: Path) -> Path:
+    """The tree of a version that does not exist yet: this one, and a migration that adds what only the new one uses."""
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "app" / "__init__.py").write_text((ROOT / "app" / "__init__.py").read_text() + NEXT)
+    (folder / "migrations" / "versions" / "9999_next.py").write_text(MIGRATION.format(before=head()))
+    return folder
+
+
+def head() -> str:
+    """The newest migration of this version."""
+    found = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    assert found is not None
+    return found
 
 
 @contextmanager
