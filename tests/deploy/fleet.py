@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ KNOWN_S = 6
 """Until both proxies send questions to a replica that is ready: HAProxy asks twice, nginx gave it up for five seconds."""
 
 ROOMS = ("app", "orchestrator", "moderation", "audit", "retrieval", "inference", "migrations")
-NEXT = '\n__version__ = "9.9.9"\n'
+NEXT = "9.9.9"
 MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
@@ -84,6 +85,10 @@ class Replica:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
+    def version(self) -> str:
+        described = httpx.get(f"http://127.0.0.1:{self.port}/openapi.json", timeout=5, trust_env=False).json()
+        return str(described["info"]["version"])
+
     def status(self) -> int:
         try:
             return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5, trust_env=False).status_code
@@ -119,18 +124,18 @@ class Fleet:
         return path
 
     @property
-    def home(self) -> Path:
-        """Where the command line has its own files; keys are those of all."""
-        return self.replicas[0].home
+    def source(self) -> Path:
+        return self.replicas[0].source
 
-    def countersign(self, *arguments: str, source: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    def countersign(self, *arguments: str, source: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """A command of the version that runs, or of another's tree."""
         environ = {**os.environ, **self.environment, "COLUMNS": "200"}
         return subprocess.run(
             [sys.executable, "-m", "app", *arguments],
-            cwd=source, env=environ, capture_output=True, text=True, check=False, timeout=120,
+            cwd=source or self.source, env=environ, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
 
-    def told(self, *arguments: str, source: Path = ROOT) -> str:
+    def told(self, *arguments: str, source: Path | None = None) -> str:
         """What a command that succeeds says."""
         done = self.countersign(*arguments, source=source)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -168,6 +173,44 @@ class Fleet:
         report = json.loads(self.countersign("audit", "verify", "--json").stdout)
         assert report["ok"], report
 
+    def signed_by(self) -> list[str]:
+        """The keys, as `countersign audit keys` prints them, that signed the newest checkpoint."""
+        engine, made = create_engine_for(self.database.url), tables.checkpoint.c
+        try:
+            with engine.connect() as connection:
+                newest = select(made.note).where(made.log == "halden").order_by(made.epoch.desc(), made.size.desc()).limit(1)
+                note = connection.execute(newest).scalar_one()
+        finally:
+            engine.dispose()
+        ids = {b64decode(line.split()[2])[:4].hex() for line in note.splitlines() if line.startswith("\u2014 ")}
+        return [key for key in self.told("audit", "keys").split() if key.split("+")[1] in ids]
+
+    def elsewhere(self, home: Path) -> Fleet:
+        """A second, empty installation with databases of its own on the same server; nothing of it runs."""
+        home.mkdir()
+        urls = []
+        for name in ("second", "second_subjects"):
+            with psycopg.connect(self.database.url.replace("+psycopg", ""), autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            urls.append(f"{self.database.url.rpartition('/')[0]}/{name}")
+        environment = {
+            **self.environment, "COUNTERSIGN_HOME": str(home), "COUNTERSIGN_DATABASE_URL": urls[0],
+            "COUNTERSIGN_KEYS_DATABASE_URL": urls[1], "COUNTERSIGN_KEY_FILE": str(home / "kek"),
+            "COUNTERSIGN_AUDIT_KEY_FILE": str(home / "audit"),
+        }  # fmt: skip
+        return Fleet(home, self.database, self.replicas, (), environment, "")
+
+    def unended(self) -> list[str]:
+        """Queries that were begun and have no end in the log."""
+        kind = "SELECT query FROM audit_record WHERE kind = '{}'"
+        engine = create_engine_for(self.database.url)
+        try:
+            with engine.connect() as connection:
+                said = f"{kind.format('received')} EXCEPT {kind.format('finished')}"
+                return list(connection.exec_driver_sql(said).scalars())
+        finally:
+            engine.dispose()
+
     def questions(self) -> int:
         """How many the log has received."""
         engine = create_engine_for(self.database.url)
@@ -184,7 +227,7 @@ def next_version(folder: Path) -> Path:
     """The tree of a version that does not exist yet: this one, and a migration that adds what only the new one uses."""
     for room in ROOMS:
         shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "app" / "__init__.py").write_text((ROOT / "app" / "__init__.py").read_text() + NEXT)
+    (folder / "app" / "__init__.py").write_text((ROOT / "app" / "__init__.py").read_text() + f'\n__version__ = "{NEXT}"\n')
     (folder / "migrations" / "versions" / "9999_next.py").write_text(MIGRATION.format(before=head()))
     return folder
 
