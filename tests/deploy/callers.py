@@ -46,9 +46,9 @@ class Heard:
 class Load:
     """Runs until it is stopped. key: read before each question, so that a test can exchange it."""
 
-    def __init__(self, addresses: Sequence[str], trusted: Path, key: str) -> None:
-        """addresses: of proxies or replicas, given to the callers in turn; trusted: certificates that vouch for them."""
-        self.heard, self.key = Heard(), key
+    def __init__(self, addresses: Sequence[str], trusted: Path, key: str, pause_s: float = PAUSE_S) -> None:
+        """addresses: of proxies, with three callers each; trusted: certificates that vouch for them."""
+        self.heard, self.key, self._pause_s = Heard(), key, pause_s
         self._trusted, self._over = ssl.create_default_context(cafile=str(trusted)), threading.Event()
         each = [(address, way) for address in addresses for way in (self._json, self._stream, self._openai)]
         self._threads = [threading.Thread(target=self._ask, args=pair) for pair in each]
@@ -81,7 +81,7 @@ class Load:
             for question in itertools.cycle(QUESTIONS):
                 if self._over.is_set():
                     return
-                self._over.wait(PAUSE_S)
+                self._over.wait(self._pause_s)
                 try:
                     way(http, address, question)
                 except (httpx.HTTPError, openai.OpenAIError, Failed) as error:
@@ -139,9 +139,9 @@ class Failed(Exception):
 
 
 @contextmanager
-def loaded(addresses: Sequence[str], trusted: Path, key: str) -> Iterator[Load]:
+def loaded(addresses: Sequence[str], trusted: Path, key: str, pause_s: float = PAUSE_S) -> Iterator[Load]:
     """Callers ask while the block runs; every answer is there when it has ended."""
-    load = Load(addresses, trusted, key)
+    load = Load(addresses, trusted, key, pause_s)
     load.start()
     try:
         load.more(6)
