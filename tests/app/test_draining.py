@@ -144,3 +144,13 @@ def test_a_service_may_keep_its_door_closed_until_it_is_ready(tmp_path: Path) ->
         assert found.ask().status_code == 200
         found.process.terminate()
         assert found.process.wait(30) == 0
+
+
+def test_a_service_whose_database_is_away_says_so_in_one_line_and_without_the_password(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://service:secret@127.0.0.1:{free_port()}/countersign"
+    environ = {**os.environ, "COUNTERSIGN_DATABASE_URL": url, "COUNTERSIGN_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "app", "migrate"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "the database cannot be used" in done.stderr
+    assert "secret" not in done.stderr
