@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.reading import Worker
+from app.draining import DrainingWorker
 
 
 def configure(cfg: Any, bind: str, threads: int, grace_s: int, closed: Callable[[], None]) -> None:
@@ -13,7 +13,7 @@ def configure(cfg: Any, bind: str, threads: int, grace_s: int, closed: Callable[
     options: dict[str, Any] = {
         "bind": bind,
         "workers": 1,
-        "worker_class": Worker,
+        "worker_class": DrainingWorker,
         "threads": threads,
         "worker_connections": threads * 8,
         "timeout": 120,

@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
@@ -86,6 +88,14 @@ def of(error: Exception) -> Problem:
                 503,
                 "The audit store cannot be written at the moment, and nothing leaves unrecorded. Please try again shortly.",
                 code="audit_unavailable",
+                retry_after=5,
+            )
+        case OperationalError() | InterfaceError() | PoolTimeout():
+            log.warning("database.unavailable", error=type(error).__name__, path=request.path)
+            return Problem(
+                503,
+                "The database does not answer at the moment, and nothing leaves unrecorded. Please try again shortly.",
+                code="database_unavailable",
                 retry_after=5,
             )
         case MethodNotAllowed():

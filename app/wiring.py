@@ -82,6 +82,7 @@ class House:
     library: Library | None = None
     closers: list[Callable[[], None]] = field(default_factory=list)
     _warmed: threading.Event = field(default_factory=threading.Event)
+    _leaving: threading.Event = field(default_factory=threading.Event)
     _closing: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -151,6 +152,15 @@ class House:
     @property
     def ready(self) -> bool:
         return self._warmed.is_set()
+
+    @property
+    def leaving(self) -> bool:
+        return self._leaving.is_set()
+
+    def leave(self) -> None:
+        """Whoever asks whether to send questions here is told not to; those that come are answered."""
+        self._leaving.set()
+        self.state["service"] = "leaving"
 
     def warm(self, *, chat: bool = True) -> Pipeline:
         """Loads the models, compiles them and joins the pipeline. chat: wait for the chat model too."""

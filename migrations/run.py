@@ -19,8 +19,12 @@ from audit.engine import create_engine_for, writing
 _LOCK = 0x436F756E74657273  # "Counters", any constant that all Countersign processes share
 
 
+class DatabaseAhead(Exception):
+    """A newer version has migrated the database; this one does not know what it would write into."""
+
+
 def upgrade(url: str) -> None:
-    """Applies the missing migrations to `sqlite:///file` or `postgresql+psycopg://…`."""
+    """Applies the missing migrations to `sqlite:///file` or `postgresql+psycopg://…`. Raises DatabaseAhead."""
     engine = create_engine_for(url)
     try:
         with writing(engine) as connection:
@@ -29,6 +33,14 @@ def upgrade(url: str) -> None:
             else:
                 connection.execute(text("SELECT 1"))  # takes the write lock now, not at the first change
             config = alembic_config()
+            steps = ScriptDirectory.from_config(config)
+            at = MigrationContext.configure(connection).get_current_revision()
+            if not _knows(steps, at):
+                raise DatabaseAhead(
+                    f"the database was migrated by a newer version of Countersign (it stands at {at}, this version knows"
+                    f" {steps.get_current_head()} as the last): start the newer version, or restore the backup that its"
+                    " upgrade made into another PREFIX"
+                )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     finally:
@@ -46,10 +58,14 @@ def standing(url: str) -> Literal["current", "behind", "ahead"]:
         engine.dispose()
     if at == steps.get_current_head():
         return "current"
+    return "behind" if _knows(steps, at) else "ahead"
+
+
+def _knows(steps: ScriptDirectory, at: str | None) -> bool:
     try:
-        return "behind" if at is None or steps.get_revision(at) else "ahead"
+        return at is None or steps.get_revision(at) is not None
     except CommandError:
-        return "ahead"
+        return False
 
 
 def alembic_config() -> Config:

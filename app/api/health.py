@@ -21,15 +21,16 @@ def healthz() -> dict[str, str]:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[dict[str, Any], int]:
-    """Whether a question would be answered: models warm and the log writable."""
+    """Whether to send questions here: the models are warm, and the service is not about to end."""
     found = house()
     policies = found.in_force.standings if found.in_force else {}
+    ready = found.ready and not found.leaving
     status = {
-        "ready": found.ready,
+        "ready": ready,
         "parts": dict(found.state),
         "policies": {role: dataclasses.asdict(standing) for role, standing in policies.items()},
     }
-    return status, 200 if found.ready else 503
+    return status, 200 if ready else 503
 
 
 @blueprint.get("/metrics")

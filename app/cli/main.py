@@ -62,6 +62,9 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if unreachable := _unreachable(error):
+            click.echo(unreachable, err=True)
+            sys.exit(2)
         if not is_known(error):
             raise
         for line in getattr(error, "problems", None) or [f"countersign: {' '.join(str(error).split())}"]:
@@ -69,7 +72,15 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(2)
 
 
+def _unreachable(error: Exception) -> str | None:
+    """What to say of a database that cannot be opened; the driver's first line names the address and never a password."""
+    if not isinstance(error, sys.modules["sqlalchemy.exc"].OperationalError if "sqlalchemy.exc" in sys.modules else ()):
+        return None
+    why = str(error.orig).strip().partition("\n")[0]
+    return f"countersign: the database cannot be used: {why}; see database_url in: countersign config show"
+
+
 def is_known(error: Exception) -> bool:
     """Whether an error was raised on purpose by one of the rooms, with a message for the reader."""
-    rooms = ("app.", "orchestrator.", "moderation.", "audit.", "retrieval.", "inference.")
+    rooms = ("app.", "orchestrator.", "moderation.", "audit.", "retrieval.", "inference.", "migrations.")
     return type(error).__module__.startswith(rooms)

@@ -63,6 +63,7 @@ def up(light: bool, port: int | None, market_port: int, samples: Path) -> None:
         "COUNTERSIGN_LIGHT": str(found.light).lower(),
         "COUNTERSIGN_PORT": str(found.port),
         "COUNTERSIGN_DEMO": "true",
+        "COUNTERSIGN_LEAVE_S": "0",
         "COUNTERSIGN_CONNECTORS_FILE": str(samples / "connectors.yaml"),
         "COUNTERSIGN_MARKET_URL": f"http://127.0.0.1:{market_port}",
     }

@@ -16,25 +16,10 @@ from gunicorn.arbiter import Arbiter
 from app.engine.serving import Serving, Terms
 from app.engine.views import create_app
 from app.listening import configure
-from app.reading import Worker
 from app.settings import Settings
 
 _SPARE = 16
 """Threads beside those of the answers: for health, metrics and refusals."""
-
-
-class DrainingWorker(Worker):
-    """Ends itself when the engine has drained, or at a second SIGTERM of its own."""
-
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        if self.app.draining:
-            super().handle_exit(sig, frame)
-        else:
-            threading.Thread(target=self._drain, args=(sig, frame), name="drain", daemon=True).start()
-
-    def _drain(self, sig: int, frame: Any) -> None:
-        self.app.drain()
-        super().handle_exit(sig, frame)
 
 
 class EngineServer(BaseApplication):  # type: ignore[misc]
@@ -49,7 +34,6 @@ class EngineServer(BaseApplication):  # type: ignore[misc]
         threads = self._terms.waiting + (self._terms.slots or _SPARE) + _SPARE
         bind = f"{self._settings.host}:{self._settings.port}"
         configure(self.cfg, bind, threads, round(self._terms.drain_s) + 10, self._close)
-        self.cfg.set("worker_class", DrainingWorker)
         self.cfg.set("proc_name", "countersign-engine")
 
     def run(self) -> None:
@@ -62,6 +46,16 @@ class EngineServer(BaseApplication):  # type: ignore[misc]
 
     def reload_policy(self) -> None:
         """An engine has none; the service's worker calls this on SIGHUP."""
+
+    @property
+    def open(self) -> bool:
+        """Whoever asks while the model is loaded is told so: services ask engines themselves, and turn to another."""
+        return True
+
+    @property
+    def answers_s(self) -> int:
+        """By the time the door is closed the answers have ended."""
+        return 10
 
     @property
     def draining(self) -> bool:

@@ -7,17 +7,21 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.engine.metrics import EngineMetrics
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
 from deploy.onprem.bundle.pages import anchor, pages
+from inference.scheduler import Load
 from tests.deploy.commands import problem_of
 from tests.deploy.tools import tool
 
@@ -28,7 +32,7 @@ RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())[
 NAMES = [rule["alert"] for rule in RULES]
 PROMETHEUS_S_OWN = {"up"}
 WORDS = {
-    "sum", "rate", "increase", "max", "count", "by", "and", "or",
+    "sum", "rate", "increase", "max", "min", "count", "by", "and", "or",
     "le", "absent", "histogram_quantile", "min_over_time", "offset",
 }  # fmt: skip
 STEPS, RAILS = "countersign_step_duration_seconds_bucket", "countersign_moderation_duration_seconds_bucket"
@@ -62,6 +66,15 @@ HEALTHY = {
     f'{RAILS}{{rail="topic",le="+Inf"}}': "0+100x1480",
     f'{VERDICTS}{{direction="input",verdict="block"}}': "0+1x1480",
     f'{VERDICTS}{{direction="input",verdict="allow"}}': "0+100x1480",
+    'countersign_engines_answering{instance="one"}': "2x1480",
+    'countersign_engine_queue_depth{instance="e"}': "0 3 0 1 0x1475",
+    'countersign_engine_running{instance="e"}': "2x1480",
+    'countersign_engine_tokens_total{instance="e"}': "0+600x1480",
+    'countersign_engine_refused_total{instance="e",status="429"}': "0x1480",
+    'countersign_engine_answers_total{instance="e",reason="stop"}': "0+60x1480",
+    'countersign_engine_answers_total{instance="e",reason="failed"}': "0+1x1480",
+    'countersign_engine_cache_blocks{instance="e"}': "100x1480",
+    'countersign_engine_cache_blocks_available{instance="e"}': "60x1480",
 }
 FIRING: dict[str, dict[str, str]] = {
     "CountersignDown": {'up{job="countersign",instance="one"}': "1x1440 0x40"},
@@ -70,6 +83,12 @@ FIRING: dict[str, dict[str, str]] = {
     "CountersignFailing": {'countersign_journey_duration_seconds_count{outcome="failed"}': "0x1440 0+20x40"},
     "CountersignSlow": {f'{STEPS}{{step="first_segment",le="1"}}': "0+100x1440 144000x40"},
     "CountersignTurningAway": {'countersign_turned_away_total{instance="one"}': "0x1440 0+60x40"},
+    "CountersignNoEngine": {'countersign_engines_answering{instance="one"}': "2x1440 0x40"},
+    "CountersignEngineQueue": {'countersign_engine_queue_depth{instance="e"}': "0x1440 4x40"},
+    "CountersignEngineTurningAway": {'countersign_engine_refused_total{instance="e",status="429"}': "0x1440 0+60x40"},
+    "CountersignEngineStands": {'countersign_engine_tokens_total{instance="e"}': "0+600x1470 882000x10"},
+    "CountersignEngineFailing": {'countersign_engine_answers_total{instance="e",reason="failed"}': "0x1440 0+20x40"},
+    "CountersignEngineCacheFull": {'countersign_engine_cache_blocks_available{instance="e"}': "60x1440 2x40"},
     "CountersignCannotRecord": {'countersign_refused_unrecorded_total{instance="one"}': "0x1478 4x3"},
     "CountersignLogStands": {
         'countersign_audit_queue_depth{instance="one"}': "0x1470 7x10",
@@ -106,20 +125,25 @@ def dashboard() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Every series that a real service shows, with the labels that it may have."""
+    """Every series that a real service and a real engine show, with the labels that each may have."""
     house = House.open(Settings(home=tmp_path_factory.mktemp("metrics"), light=True))
     try:
+        house.metrics.watch_engines(lambda: 0, lambda: 0)  # as where the settings name engines
         text = create_app(house).test_client().get("/metrics").get_data(as_text=True)
-        labels = {
-            name: set(getattr(one, "_labelnames", ())) for name, one in house.metrics.registry._names_to_collectors.items()
-        }
     finally:
         house.close()
+    engine = EngineMetrics()
+    engine.watch(lambda: Load(*(0 for _ in fields(Load))))
+    return _series(text, house.metrics.registry) | _series(engine.text().decode(), engine._registry)
+
+
+def _series(text: str, registry: CollectorRegistry) -> dict[str, set[str]]:
+    labels = {name: set(getattr(one, "_labelnames", ())) for name, one in registry._names_to_collectors.items()}
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):
         endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
         for ending in endings:
-            found[family.name + ending] = labels[family.name] | ({"le"} if ending == "_bucket" else set())
+            found[family.name + ending] = labels.get(family.name, set()) | ({"le"} if ending == "_bucket" else set())
     return found
 
 
