@@ -28,6 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the rooms, before scripts of the same names here
 
+import structlog
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -35,7 +36,7 @@ from uuid_utils import uuid7
 
 from app.settings import load_settings
 from app.wiring import House
-from moderation.types import Direction
+from moderation.types import Direction, Verdict
 from orchestrator.pipeline import Pipeline
 from orchestrator.ruling import Ruling
 from orchestrator.types import Answer, Query, SegmentOut
@@ -56,10 +57,16 @@ GENERAL = [
 
 
 class NoRails:
-    """The rails, switched off; for comparison only."""
+    """The rails, switched off; for comparison only. What was found harmless once is said of every passage."""
+
+    def __init__(self, harmless: Verdict) -> None:
+        self._harmless = harmless
 
     def names(self, _direction: Direction) -> tuple[str, ...]:
         return ()
+
+    def screen(self, _text: str) -> Verdict:
+        return self._harmless
 
 
 def questions(count: int) -> list[tuple[str, str]]:
@@ -156,7 +163,7 @@ def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[s
 
 def _switched_off(ruling: Ruling) -> Ruling:
     quiet: Any = copy.copy(ruling.judges)
-    quiet._rails = NoRails()
+    quiet._rails = NoRails(ruling.judges.screen("Good morning."))
     return dataclasses.replace(ruling, judges=quiet)
 
 
@@ -226,6 +233,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=48, help="longest answer")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for the figures
     with opened(options.light) as (house, pipeline):
         figures = measure(house, pipeline, options.questions, options.tokens)
     if options.json:

