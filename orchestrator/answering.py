@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,11 +22,14 @@ from orchestrator import names, prompts
 from orchestrator.bots.base import Bot
 from orchestrator.errors import BotUnavailable
 from orchestrator.judging import Hearing, Judged, worst
+from orchestrator.lane import Lane
 from orchestrator.parts import Parts
 from orchestrator.producing import Cancel, Ended, Production
 from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made, Piece, Text
 
 KEEP_ALIVE_S = 2.0
+AT_A_TIME = 2
+"""Texts of one answer that are judged at a time: a quotation, and the sentence that it belongs to."""
 AHEAD = 32
 """Segments that may wait for their verdicts before the bot has to wait."""
 LONGEST = 4096
@@ -82,7 +86,7 @@ Step = Said | KeepAlive | Ending
 
 
 class Answering:
-    """Runs once, on the journey's thread; the bot has its own thread, each segment's rails theirs."""
+    """Runs once, on the journey's thread; the bot has its own thread, the rails theirs."""
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class Answering:
         self._hidden = Hidden(ask.marks.canary, prompts.OWN_WORDS)
         self._sources: dict[int, str] = {}
         self._gate: StreamGate = parts.new_gate()
+        self._lane = Lane(parts.pool, AT_A_TIME)
         self._pending: dict[int, Future[list[Judged]]] = {}
         self._left: Text | None = None  # the rest of a long piece
         self._quotes: dict[int, tuple[Citation, Future[list[Judged]]]] = {}
@@ -231,7 +236,8 @@ class Answering:
 
         # a quote is the passage's own words: only what the answer says of it is held against it
         beside = Beside({} if segment is None else dict(self._sources), self._hidden)
-        future = self._parts.pool.submit(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment, beside)
+        judge = partial(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment, beside)
+        future = self._lane.submit(judge)
         future.add_done_callback(lambda _: self._wake.set())
         return future
 
