@@ -135,7 +135,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
                 spans=bodies,
             )
         finally:
-            process.send_signal(signal.SIGINT)
+            deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # so is all that a shell starts in the background
+            process.send_signal(signal.SIGTERM if deaf else signal.SIGINT)
             try:
                 code = process.wait(40)
             except subprocess.TimeoutExpired:
