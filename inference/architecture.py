@@ -48,8 +48,21 @@ class Architecture:
     @property
     def parameters(self) -> int:
         """Weights in the layers and the embedding, about."""
-        attention = 2 * self.width * (self.heads + self.kv_heads) * self.head_width
-        return self.layers * (attention + 3 * self.width * self.feed_forward) + self.vocabulary * self.width
+        return self.layers * sum(rows * columns for rows, columns in self.matrices.values()) + self.vocabulary * self.width
+
+    @property
+    def matrices(self) -> dict[str, tuple[int, int]]:
+        """The matrices of a layer, [out, in]."""
+        queries, keys = self.heads * self.head_width, self.kv_heads * self.head_width
+        return {
+            "q": (queries, self.width),
+            "k": (keys, self.width),
+            "v": (keys, self.width),
+            "out": (self.width, queries),
+            "gate": (self.feed_forward, self.width),
+            "up": (self.feed_forward, self.width),
+            "down": (self.width, self.feed_forward),
+        }
 
     @property
     def query_scale(self) -> float:

@@ -65,23 +65,12 @@ class Conversion:
 
     def expected(self, name: str) -> tuple[int, ...] | None:
         shape = self.source.architecture
-        queries, keys = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
         match name:
-            case "q":
-                return queries, shape.width
-            case "k" | "v":
-                return keys, shape.width
-            case "out":
-                return shape.width, queries
-            case "gate" | "up":
-                return shape.feed_forward, shape.width
-            case "down":
-                return shape.width, shape.feed_forward
             case "embedding" | "head":
                 return shape.vocabulary, shape.width
             case "query_norm" | "key_norm":
                 return (shape.head_width,)
-        return None
+        return shape.matrices.get(name)
 
     def embedding(self) -> None:
         tensor = self.find("embedding")

@@ -102,7 +102,7 @@ class ChatEngine:
 
         Raises `ModelUnsupported` where the engine cannot run it, `ModelMissing` where a file is not there, `AdapterUnfit`.
         """
-        return cls._open((path.stem if path.is_file() else path.name,), path, model_digest(path), **options)
+        return cls._open(_own_names(path), path, model_digest(path), **options)
 
     @classmethod
     def _open(
@@ -156,8 +156,7 @@ class ChatEngine:
 
         The options are those of the first. Raises `EngineFailed` where it was started otherwise, or vanishes.
         """
-        names = names or (path.stem if path.is_file() else path.name,)
-        checkpoint, digest = _read(names, path, model_digest(path), cache_dir, precision, adapter, mesh)
+        checkpoint, digest = _read(names or _own_names(path), path, model_digest(path), cache_dir, precision, adapter, mesh)
         told = orders(crew, _mark(digest, checkpoint, context, memory, mesh))
         Runner(checkpoint, min(context, checkpoint.architecture.context), memory, make_grid(*mesh)).follow(told)
 
@@ -258,6 +257,11 @@ class ChatEngine:
             shown.append(text)
             yield Delta(text, made - reported)
         return Completion("".join(shown), reason, job.prompt, made, job.reused)
+
+
+def _own_names(path: Path) -> tuple[str, ...]:
+    """What a model of one's own is called."""
+    return (path.stem if path.is_file() else path.name,)
 
 
 def _read(

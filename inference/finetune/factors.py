@@ -35,25 +35,10 @@ MATRIX = "matrix"
 """The name under which the way back finds what a matrix gave."""
 
 
-def shapes(architecture: Architecture) -> dict[str, tuple[int, int]]:
-    """The matrices of a layer that an adapter changes, [out, in]."""
-    of = architecture
-    queries, keys = of.heads * of.head_width, of.kv_heads * of.head_width
-    return {
-        "q": (queries, of.width),
-        "k": (keys, of.width),
-        "v": (keys, of.width),
-        "out": (of.width, queries),
-        "gate": (of.feed_forward, of.width),
-        "up": (of.feed_forward, of.width),
-        "down": (of.width, of.feed_forward),
-    }
-
-
 def fresh(architecture: Architecture, rank: int, seed: int) -> Factors:
     """A even between plus and minus the root of 1 / in, as PEFT draws it, B zero. Each kind is drawn by its own name."""
     found: Factors = {}
-    for name, (rows, columns) in shapes(architecture).items():
+    for name, (rows, columns) in architecture.matrices.items():
         number = int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:8], "big")
         reach = columns**-0.5
         a = np.random.Generator(np.random.Philox(number)).uniform(-reach, reach, (architecture.layers, rank, columns))

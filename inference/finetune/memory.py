@@ -9,7 +9,6 @@ import jax
 
 from inference.architecture import Architecture
 from inference.errors import TrainingRefused
-from inference.finetune.factors import shapes
 from inference.finetune.plan import Plan
 from inference.grid import Grid
 from inference.weights import read_source
@@ -30,10 +29,10 @@ def needed(architecture: Architecture, weights: int, plan: Plan, grid: Grid) -> 
     example, what is computed from it; the factors with their gradient and two moments."""
     places = 1 if grid.mesh is None else grid.mesh.size // grid.shards
     tokens = plan.length * -(-plan.batch // places)
-    kept = sum(rows for rows, _ in shapes(architecture).values()) + architecture.width
+    kept = sum(rows for rows, _ in architecture.matrices.values()) + architecture.width
     scores = 5 * tokens * plan.length * architecture.heads
     logits = 3 * plan.length * architecture.vocabulary * (1 if grid.mesh is None else -(-plan.batch // places))
-    factors = architecture.layers * sum(plan.rank * sum(shape) for shape in shapes(architecture).values())
+    factors = architecture.layers * sum(plan.rank * sum(shape) for shape in architecture.matrices.values())
     return weights // grid.shards + 4 * (architecture.layers * tokens * kept + max(scores, logits) + 5 * factors)
 
 

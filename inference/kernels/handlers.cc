@@ -14,11 +14,11 @@
 
 extern "C" const Path portable_path;
 #if defined(HAS_AVX512)
-#include <cpuid.h>
 extern "C" const Path avx2_path;
 extern "C" const Path avx512_path;
 #endif
 #if defined(HAS_AMX)
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 extern "C" const Path amx_path;

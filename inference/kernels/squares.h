@@ -1,4 +1,4 @@
-// Products through the processor's matrix unit (AMX): eight or sixteen tokens times sixteen rows in one instruction.
+// Products through the processor's matrix unit (AMX): sixteen tokens times sixteen rows in one instruction.
 //
 // Included by paths.cc in the midst of its namespace. The sums are whole numbers and are scaled in the same order as by
 // `multiply`, so that a token has the same bits through either.

@@ -40,7 +40,7 @@ INLINE void finish(const Dense& all, const I* sums, int token, int64_t row, F fa
 #if defined(__AMX_INT8__)
 // Thirty-two rows times thirty-two tokens, or sixteen of either: what is loaded is used twice.
 template <int TILES, int BLOCKS> INLINE void dense_square(const Dense& all, const uint8_t* tiles, int first, int token) {
-  alignas(64) int32_t found[2][TILES][BLOCKS][16][ROWS];
+  alignas(64) Square found[2][TILES][BLOCKS];
   const int64_t stride = (int64_t)all.planes * all.columns, next_tile = dense_tile_bytes(all.columns);
   for (int plane = 0; plane < all.planes; ++plane) {
     const int8_t* digits = all.digits + token * stride + plane * all.columns;
@@ -58,7 +58,7 @@ template <int TILES, int BLOCKS> INLINE void dense_square(const Dense& all, cons
       _tile_loadd(6, weights, 64);
       _tile_dpbsud(0, 4, 6);
       if (BLOCKS == 2) {
-        _tile_loadd(5, digits + 16 * stride, stride);
+        _tile_loadd(5, digits + SQUARE * stride, stride);
         _tile_dpbsud(1, 5, 6);
       }
       if (TILES == 2) {
@@ -72,11 +72,12 @@ template <int TILES, int BLOCKS> INLINE void dense_square(const Dense& all, cons
     if (TILES == 2) _tile_stored(2, found[plane][TILES - 1][0], 64);
     if (TILES == 2 && BLOCKS == 2) _tile_stored(3, found[plane][TILES - 1][BLOCKS - 1], 64);
   }
-  const int end = all.tokens - token < 16 * BLOCKS ? all.tokens - token : 16 * BLOCKS;
+  const int end = all.tokens - token < SQUARE * BLOCKS ? all.tokens - token : SQUARE * BLOCKS;
   for (int tile = 0; tile < TILES; ++tile) {
     const F factor = load<F>(tiles + tile * next_tile);
     for (int t = 0; t < end; ++t) {
-      const I sums[2] = {load<I>(found[0][tile][t / 16][t % 16]), load<I>(found[all.planes - 1][tile][t / 16][t % 16])};
+      const int block = t / SQUARE, place = t % SQUARE;
+      const I sums[2] = {load<I>(found[0][tile][block][place]), load<I>(found[all.planes - 1][tile][block][place])};
       finish(all, sums, token + t, (int64_t)(first + tile) * ROWS, factor);
     }
   }
@@ -84,7 +85,7 @@ template <int TILES, int BLOCKS> INLINE void dense_square(const Dense& all, cons
 
 template <int TILES> void dense_tiles(const Dense& all, const uint8_t* tiles, int first) {
   int token = 0;
-  for (; all.tokens - token > 16; token += 32) dense_square<TILES, 2>(all, tiles, first, token);
+  for (; all.tokens - token > SQUARE; token += 2 * SQUARE) dense_square<TILES, 2>(all, tiles, first, token);
   if (token < all.tokens) dense_square<TILES, 1>(all, tiles, first, token);
 }
 
@@ -99,7 +100,6 @@ void dense(const Dense& all, const uint8_t* tiles, int first, int count) {
 }
 #else
 template <int N> INLINE void dense_tokens(const Dense& all, const uint8_t* tile, int first, int token) {
-  constexpr int excess = SIGNED_BYTES ? 0 : 1;  // such a path's sums are those of the values
   for (int part = 0; part < PARTS; ++part) {
     I sums[N][2] = {};
     for (int plane = 0; plane < all.planes; ++plane)
@@ -113,7 +113,7 @@ template <int N> INLINE void dense_tokens(const Dense& all, const uint8_t* tile,
       }
     const F factor = load<F>(tile + 4 * part * LANES);
     for (int t = 0; t < N; ++t) {
-      if (!excess)
+      if (SIGNED_BYTES)  // such a path's sums are those of the values
         for (int plane = 0; plane < all.planes; ++plane) sums[t][plane] += all.excess[(token + t) * all.planes + plane];
       finish(all, sums[t], token + t, (int64_t)first * ROWS + part * LANES, factor);
     }

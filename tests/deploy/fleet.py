@@ -16,11 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 from alembic.script import ScriptDirectory
-from sqlalchemy import select
+from sqlalchemy import Executable, select, text
 
 from audit import tables
 from audit.engine import create_engine_for
@@ -175,13 +176,9 @@ class Fleet:
 
     def signed_by(self) -> list[str]:
         """The keys, as `countersign audit keys` prints them, that signed the newest checkpoint."""
-        engine, made = create_engine_for(self.database.url), tables.checkpoint.c
-        try:
-            with engine.connect() as connection:
-                newest = select(made.note).where(made.log == "halden").order_by(made.epoch.desc(), made.size.desc()).limit(1)
-                note = connection.execute(newest).scalar_one()
-        finally:
-            engine.dispose()
+        made = tables.checkpoint.c
+        newest = select(made.note).where(made.log == "halden").order_by(made.epoch.desc(), made.size.desc()).limit(1)
+        (note,) = self._stored(newest)
         ids = {b64decode(line.split()[2])[:4].hex() for line in note.splitlines() if line.startswith("\u2014 ")}
         return [key for key in self.told("audit", "keys").split() if key.split("+")[1] in ids]
 
@@ -203,22 +200,19 @@ class Fleet:
     def unended(self) -> list[str]:
         """Queries that were begun and have no end in the log."""
         kind = "SELECT query FROM audit_record WHERE kind = '{}'"
-        engine = create_engine_for(self.database.url)
-        try:
-            with engine.connect() as connection:
-                said = f"{kind.format('received')} EXCEPT {kind.format('finished')}"
-                return list(connection.exec_driver_sql(said).scalars())
-        finally:
-            engine.dispose()
+        return self._stored(text(f"{kind.format('received')} EXCEPT {kind.format('finished')}"))
 
     def questions(self) -> int:
         """How many the log has received."""
+        (count,) = self._stored(text("SELECT count(*) FROM audit_record WHERE kind = 'received'"))
+        return int(count)
+
+    def _stored(self, statement: Executable) -> list[Any]:
+        """The first column of what the log's database says."""
         engine = create_engine_for(self.database.url)
         try:
             with engine.connect() as connection:
-                return int(
-                    connection.exec_driver_sql("SELECT count(*) FROM audit_record WHERE kind = 'received'").scalar_one()
-                )
+                return list(connection.execute(statement).scalars())
         finally:
             engine.dispose()
 
