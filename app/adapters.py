@@ -21,8 +21,8 @@ from orchestrator.errors import BotUnavailable, RecordUnavailable
 from orchestrator.ports import Embed
 from orchestrator.prompts import BEGINNINGS
 from orchestrator.types import Passage, Query
+from retrieval.evidence.support import Evidence, answerable, evidence_text, extract
 from retrieval.library import Library
-from retrieval.support import Evidence, answerable, evidence_text, extract
 from retrieval.types import Passage as Found
 
 if TYPE_CHECKING:

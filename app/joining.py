@@ -29,8 +29,8 @@ from orchestrator.ports import Embed, Generate
 from orchestrator.routes import load_routes
 from orchestrator.selector import Selector
 from orchestrator.shadow import Shadow
+from retrieval.evidence.support import ANSWERABLE, SUPPORTED
 from retrieval.library import Library
-from retrieval.support import ANSWERABLE, SUPPORTED
 
 if TYPE_CHECKING:
     from app.wiring import House

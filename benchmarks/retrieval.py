@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from retrieval.evidence.support import ANSWERABLE, answerable, extract
 from retrieval.library import Library, Lists
-from retrieval.support import ANSWERABLE, answerable, extract
 from retrieval.types import Embed, Passage
 
 ACCESS = frozenset({"benchmark"})

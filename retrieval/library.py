@@ -13,12 +13,12 @@ from typing import Literal
 
 import numpy as np
 
-from retrieval.fuse import fuse
-from retrieval.index import Corpus
-from retrieval.ingest import Change, apply, quiet
-from retrieval.store import Contents, Store
-from retrieval.terms import widen
-from retrieval.tokens import tokens
+from retrieval.index.corpus import Corpus
+from retrieval.index.fusion import fuse
+from retrieval.index.generations import Contents, Store
+from retrieval.index.glossary import widen
+from retrieval.index.ingest import Change, apply, quiet
+from retrieval.index.tokens import tokens
 from retrieval.types import DocumentInfo, Embed, IngestReport, Passage, Progress, Vectors
 
 Lists = Literal["both", "dense", "sparse"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.index.tokens import tokens
 from retrieval.library import Library
-from retrieval.tokens import tokens
 from retrieval.types import Embed, Vectors
 
 STAFF = frozenset({"staff"})

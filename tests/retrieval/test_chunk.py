@@ -4,10 +4,10 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.chunk import OVERLAP, TARGET, chunk, size
-from retrieval.formats.blocks import Block, Parsed
-from retrieval.names import describe
-from retrieval.sentences import sentences
+from retrieval.documents.chunk import OVERLAP, TARGET, chunk, size
+from retrieval.documents.file_names import describe
+from retrieval.documents.formats.blocks import Block, Parsed
+from retrieval.documents.sentences import sentences
 
 WORDS = st.text("abcdefghij", min_size=1, max_size=8)
 SENTENCE = st.lists(WORDS, min_size=1, max_size=60).map(lambda words: " ".join(words).capitalize() + ".")

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval import ingest as ingesting
-from retrieval.index import Corpus
+from retrieval.index import ingest as ingesting
+from retrieval.index.corpus import Corpus
+from retrieval.index.generations import Store
 from retrieval.library import Library
-from retrieval.store import Store
 from retrieval.types import EmbeddingMismatch, LibraryBusy, LibraryDamaged, RetrievalError
 from tests.retrieval.conftest import PUBLIC, STAFF, HashingEmbedder
 
@@ -169,7 +169,7 @@ def test_a_crash_before_the_swap_leaves_the_old_generation_working(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("retrieval.store.os.replace", crash)
+        patched.setattr("retrieval.index.generations.os.replace", crash)
         with pytest.raises(KeyboardInterrupt):
             library.ingest([write("b.md", "Beta text.")], PUBLIC)
     again = Library.open(tmp_path / "library", HashingEmbedder())

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.parse import find_documents, parse
+from retrieval.documents.parse import find_documents, parse
 from retrieval.types import UnreadableDocument
 from samples.make_pdf import build
 from tests.retrieval.conftest import SAMPLES

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.anchors import figures, names
-from retrieval.fuse import Place, fuse
+from retrieval.documents.sentences import sentences
+from retrieval.evidence.figures_and_names import figures, names
+from retrieval.evidence.support import ANSWERABLE, SUPPORTED, Evidence, answerable, evidence_text, extract, support
+from retrieval.index.fusion import Place, fuse
+from retrieval.index.tokens import stem, tokens
 from retrieval.library import Library
-from retrieval.sentences import sentences
-from retrieval.support import ANSWERABLE, SUPPORTED, Evidence, answerable, evidence_text, extract, support
-from retrieval.tokens import stem, tokens
 from retrieval.types import Embed, Passage
 from tests.retrieval.conftest import PUBLIC, SAMPLES, HashingEmbedder
 

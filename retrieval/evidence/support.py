@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrieval.anchors import figures, names, negated, words
-from retrieval.chunk import COLUMN_HEADS
-from retrieval.sentences import is_title_line, sentences
-from retrieval.tokens import tokens
+from retrieval.documents.chunk import COLUMN_HEADS
+from retrieval.documents.sentences import is_title_line, sentences
+from retrieval.evidence.figures_and_names import figures, names, negated, words
+from retrieval.index.tokens import tokens
 from retrieval.types import Embed, Passage, Vectors
 
 __all__ = [

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from retrieval.formats.blocks import Block, Parsed
-from retrieval.sentences import sentences
+from retrieval.documents.formats.blocks import Block, Parsed
+from retrieval.documents.sentences import sentences
 
 TARGET = 170  # pieces; about 150 words of prose, fewer of a table, well inside the encoder's 256 tokens
 OVERLAP = 36
@@ -43,7 +43,7 @@ def size(text: str) -> int:
 
 
 def chunk(parsed: Parsed, title: str, context: str = "") -> list[Chunk]:
-    """Chunks in reading order. `context` is indexed beside the title (see retrieval.names.describe)."""
+    """Chunks in reading order. `context` is indexed beside the title (see retrieval.documents.file_names.describe)."""
     cutter = _Cutter(title, context)
     for block in parsed.blocks:
         cutter.add(block)

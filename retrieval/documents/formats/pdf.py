@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retrieval.formats.blocks import Block, Parsed, squeeze
+from retrieval.documents.formats.blocks import Block, Parsed, squeeze
 from retrieval.types import UnreadableDocument
 
 Font = tuple[float, bool]  # size, bold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from retrieval.formats.blocks import Block, Parsed, squeeze
+from retrieval.documents.formats.blocks import Block, Parsed, squeeze
 
 _ITEM = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+\S")
 _UNDERLINE = re.compile(r"^\s*(?:={3,}|-{3,}|~{3,})\s*$")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from retrieval.formats.blocks import Block, Parsed
-from retrieval.formats.html import read_html
-from retrieval.formats.markdown import read_markdown
-from retrieval.formats.pdf import read_pdf
-from retrieval.formats.text import read_text
+from retrieval.documents.formats.blocks import Block, Parsed
+from retrieval.documents.formats.html import read_html
+from retrieval.documents.formats.markdown import read_markdown
+from retrieval.documents.formats.pdf import read_pdf
+from retrieval.documents.formats.text import read_text
 from retrieval.types import UnreadableDocument
 
 __all__ = ["LARGEST", "SUFFIXES", "Block", "Parsed", "find_documents", "parse"]

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.fuse import Place
-from retrieval.store import Contents
-from retrieval.tokens import compounds, tokens
+from retrieval.index.fusion import Place
+from retrieval.index.generations import Contents
+from retrieval.index.tokens import compounds, tokens
 from retrieval.types import EmbeddingMismatch, Vectors
 
 Hits = list[tuple[int, float]]  # (row, score), best first

@@ -1,7 +1,7 @@
 """From files to a new generation: read, cut, embed what is new, write, swap.
 
 Work is committed every few thousand chunks, so that a crash in a long ingest loses little; each commit is a whole
-generation (see retrieval.store). What is embedded already is taken over, by its text.
+generation (see retrieval.index.generations). What is embedded already is taken over, by its text.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval import chunk as chunking
-from retrieval.names import describe
-from retrieval.parse import Parsed, find_documents, parse
-from retrieval.store import Contents, Row, Store
-from retrieval.tokens import VERSION as WORDS
-from retrieval.tokens import tokens
+from retrieval.documents import chunk as chunking
+from retrieval.documents.file_names import describe
+from retrieval.documents.parse import Parsed, find_documents, parse
+from retrieval.index.generations import Contents, Row, Store
+from retrieval.index.tokens import VERSION as WORDS
+from retrieval.index.tokens import tokens
 from retrieval.types import (
     DocumentInfo,
     Embed,

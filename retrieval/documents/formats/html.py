@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrieval.formats.blocks import Block, Parsed, squeeze
+from retrieval.documents.formats.blocks import Block, Parsed, squeeze
 
 _UNSEEN = ("script", "style", "noscript", "template", "nav", "svg", "head", "iframe", "form")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from retrieval.formats.blocks import Block, Parsed, squeeze
+from retrieval.documents.formats.blocks import Block, Parsed, squeeze
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -1,0 +1,1 @@
+"""Files to text: one reader a format, chunks, sentences, and what a file name says."""

@@ -1,0 +1,1 @@
+"""What a passage proves: support for a sentence, the figures and names in it, and when to abstain."""

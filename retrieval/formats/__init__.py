@@ -1,1 +1,0 @@
-"""One reader per file format; each turns a file into a `Parsed` (see retrieval.parse)."""
