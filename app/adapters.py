@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audit.append.store import AuditStore
+from audit.append.store import Ticket as AuditTicket
 from audit.errors import AuditUnavailable
-from audit.events import Entry
-from audit.log import AuditStore
-from audit.log import Ticket as AuditTicket
+from audit.format.events import Entry
 from inference.errors import EngineBusy, EngineFailed, PromptTooLong
 from inference.types import Message, Prompt, Sampling
 from moderation.pii import Redactor

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.keys import KeyRing
-from audit.events import Entry
-from audit.keys import FIRM
-from audit.log import AuditStore
+from audit.append.store import AuditStore
+from audit.format.events import Entry
+from audit.sealing.subject_keys import FIRM
 
 
 @dataclass(frozen=True)

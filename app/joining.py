@@ -12,7 +12,7 @@ from app.opening import describe_live
 from app.policy_in_force import Document, PolicyInForce, Role
 from app.ruling import Workshop
 from app.switches import SwitchBoard, Switches
-from audit.engine import create_engine_for
+from audit.database.engine import create_engine_for
 from moderation.gate import StreamGate
 from moderation.head import Heads
 from moderation.pii import Redactor

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from audit.checkpoints import CheckpointStats
-from audit.log import Stats
-from audit.witness_client import Standing
+from audit.append.store import Stats
+from audit.checkpoints.issuer import CheckpointStats
+from audit.witness.client import Standing
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 

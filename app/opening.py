@@ -14,8 +14,8 @@ from app.keys import KeyRing
 from app.replicas.engines import Engines
 from app.replicas.fleet import How
 from app.settings import Settings
-from audit.engine import create_engine_for
-from audit.keys import load_kek
+from audit.database.engine import create_engine_for
+from audit.sealing.subject_keys import load_kek
 from inference.store import ModelStore
 from migrations.run import upgrade
 from moderation.pii import Redactor

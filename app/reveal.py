@@ -14,8 +14,8 @@ from typing import Any
 from app.keys import Key
 from app.problems import Problem
 from app.wiring import House
-from audit.events import Entry
-from audit.reader import EventView
+from audit.format.events import Entry
+from audit.read.reader import EventView
 from moderation.pseudonyms import Pseudonyms
 from orchestrator.errors import ConversationUnknown
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from audit.reader import EventView
+from audit.read.reader import EventView
 from orchestrator.shadow import severity
 
 EXAMPLES = 5

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.announcing import Announcer, Said
 from app.tables import kill_switch
-from audit.engine import writing
+from audit.database.engine import writing
 
 log = structlog.get_logger(__name__)
 EVERY_S = 0.4

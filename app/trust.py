@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.settings import Settings
-from audit.claims import Trust
+from audit.checkpoints.signing_keys import public_keys
 from audit.errors import AuditError
-from audit.note import VerifierKey
-from audit.signing import public_keys
+from audit.format.notes import VerifierKey
+from audit.verify.signed_claims import Trust
 
 
 def own_trust(settings: Settings, unchecked: Callable[[str], None] | None = None) -> Trust:

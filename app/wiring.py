@@ -29,20 +29,20 @@ from app.replicas.engines import Engines
 from app.settings import Settings
 from app.switches import SwitchBoard, Switches
 from app.telemetry import tracer_provider
-from audit.checkpoints import Checkpointer
-from audit.desk import KeepingDesk
-from audit.engine import create_engine_for
-from audit.epochs import confirm
+from audit.append.abandoned import GRACE_S, end_abandoned
+from audit.append.store import AuditStore
+from audit.checkpoints.epochs import confirm
+from audit.checkpoints.issuer import Checkpointer
+from audit.checkpoints.signing_keys import KeyRing as SigningKeys
+from audit.checkpoints.signing_keys import load_keys
+from audit.database.engine import create_engine_for
+from audit.database.roles import problems as role_problems
+from audit.database.tiles import prove_consistency
 from audit.errors import AuditUnavailable, LogDamaged
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader
-from audit.recovery import GRACE_S, end_abandoned
-from audit.roles import problems as role_problems
-from audit.signing import KeyRing as SigningKeys
-from audit.signing import load_keys
-from audit.tiles import prove_consistency
-from audit.witness_client import Witnesses, witnesses_from
+from audit.read.reader import AuditReader
+from audit.retention.desk import KeepingDesk
+from audit.sealing.subject_keys import SubjectKeys
+from audit.witness.client import Witnesses, witnesses_from
 from inference.store import ModelStore
 from migrations.run import upgrade
 from moderation.policy import Policy, load_policy

@@ -1,7 +1,7 @@
 """The transparency log: every step of a query as an event that cannot be rewritten unnoticed.
 
-Public here are the light types. `audit.log.AuditStore` writes, `audit.reader.AuditReader` reads, `audit.verify.verify_store`
-proves, `audit.keys.SubjectKeys` seals, `audit.engine.create_engine_for` opens a database; import those where they are used.
+Public here are the light types. `audit.append.store.AuditStore` writes, `audit.read.reader.AuditReader` reads, `audit.verify.whole_log.verify_store`
+proves, `audit.sealing.subject_keys.SubjectKeys` seals, `audit.database.engine.create_engine_for` opens a database; import those where they are used.
 """
 
 from audit.errors import (
@@ -16,7 +16,7 @@ from audit.errors import (
     SealBroken,
     StoreRefused,
 )
-from audit.events import Entry, Receipt
+from audit.format.events import Entry, Receipt
 
 __all__ = [
     "AuditError",

@@ -45,17 +45,17 @@ from sqlalchemy.engine import make_url
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from audit.checkpoints import Checkpointer
-from audit.engine import checkpoint_here, create_engine_for
-from audit.events import Clock, Draft, Entry, canonical, draft
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.merkle import leaf_hash
-from audit.note import SecretKey
-from audit.proofs import check_consistency, check_inclusion
-from audit.sequencer import Sequencer
-from audit.tiles import Tiles, prove_consistency, prove_inclusion
-from audit.verify import verify_store
+from audit.append.sequencer import Sequencer
+from audit.append.store import AuditStore
+from audit.checkpoints.issuer import Checkpointer
+from audit.database.engine import checkpoint_here, create_engine_for
+from audit.database.tiles import Tiles, prove_consistency, prove_inclusion
+from audit.format.events import Clock, Draft, Entry, canonical, draft
+from audit.format.merkle import leaf_hash
+from audit.format.notes import SecretKey
+from audit.format.proofs import check_consistency, check_inclusion
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
 
 Tick = Callable[[str], None]

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import text
 
-from audit.engine import create_engine_for, writing
+from audit.database.engine import create_engine_for, writing
 
 _LOCK = 0x436F756E74657273  # "Counters", any constant that all Countersign processes share
 

@@ -12,8 +12,8 @@ from flask import Blueprint, request
 from app.api.access import caller, house
 from app.keys import Key
 from app.problems import Problem
-from audit.events import Entry
-from audit.reader import EventView
+from audit.format.events import Entry
+from audit.read.reader import EventView
 
 blueprint = Blueprint("audit", __name__)
 

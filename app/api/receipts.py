@@ -17,10 +17,10 @@ from app.api.access import caller, house
 from app.api.audit import record_access
 from app.keys import Key
 from app.problems import Problem
-from audit.checkpoints import latest_checkpoint
-from audit.merkle import leaf_hash
-from audit.note import Checkpoint, Note
-from audit.receipts import MEDIA_TYPE, SUFFIX, LogProof, Step, prove, steps_of
+from audit.checkpoints.issuer import latest_checkpoint
+from audit.format.merkle import leaf_hash
+from audit.format.notes import Checkpoint, Note
+from audit.format.receipts import MEDIA_TYPE, SUFFIX, LogProof, Step, prove, steps_of
 
 blueprint = Blueprint("receipts", __name__)
 WAIT_S = 2.0

@@ -99,7 +99,7 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
 
     from app.cli.shared import console, plain, progress, put, settings
     from app.trust import own_trust
-    from audit.verify import verify_store
+    from audit.verify.whole_log import verify_store
 
     engine = _open()
     try:
@@ -141,7 +141,7 @@ def list_queries(
 
     from app.cli.shared import console, plain, put, settings
     from app.wiring import House
-    from audit.events import Entry
+    from audit.format.events import Entry
 
     found = settings()
     require(found.url)
@@ -169,7 +169,7 @@ def list_queries(
 def _open() -> Engine:
     """The database, which must be there already: a verifier that makes an empty log would find it sound."""
     from app.cli.shared import settings
-    from audit.engine import create_engine_for
+    from audit.database.engine import create_engine_for
 
     url = settings().url
     require(url)

@@ -21,7 +21,7 @@ from app.cli.audit import require
 from app.cli.shared import console, progress, settings
 
 if TYPE_CHECKING:
-    from audit.export import Bodies
+    from audit.read.export import Bodies
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,11 +65,11 @@ def export(
     countersign audit export --subject anna@example.com --bodies opened --reason "case 12" --output answer.jsonl
     """
     from app.wiring import House
-    from audit.bundle import Selection
-    from audit.events import Entry
-    from audit.export import Source, write_bundle
-    from audit.export_tables import write_csv, write_parquet
-    from audit.note import Checkpoint
+    from audit.format.bundle import Selection
+    from audit.format.events import Entry
+    from audit.format.notes import Checkpoint
+    from audit.read.export import Source, write_bundle
+    from audit.read.export_tables import write_csv, write_parquet
 
     if bodies == "opened" and not (reason or "").strip():
         raise click.UsageError("opening what people said needs --reason")
@@ -119,7 +119,7 @@ def keys() -> None:
     \b
     countersign audit keys > keys.txt
     """
-    from audit.signing import public_keys
+    from audit.checkpoints.signing_keys import public_keys
 
     known = public_keys(settings().audit_key_path)
     if not known:
@@ -149,7 +149,7 @@ def _whole(output: str) -> Iterator[BinaryIO]:
 
 def _size_of(path: str) -> int:
     """The size of a checkpoint in a file. Whether it is genuine is for whoever verifies."""
-    from audit.note import Checkpoint, Note
+    from audit.format.notes import Checkpoint, Note
 
     try:
         return Checkpoint.parse(Note.parse(Path(path).read_bytes()).text).size

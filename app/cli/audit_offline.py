@@ -17,8 +17,8 @@ import click
 
 from app.cli.printable import printable
 from audit.errors import NoteRefused
-from audit.note import COSIGNATURE, ED25519, VerifierKey
-from audit.offline import Trust, Verdict, verify_bundle, verify_receipt
+from audit.format.notes import COSIGNATURE, ED25519, VerifierKey
+from audit.verify.offline import Trust, Verdict, verify_bundle, verify_receipt
 
 MAX_RECEIPT = 4 << 20
 _LISTED = 50

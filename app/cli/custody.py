@@ -21,10 +21,10 @@ def epoch(log: str, reason: str, approvers: tuple[str, ...]) -> None:
     countersign audit epoch halden --reason "disk lost, case 17" --approver a.meyer --approver b.sato
     """
     from app.opening import key_encryption_key, open_keys
-    from audit.epochs import start_epoch
-    from audit.keys import SubjectKeys
-    from audit.log import AuditStore
-    from audit.signing import public_keys
+    from audit.append.store import AuditStore
+    from audit.checkpoints.epochs import start_epoch
+    from audit.checkpoints.signing_keys import public_keys
+    from audit.sealing.subject_keys import SubjectKeys
 
     if len(approvers) != 2:
         raise click.UsageError("name two people: --approver NAME --approver NAME")
@@ -50,7 +50,7 @@ def rotate_key() -> None:
     \b
     countersign audit rotate-key      then restart the service and hand the new key to verifiers and witnesses
     """
-    from audit.signing import rotate
+    from audit.checkpoints.signing_keys import rotate
 
     found = settings()
     made = rotate(found.audit_key_path, found.audit_origin)
@@ -66,8 +66,8 @@ def retire_key(key: str) -> None:
     \b
     countersign audit retire-key countersign.invalid+0a1b2c3d+AZ…
     """
-    from audit.note import VerifierKey
-    from audit.signing import retire
+    from audit.checkpoints.signing_keys import retire
+    from audit.format.notes import VerifierKey
 
     retire(settings().audit_key_path, VerifierKey.parse(key))
     console().print("retired; running services stop using it at their next start")

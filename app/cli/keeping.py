@@ -21,7 +21,7 @@ from app.cli.shared import console, put, settings
 
 if TYPE_CHECKING:
     from app.wiring import House
-    from audit.keeping import Erasure
+    from audit.retention.state import Erasure
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,7 +57,7 @@ class Desk:
         return self.house.keys.subject(self.tenant, named)
 
     def looked(self, what: str) -> None:
-        from audit.events import Entry
+        from audit.format.events import Entry
 
         about = self.house.keys.pseudonym(self.tenant, self.actor)
         entry = Entry("access.searched", None, None, self.actor, about, body={"filters": {"list": what}})
@@ -249,7 +249,7 @@ def set_rule(kind: str, years: int | None, days: int | None, reason: str, tenant
     \b
     countersign audit retention set communications --years 6 --reason "policy 12"
     """
-    from audit.keeping import Rule
+    from audit.retention.state import Rule
 
     if (years is None) == (days is None):
         raise click.UsageError("give --years or --days")

@@ -18,7 +18,7 @@ def prepare() -> None:
     countersign prepare
     """
     from app.opening import key_encryption_key
-    from audit.signing import load_keys
+    from audit.checkpoints.signing_keys import load_keys
 
     found = settings()
     found.home.mkdir(parents=True, exist_ok=True, mode=0o700)

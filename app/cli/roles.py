@@ -32,8 +32,8 @@ def roles(service_role: str | None, reader_role: str | None, url: str | None, sc
     countersign audit roles --service-role countersign_service --url postgresql+psycopg://owner@db/countersign --apply
     countersign audit roles
     """
-    from audit.engine import create_engine_for
-    from audit.roles import problems, reader_statements, service_statements
+    from audit.database.engine import create_engine_for
+    from audit.database.roles import problems, reader_statements, service_statements
 
     address = url or settings().url
     if not address.startswith("postgresql"):

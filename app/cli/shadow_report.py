@@ -37,7 +37,7 @@ def shadow_report(since: str | None, tenant: str | None, as_json: bool) -> None:
     from app.cli.audit import require
     from app.shadowed import summed
     from app.wiring import House
-    from audit.events import Entry
+    from audit.format.events import Entry
 
     found = settings()
     require(found.url)

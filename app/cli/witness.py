@@ -82,7 +82,7 @@ def key(ctx: click.Context, folder: Path, name: str) -> None:
     \b
     countersign witness key --state /var/lib/witness --name witness.example/w1
     """
-    from audit.witness_state import witness_key
+    from audit.witness.state import witness_key
 
     if ctx.parent and ctx.get_parameter_source("folder") is ParameterSource.DEFAULT:
         folder = ctx.parent.params["folder"]  # given before the word "key"
@@ -92,9 +92,9 @@ def key(ctx: click.Context, folder: Path, name: str) -> None:
 def _run(
     address: tuple[str, int], folder: Path, logs: tuple[str, ...], origins: tuple[str, ...], name: str, verbose: bool
 ) -> None:
-    from audit.witness import Trust
-    from audit.witness_server import WitnessServer
-    from audit.witness_state import Witness
+    from audit.witness.rules import Trust
+    from audit.witness.server import WitnessServer
+    from audit.witness.state import Witness
 
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=level, force=True)

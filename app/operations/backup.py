@@ -27,7 +27,7 @@ from app import __version__
 from app.operations.copies import copy_database
 from app.operations.errors import BackupError
 from app.settings import Settings, config_path
-from audit import keys as subject_keys
+from audit.sealing import subject_keys
 from migrations.rooms import collect_metadata
 from migrations.run import standing
 

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, MetaData, Table, inspect
 from sqlalchemy.engine import make_url
 
 from app.operations.errors import BackupError
-from audit.engine import create_engine_for
+from audit.database.engine import create_engine_for
 
 SQLITE = "database.sqlite"
 _ROWS = ".rows"
@@ -136,7 +136,7 @@ def _restore_rows(connection: psycopg.Connection[Any], table: Table, path: Path)
 
 
 def _guarded(connection: psycopg.Connection[Any], table: Table, *, lifted: bool) -> None:
-    """Switches the table's triggers off, or on as audit.guards made them: always, whatever a session asks for."""
+    """Switches the table's triggers off, or on as audit.database.triggers made them: always, whatever a session asks for."""
     names = connection.execute(
         "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [f'"{table.name}"']
     ).fetchall()

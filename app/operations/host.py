@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from app.operations.checks import Check, State
 from app.operations.copies import sqlite_path
 from app.settings import Settings, config_path
-from audit import tables
-from audit.engine import create_engine_for
+from audit.database import tables
+from audit.database.engine import create_engine_for
 from inference.store import ModelStore
 
 _GB = 1e9

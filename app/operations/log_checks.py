@@ -13,18 +13,18 @@ from app.opening import key_encryption_key
 from app.operations.checks import Check
 from app.operations.copies import sqlite_path
 from app.settings import Settings
-from audit import tables
-from audit.checkpoints import current_epoch, stored_checkpoint
-from audit.engine import create_engine_for
-from audit.epochs import contradictions
+from audit.checkpoints.epochs import contradictions
+from audit.checkpoints.issuer import current_epoch, stored_checkpoint
+from audit.checkpoints.signing_keys import VARIABLE, public_keys
+from audit.database import tables
+from audit.database.engine import create_engine_for
+from audit.database.roles import problems
+from audit.database.triggers import TABLES
 from audit.errors import AuditError
-from audit.guards import TABLES
-from audit.keys import SubjectKeys
-from audit.note import VerifierKey
-from audit.roles import problems
-from audit.signing import VARIABLE, public_keys
-from audit.snapshot import Snapshot
-from audit.witness_client import WitnessClient
+from audit.format.notes import VerifierKey
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.snapshot import Snapshot
+from audit.witness.client import WitnessClient
 from inference.errors import InferenceError
 from inference.store import ModelStore
 from migrations.run import standing

@@ -22,16 +22,16 @@ from app.operations.copies import is_empty, restore_database
 from app.operations.errors import BackupError
 from app.settings import Settings
 from app.trust import own_trust
-from audit import keys as subject_keys
-from audit import tables
-from audit.checkpoint_file import last_checkpoints
-from audit.engine import create_engine_for
-from audit.epochs import contradictions, start_epoch
-from audit.findings import Report
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.signing import public_keys
-from audit.verify import verify_store
+from audit.append.store import AuditStore
+from audit.checkpoints.epochs import contradictions, start_epoch
+from audit.checkpoints.file import last_checkpoints
+from audit.checkpoints.signing_keys import public_keys
+from audit.database import tables
+from audit.database.engine import create_engine_for
+from audit.sealing import subject_keys
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.findings import Report
+from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from audit.reader import EventView
+from audit.read.reader import EventView
 
 _MICRO = 1_000_000
 

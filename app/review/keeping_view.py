@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.keeping import Erasure, Hold, Keeping
-from audit.reader import EventView
+from audit.read.reader import EventView
+from audit.retention.state import Erasure, Hold, Keeping
 
 
 @dataclass(frozen=True)

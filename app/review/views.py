@@ -36,9 +36,9 @@ from app.review.session import ROLES, acting, csrf, csrf_fits, looking, reader
 from app.trust import own_trust
 from app.visible import review_filters
 from audit.errors import LogDamaged
-from audit.keeping import Keeping
-from audit.reader import STRENGTH, QuerySummary
-from audit.verify import verify_store
+from audit.read.reader import STRENGTH, QuerySummary
+from audit.retention.state import Keeping
+from audit.verify.whole_log import verify_store
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 PAGE = 50

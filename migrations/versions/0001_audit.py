@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from audit.guards import postgres_guards_v1, sqlite_guards_v1
+from audit.database.triggers import postgres_guards_v1, sqlite_guards_v1
 
 revision = "0001"
 down_revision = None

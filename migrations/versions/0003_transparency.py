@@ -1,4 +1,4 @@
-"""Tiles for proofs, checkpoints, cosignatures and epochs, with their guards. Tiles of older records: audit.tiles.
+"""Tiles for proofs, checkpoints, cosignatures and epochs, with their guards. Tiles of older records: audit.database.tiles.
 
 Revision ID: 0003
 Revises: 0002
@@ -7,7 +7,7 @@ Revises: 0002
 import sqlalchemy as sa
 from alembic import op
 
-from audit.guards import postgres_guards_v2, sqlite_guards_v2
+from audit.database.triggers import postgres_guards_v2, sqlite_guards_v2
 
 revision = "0003"
 down_revision = "0002"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from audit.engine import writing
+from audit.database.engine import writing
 from audit.errors import KeyDestroyed
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.memory.tables import conversation, turn

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from audit.bundle import Selection
-from audit.merkle import leaf_hash
-from audit.note import SecretKey
-from audit.offline import Trust, verify_receipt
-from audit.proofs import inclusion_proof
-from audit.receipts import LogProof
+from audit.format.bundle import Selection
+from audit.format.merkle import leaf_hash
+from audit.format.notes import SecretKey
+from audit.format.proofs import inclusion_proof
+from audit.format.receipts import LogProof
+from audit.verify.offline import Trust, verify_receipt
 from tests.audit.bundles import KEY, ORIGIN, OTHER, POLICY, WITNESSES, History, written
 
 HEAVY = {

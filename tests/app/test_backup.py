@@ -15,9 +15,9 @@ from app.operations.errors import BackupError
 from app.operations.restore import Restored, restore
 from app.settings import Settings
 from app.wiring import House
-from audit.engine import create_engine_for
+from audit.database.engine import create_engine_for
+from audit.database.triggers import TABLES
 from audit.errors import LogDamaged
-from audit.guards import TABLES
 from migrations.run import standing
 from tests.audit.conftest import entry, postgres_url, url
 

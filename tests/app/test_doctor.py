@@ -19,8 +19,8 @@ from app.operations import host, log_checks, reach
 from app.operations.checks import Check, looked
 from app.settings import Settings
 from app.wiring import House
-from audit.engine import create_engine_for
-from audit.roles import service_statements
+from audit.database.engine import create_engine_for
+from audit.database.roles import service_statements
 from migrations.run import upgrade
 from tests.app.test_settings import countersign, folder
 from tests.audit.conftest import entry, postgres_url

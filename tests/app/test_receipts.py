@@ -16,10 +16,10 @@ from flask.testing import FlaskClient
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
-from audit.events import Entry
-from audit.note import VerifierKey
-from audit.offline import Trust, verify_bundle, verify_receipt
-from audit.receipts import LogProof
+from audit.format.events import Entry
+from audit.format.notes import VerifierKey
+from audit.format.receipts import LogProof
+from audit.verify.offline import Trust, verify_bundle, verify_receipt
 
 TENANT = "halden"
 ANSWER = ("received", "redacted", "judged", "released", "released", "finished")

@@ -20,8 +20,8 @@ from werkzeug.test import TestResponse
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
-from audit.events import Entry
-from audit.keeping import Rule
+from audit.format.events import Entry
+from audit.retention.state import Rule
 from moderation.pseudonyms import Pseudonyms
 from orchestrator.types import Turn
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from flask.testing import FlaskClient
 
-from audit.events import Entry
+from audit.format.events import Entry
 from tests.app.conftest import Site
 
 HOSTILE = "<script>alert(1)</script>"

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from app.cli.shadow_report import shadow_report
 from app.shadowed import summed
-from audit.verify import verify_store
+from audit.verify.whole_log import verify_store
 from tests.app.in_force import Site, a_site, write
 from tests.orchestrator.house import answer_of
 from tests.waiting import eventually

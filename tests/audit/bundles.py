@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from audit.bundle import BundleWriter, EventLine, Header, Selection
-from audit.events import Clock, Entry, canonical, draft
-from audit.merkle import CompactRange, leaf_hash
-from audit.note import COSIGNATURE, Checkpoint, Note, SecretKey
-from audit.proofs import consistency_proof, inclusion_proof
+from audit.format.bundle import BundleWriter, EventLine, Header, Selection
+from audit.format.events import Clock, Entry, canonical, draft
+from audit.format.merkle import CompactRange, leaf_hash
+from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey
+from audit.format.proofs import consistency_proof, inclusion_proof
 
 LOG, ORIGIN = "acme", "countersign.invalid/audit/acme/e1"
 KEY = SecretKey("countersign.invalid/audit", bytes(range(32)))

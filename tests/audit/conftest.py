@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
-from audit.engine import create_engine_for
-from audit.events import Entry
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
+from audit.append.store import AuditStore
+from audit.database.engine import create_engine_for
+from audit.format.events import Entry
+from audit.sealing.subject_keys import SubjectKeys
 from migrations.run import upgrade
 
 POSTGRES = os.environ.get("COUNTERSIGN_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")

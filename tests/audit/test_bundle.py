@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit.bundle import EventLine, Selection
 from audit.errors import BundleRefused
-from audit.events import canonical
-from audit.note import VerifierKey
-from audit.offline import Trust, verify_bundle
+from audit.format.bundle import EventLine, Selection
+from audit.format.events import canonical
+from audit.format.notes import VerifierKey
+from audit.verify.offline import Trust, verify_bundle
 from tests.audit import second_verifier
 from tests.audit.bundles import KEY, LOG, ORIGIN, OTHER, POLICY, START, WITNESSES, History, lines_of, written
 
@@ -220,7 +220,7 @@ def test_an_event_that_was_replaced_with_its_leaf_is_shown_by_the_root() -> None
     fake = History(21, mark="x")
 
     def change(events: list[EventLine]) -> None:
-        from audit.merkle import leaf_hash
+        from audit.format.merkle import leaf_hash
 
         events[5] = EventLine(5, fake.envelopes[5].decode(), leaf=leaf_hash(fake.envelopes[5]))
 

@@ -17,11 +17,11 @@ from sqlalchemy.exc import DatabaseError
 
 from app.cli.main import cli
 from app.cli.roles import OTHER_TABLES
-from audit.engine import create_engine_for, writing
-from audit.log import AuditStore
-from audit.roles import problems, reader_statements, service_statements
-from audit.rows import COPIED_FROM
-from audit.verify import verify_store
+from audit.append.driver_rows import COPIED_FROM
+from audit.append.store import AuditStore
+from audit.database.engine import create_engine_for, writing
+from audit.database.roles import problems, reader_statements, service_statements
+from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import entry, fill
 from tests.audit.test_guards import (

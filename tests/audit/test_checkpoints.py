@@ -18,19 +18,19 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from audit.checkpoint_file import CheckpointFile, Kept, last_checkpoints, read_checkpoints
-from audit.checkpoints import Checkpointer, latest_checkpoint
-from audit.engine import create_engine_for
-from audit.epochs import confirm, start_epoch
+from audit.append.store import AuditStore
+from audit.checkpoints.epochs import confirm, start_epoch
+from audit.checkpoints.file import CheckpointFile, Kept, last_checkpoints, read_checkpoints
+from audit.checkpoints.issuer import Checkpointer, latest_checkpoint
+from audit.database.engine import create_engine_for
+from audit.database.tiles import prove_consistency
+from audit.database.triggers import TABLES
 from audit.errors import EventRefused, KeyRefused, LogDamaged, NoteRefused
-from audit.guards import TABLES
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.merkle import CompactRange
-from audit.note import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, open_checkpoint, verified
-from audit.proofs import check_consistency
-from audit.tiles import prove_consistency
-from audit.verify import Trust, verify_store
+from audit.format.merkle import CompactRange
+from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, open_checkpoint, verified
+from audit.format.proofs import check_consistency
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import Trust, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import fill
 from tests.audit.test_tiles import leaves_of
@@ -209,7 +209,7 @@ def test_cosignatures_are_stored_and_given_with_the_checkpoint(engine: Engine, s
 def test_a_witness_that_fails_or_hangs_stops_no_checkpoint_and_is_asked_again(
     engine: Engine, store: AuditStore, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("audit.checkpoints._OFFER_AGAIN_S", 0.1)
+    monkeypatch.setattr("audit.checkpoints.issuer._OFFER_AGAIN_S", 0.1)
     mended, hanging = threading.Event(), threading.Event()
 
     def offer(note: Note) -> Note:
@@ -293,12 +293,12 @@ def test_several_checkpointers_share_a_log_and_a_file(
 PROCESS = """
 import sys, time
 from pathlib import Path
-from audit.checkpoints import Checkpointer
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys
-from audit.guards import TABLES
-from audit.log import AuditStore
-from audit.note import SecretKey
+from audit.checkpoints.issuer import Checkpointer
+from audit.database.engine import create_engine_for
+from audit.sealing.subject_keys import SubjectKeys
+from audit.database.triggers import TABLES
+from audit.append.store import AuditStore
+from audit.format.notes import SecretKey
 from tests.audit.conftest import KEK, entry
 url, folder, key = sys.argv[1:]
 engine = create_engine_for(url)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from audit.engine import create_engine_for, durability_problem, writing
+from audit.database.engine import create_engine_for, durability_problem, writing
 from audit.errors import StoreRefused
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from audit.append.store import AuditStore
 from audit.errors import KeyDestroyed, KeyRefused, SealBroken
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader
-from audit.verify import verify_store
+from audit.read.reader import AuditReader
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from tests.audit.conftest import KEK, entry
 
 
@@ -76,7 +76,7 @@ def test_a_firm_s_own_key_cannot_be_destroyed(store_of_keys: SubjectKeys, subjec
 OTHER_PROCESS = """
 import sys, time
 from audit.errors import KeyDestroyed
-from audit.keys import SubjectKeys
+from audit.sealing.subject_keys import SubjectKeys
 
 keys = SubjectKeys(sys.argv[1], bytes(range(32)))
 sealed = keys.seal("mine", b"account 4711")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import EventRefused
-from audit.events import MAX_INT, Clock, Entry, canonical, draft, parse
+from audit.format.events import MAX_INT, Clock, Entry, canonical, draft, parse
 from tests.audit.conftest import entry
 
 keys = st.text(st.characters(max_codepoint=127), max_size=12)

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from audit.bundle import Selection
+from audit.append.store import AuditStore
+from audit.database.tiles import Tiles
 from audit.errors import ExportRefused
-from audit.export import PAGE, Source, write_bundle
-from audit.export_tables import COLUMNS, inert, write_csv, write_parquet
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.merkle import CompactRange
-from audit.note import Checkpoint, Note
-from audit.offline import Trust, Verdict, verify_bundle
-from audit.receipts import LogProof, prove
-from audit.tiles import Tiles
+from audit.format.bundle import Selection
+from audit.format.merkle import CompactRange
+from audit.format.notes import Checkpoint, Note
+from audit.format.receipts import LogProof, prove
+from audit.read.export import PAGE, Source, write_bundle
+from audit.read.export_tables import COLUMNS, inert, write_csv, write_parquet
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.offline import Trust, Verdict, verify_bundle
 from tests.audit.bundles import KEY, ORIGIN
 from tests.audit.conftest import KEK, entry, fill
 from tests.audit.second_verifier import Verifier
@@ -232,7 +232,7 @@ def test_a_parquet_export_holds_the_same_rows(filled: Engine, keys: SubjectKeys)
 
 
 def test_the_receipt_of_every_event_verifies(filled: Engine) -> None:
-    from audit.offline import verify_receipt
+    from audit.verify.offline import verify_receipt
 
     note = checkpoint(filled, COUNT)
     events = [one for page in Source(filled, "acme", COUNT, Selection()).pages() for one in page]

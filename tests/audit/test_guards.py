@@ -12,10 +12,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from audit.engine import create_engine_for
-from audit.guards import TABLES, service_grants
-from audit.log import AuditStore
-from audit.verify import verify_store
+from audit.append.store import AuditStore
+from audit.database.engine import create_engine_for
+from audit.database.triggers import TABLES, service_grants
+from audit.verify.whole_log import verify_store
 from tests.audit.conftest import fill
 
 RECORD = "log, seq, event_id, kind, query, conversation, actor, subject, ts, bot, verdict, outcome, envelope, leaf, chain"

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from audit.desk import KeepingDesk
+from audit.append.store import AuditStore
 from audit.errors import AuditUnavailable, KeepingRefused, LogDamaged
-from audit.keeping import KINDS, Hold, Keeping, Rule, fold
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader, EventView
-from audit.verify import verify_store
+from audit.read.reader import AuditReader, EventView
+from audit.retention.desk import KeepingDesk
+from audit.retention.state import KINDS, Hold, Keeping, Rule, fold
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from tests.audit.conftest import entry
 from tests.audit.test_verify import Vandal
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import KeyMissing, KeyRefused, SealBroken
-from audit.keys import SubjectKeys, load_kek
+from audit.sealing.subject_keys import SubjectKeys, load_kek
 from tests.audit.conftest import KEK
 
 
@@ -52,13 +52,13 @@ def test_while_one_thread_asks_the_store_others_go_on_with_the_keys_they_have_bu
 
     monkeypatch.setattr(keys, "_asked", slowly)
     monkeypatch.setattr(keys, "_look_every", 0.0)
-    monkeypatch.setattr("audit.keys.NEVER_OLDER_S", 3600.0)
+    monkeypatch.setattr("audit.sealing.subject_keys.NEVER_OLDER_S", 3600.0)
     first = sealing()
     assert asking.wait(30)
     second = sealing()
     second.join(30)
     assert not second.is_alive()
-    monkeypatch.setattr("audit.keys.NEVER_OLDER_S", 0.0)
+    monkeypatch.setattr("audit.sealing.subject_keys.NEVER_OLDER_S", 0.0)
     third = sealing()
     third.join(0.2)
     assert third.is_alive()  # what it knows is too old

@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.engine import make_url
 
-from audit import tables
-from audit.engine import create_engine_for, writing
+from audit.append.store import AuditStore
+from audit.database import tables
+from audit.database.engine import create_engine_for, writing
 from audit.errors import AuditUnavailable, EventRefused
-from audit.events import Receipt
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.verify import verify_store
+from audit.format.events import Receipt
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import entry, fill
 
@@ -305,9 +305,9 @@ def test_nothing_is_appended_to_a_head_that_was_tampered_with(
 
 WRITER = """
 import sys, threading
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
+from audit.database.engine import create_engine_for
+from audit.sealing.subject_keys import SubjectKeys
+from audit.append.store import AuditStore
 from tests.audit.conftest import KEK, entry
 url, keys_url, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = AuditStore(create_engine_for(url), SubjectKeys(keys_url, KEK))

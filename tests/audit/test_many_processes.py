@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from audit.desk import KeepingDesk
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader
-from audit.tables import record
-from audit.verify import verify_store
+from audit.append.store import AuditStore
+from audit.database.tables import record
+from audit.read.reader import AuditReader
+from audit.retention.desk import KeepingDesk
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from tests.audit.conftest import KEK
 
 PROCESSES, THREADS, EVENTS = 5, 3, 40
 
 SERVICE = """
 import json, sys, threading
-from audit.engine import create_engine_for
-from audit.events import Entry
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
+from audit.database.engine import create_engine_for
+from audit.format.events import Entry
+from audit.sealing.subject_keys import SubjectKeys
+from audit.append.store import AuditStore
 
 url, keys_url, name, threads, events = sys.argv[1:4] + [int(one) for one in sys.argv[4:]]
 keys = SubjectKeys(keys_url, bytes(range(32)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.merkle import EMPTY_ROOT, CompactRange, leaf_hash
+from audit.format.merkle import EMPTY_ROOT, CompactRange, leaf_hash
 
 # The eight leaves of Certificate Transparency's reference tests (RFC 6962), and the roots of their first n.
 CT_LEAVES = [bytes.fromhex(h) for h in (

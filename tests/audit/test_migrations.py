@@ -10,10 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, inspect, text
 
-from audit.engine import create_engine_for
-from audit.guards import TABLES
-from audit.tables import metadata
-from audit.verify import verify_store
+from audit.database.engine import create_engine_for
+from audit.database.tables import metadata
+from audit.database.triggers import TABLES
+from audit.verify.whole_log import verify_store
 from migrations.run import alembic_config, upgrade
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_four_processes_that_start_at_once_in_another_folder_all_succeed(url: st
 
 
 def test_a_failing_migration_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("audit.guards._REFUSED_HEAD_UPDATE", "this is no SQL (")
+    monkeypatch.setattr("audit.database.triggers._REFUSED_HEAD_UPDATE", "this is no SQL (")
     with pytest.raises(Exception, match=r"syntax|no SQL"):
         upgrade(url)
     monkeypatch.undo()

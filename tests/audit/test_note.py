@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.errors import NoteRefused
-from audit.note import (
+from audit.format.notes import (
     COSIGNATURE,
     MAX_NOTE,
     Checkpoint,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.errors import ProofRefused
-from audit.merkle import EMPTY_ROOT, leaf_hash, node_hash
-from audit.proofs import check_consistency, check_inclusion, consistency_proof, inclusion_proof, root_of
+from audit.format.merkle import EMPTY_ROOT, leaf_hash, node_hash
+from audit.format.proofs import check_consistency, check_inclusion, consistency_proof, inclusion_proof, root_of
 from tests.audit.test_merkle import CT_LEAVES, CT_ROOTS
 
 LARGEST = 130  # past two powers of two

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader
+from audit.append.store import AuditStore
+from audit.read.reader import AuditReader
+from audit.sealing.subject_keys import SubjectKeys
 from tests.audit.conftest import KEK, entry
 from tests.audit.test_verify import Vandal
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audit.checkpoints.signing_keys import VARIABLE, VaultKey, load_keys, public_keys, retire, rotate
 from audit.errors import KeyRefused
-from audit.note import COSIGNATURE, ED25519, Note, SecretKey, VerifierKey, open_checkpoint, verified
-from audit.signing import VARIABLE, VaultKey, load_keys, public_keys, retire, rotate
+from audit.format.notes import COSIGNATURE, ED25519, Note, SecretKey, VerifierKey, open_checkpoint, verified
 
 NAME = "audit.example"
 TEXT = f"{NAME}/audit/acme/e1\n1\n{base64.b64encode(bytes(32)).decode()}\n"
@@ -39,7 +39,7 @@ def test_there_are_no_public_keys_before_there_is_a_key(tmp_path: Path) -> None:
 
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from audit.signing import load_keys;"
+        "import sys; from pathlib import Path; from audit.checkpoints.signing_keys import load_keys;"
         "print(load_keys(Path(sys.argv[1]), 'audit.example', {}).signers[0].key)"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "audit")]

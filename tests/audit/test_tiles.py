@@ -6,14 +6,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, event, select, text
 
-from audit import tables
-from audit.engine import create_engine_for
+from audit.append.store import AuditStore
+from audit.database import tables
+from audit.database.engine import create_engine_for
+from audit.database.tiles import LEAVES, Tiles, fill, integrate, prove_consistency, prove_inclusion
 from audit.errors import LogDamaged
-from audit.log import AuditStore
-from audit.merkle import CompactRange, leaf_hash, node_hash
-from audit.proofs import check_consistency, check_inclusion, consistency_proof, inclusion_proof
-from audit.tiles import LEAVES, Tiles, fill, integrate, prove_consistency, prove_inclusion
-from audit.verify import verify_store
+from audit.format.merkle import CompactRange, leaf_hash, node_hash
+from audit.format.proofs import check_consistency, check_inclusion, consistency_proof, inclusion_proof
+from audit.verify.whole_log import verify_store
 from tests.audit.conftest import fill as append
 from tests.audit.test_verify import Vandal
 
@@ -220,7 +220,7 @@ def test_a_failed_batch_leaves_no_tile_behind(engine: Engine, store: AuditStore,
     def broken(*_args: object) -> None:
         raise RuntimeError("after the tiles")
 
-    monkeypatch.setattr("audit.rows.Rows.heads", property(broken))
+    monkeypatch.setattr("audit.append.driver_rows.Rows.heads", property(broken))
     with pytest.raises(Exception, match="audit log"):
         append(store, 4, start=6)
     assert stored(engine) == []

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, text
 
-from audit.engine import create_engine_for
-from audit.guards import TABLES, sqlite_guards
-from audit.log import AuditStore
-from audit.merkle import CompactRange, chain_hash, leaf_hash
-from audit.replay import _told
-from audit.verify import Problem, Report, verify_store
+from audit.append.store import AuditStore
+from audit.database.engine import create_engine_for
+from audit.database.triggers import TABLES, sqlite_guards
+from audit.format.merkle import CompactRange, chain_hash, leaf_hash
+from audit.verify.replay import _told
+from audit.verify.whole_log import Problem, Report, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import entry, fill
 
@@ -396,7 +396,7 @@ def test_verification_sees_one_snapshot_while_others_append(
     engine = create_engine_for(postgres_url)
     store = opened(engine)
     fill(store, 30)
-    monkeypatch.setattr("audit.snapshot.PAGE", 10)
+    monkeypatch.setattr("audit.verify.snapshot.PAGE", 10)
     report = verify_store(engine, progress=lambda *_: fill(store, 5))
     assert (report.ok, report.events) == (True, 30)
     engine.dispose()

@@ -20,11 +20,10 @@ from pathlib import Path
 import pytest
 
 from audit.errors import KeyRefused, NoteRefused
-from audit.merkle import CompactRange, leaf_hash, node_hash
-from audit.note import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, VerifierKey, verified
-from audit.proofs import check_consistency, consistency_proof
-from audit.witness import MAX_OFFER, Offer, Refused, Trust
-from audit.witness_client import (
+from audit.format.merkle import CompactRange, leaf_hash, node_hash
+from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, VerifierKey, verified
+from audit.format.proofs import check_consistency, consistency_proof
+from audit.witness.client import (
     Prove,
     WitnessAhead,
     WitnessClient,
@@ -33,8 +32,9 @@ from audit.witness_client import (
     WitnessRefused,
     witnesses_from,
 )
-from audit.witness_server import WitnessServer
-from audit.witness_state import MAX_EVIDENCE, Witness, WitnessStopped, witness_key
+from audit.witness.rules import MAX_OFFER, Offer, Refused, Trust
+from audit.witness.server import WitnessServer
+from audit.witness.state import MAX_EVIDENCE, Witness, WitnessStopped, witness_key
 
 LOG = SecretKey("bank.example", bytes(range(32)))
 ORIGIN = "bank.example/audit/acme/e1"
@@ -862,7 +862,7 @@ def test_witnesses_are_named_by_url_and_key(server: WitnessServer) -> None:
 COMMAND = "from app.cli import main; main()"
 LIGHT = """
 import sys
-import app.cli.witness, audit.witness_server, audit.witness_state
+import app.cli.witness, audit.witness.server, audit.witness.state
 heavy = {"sqlalchemy", "alembic", "flask", "werkzeug", "jax", "numpy", "spacy", "pydantic", "httpx", "rich", "opentelemetry"}
 found = heavy & {name.partition(".")[0] for name in sys.modules}
 sys.exit(f"imported: {sorted(found)}" if found else 0)

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from audit.log import AuditStore
-from audit.merkle import CompactRange, chain_hash, leaf_hash, node_hash
-from audit.note import Checkpoint, Note, SecretKey
-from audit.proofs import consistency_proof
-from audit.tiles import integrate
-from audit.verify import verify_store
-from audit.witness import Offer, Refused, Trust
-from audit.witness_state import Witness
+from audit.append.store import AuditStore
+from audit.database.tiles import integrate
+from audit.format.merkle import CompactRange, chain_hash, leaf_hash, node_hash
+from audit.format.notes import Checkpoint, Note, SecretKey
+from audit.format.proofs import consistency_proof
+from audit.verify.whole_log import verify_store
+from audit.witness.rules import Offer, Refused, Trust
+from audit.witness.state import Witness
 from tests.audit.conftest import fill
 from tests.audit.test_verify import Vandal
 

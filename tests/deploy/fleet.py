@@ -23,10 +23,10 @@ import psycopg
 from alembic.script import ScriptDirectory
 from sqlalchemy import Executable, select, text
 
-from audit import tables
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys, load_kek
-from audit.reader import AuditReader
+from audit.database import tables
+from audit.database.engine import create_engine_for
+from audit.read.reader import AuditReader
+from audit.sealing.subject_keys import SubjectKeys, load_kek
 from benchmarks import load as benchmark
 from migrations.run import alembic_config
 from tests.deploy.callers import Heard

@@ -18,15 +18,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from audit.checkpoints import Checkpointer
-from audit.engine import create_engine_for
-from audit.epochs import confirm
+from audit.append.abandoned import end_abandoned
+from audit.append.store import AuditStore
+from audit.checkpoints.epochs import confirm
+from audit.checkpoints.issuer import Checkpointer
+from audit.database.engine import create_engine_for
 from audit.errors import AuditUnavailable
-from audit.events import Entry
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.note import SecretKey
-from audit.recovery import end_abandoned
+from audit.format.events import Entry
+from audit.format.notes import SecretKey
+from audit.sealing.subject_keys import SubjectKeys
 
 ROOT = Path(__file__).parents[2]
 KEK = bytes(range(32))

@@ -19,7 +19,7 @@ from flask import Flask
 from opentelemetry.trace import NoOpTracerProvider
 
 from app.wiring import House
-from audit.events import Entry
+from audit.format.events import Entry
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Verdict
 from orchestrator.breaker import Breaker
 from orchestrator.errors import RecordUnavailable

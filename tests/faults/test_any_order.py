@@ -15,21 +15,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Engine, select, text
 
-from audit import tables
-from audit.bundle import Selection
-from audit.checkpoints import Checkpointer
-from audit.desk import KeepingDesk
-from audit.engine import create_engine_for, writing
-from audit.epochs import confirm
-from audit.export import Source, write_bundle
-from audit.guards import sqlite_guards
-from audit.keys import SubjectKeys
-from audit.log import AuditStore, Ticket
-from audit.note import open_checkpoint
-from audit.offline import Trust as Reader
-from audit.offline import verify_bundle
-from audit.reader import AuditReader
-from audit.verify import Trust, verify_store
+from audit.append.store import AuditStore, Ticket
+from audit.checkpoints.epochs import confirm
+from audit.checkpoints.issuer import Checkpointer
+from audit.database import tables
+from audit.database.engine import create_engine_for, writing
+from audit.database.triggers import sqlite_guards
+from audit.format.bundle import Selection
+from audit.format.notes import open_checkpoint
+from audit.read.export import Source, write_bundle
+from audit.read.reader import AuditReader
+from audit.retention.desk import KeepingDesk
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.offline import Trust as Reader
+from audit.verify.offline import verify_bundle
+from audit.verify.whole_log import Trust, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import KEK, entry
 from tests.faults.drivers import LOG_KEY, origin_of

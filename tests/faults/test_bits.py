@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from audit.checkpoints import Checkpointer
-from audit.engine import create_engine_for
-from audit.guards import sqlite_guards
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.note import COSIGNATURE, Note, SecretKey
-from audit.tiles import LEAVES
-from audit.verify import Trust, verify_store
+from audit.append.store import AuditStore
+from audit.checkpoints.issuer import Checkpointer
+from audit.database.engine import create_engine_for
+from audit.database.tiles import LEAVES
+from audit.database.triggers import sqlite_guards
+from audit.format.notes import COSIGNATURE, Note, SecretKey
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import Trust, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import KEK, entry
 from tests.faults.drivers import LOG_KEY, origin_of

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, event
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
-from audit.engine import create_engine_for
-from audit.verify import verify_store
+from audit.database.engine import create_engine_for
+from audit.verify.whole_log import verify_store
 from tests.faults.drivers import ROOT, Nursery
 from tests.faults.service import scripted
 
@@ -129,10 +129,10 @@ int fdatasync(int file) { if (broken()) { errno = EIO; return -1; } return sysca
 """
 WRITER = """
 import json, os, sys
-from audit.engine import create_engine_for
+from audit.database.engine import create_engine_for
 from audit.errors import AuditUnavailable
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
+from audit.sealing.subject_keys import SubjectKeys
+from audit.append.store import AuditStore
 from tests.faults.drivers import KEK, step
 store = AuditStore(create_engine_for(sys.argv[1]), SubjectKeys(sys.argv[2], KEK))
 def append():

@@ -19,10 +19,10 @@ import pytest
 from app.cli.shared import plain
 from app.settings import Settings
 from app.wiring import House
-from audit.events import Entry
-from audit.guards import sqlite_guards
-from audit.note import VerifierKey
-from audit.offline import Trust, verify_bundle
+from audit.database.triggers import sqlite_guards
+from audit.format.events import Entry
+from audit.format.notes import VerifierKey
+from audit.verify.offline import Trust, verify_bundle
 from tests.faults.drivers import ROOT
 
 TENANT = "halden"

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
-from audit import tables
-from audit.checkpoint_file import read_checkpoints
-from audit.verify import Trust, verify_store
+from audit.checkpoints.file import read_checkpoints
+from audit.database import tables
+from audit.verify.whole_log import Trust, verify_store
 from tests.faults.drivers import GATES, LOG_KEY, Nursery, origin_of
 
 # Together with tests/faults/test_service.py: 200 and more on SQLite.

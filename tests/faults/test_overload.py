@@ -6,11 +6,11 @@ from collections.abc import Callable
 from sqlalchemy import Engine, text
 
 from app.adapters import QueryRecord
-from audit.engine import writing
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader
-from audit.verify import verify_store
+from audit.append.store import AuditStore
+from audit.database.engine import writing
+from audit.read.reader import AuditReader
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from orchestrator.errors import RecordUnavailable
 from orchestrator.types import Answer, Outgoing, Query, SegmentOut
 from tests.faults.drivers import step

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from audit import tables
-from audit.engine import create_engine_for
+from audit.append.store import AuditStore
+from audit.database import tables
+from audit.database.engine import create_engine_for
 from audit.errors import AuditUnavailable
-from audit.log import AuditStore
-from audit.verify import Trust, verify_store
+from audit.verify.whole_log import Trust, verify_store
 from migrations.run import upgrade
 from tests.faults.drivers import GATES, LOG_KEY, Driver, Nursery, origin_of, step
 from tests.faults.server import Server, a_server, frozen

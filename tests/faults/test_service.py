@@ -20,11 +20,11 @@ import pytest
 
 from app.opening import open_keys
 from app.settings import Settings
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys, load_kek
-from audit.reader import AuditReader, EventView
-from audit.signing import public_keys
-from audit.verify import Trust, verify_store
+from audit.checkpoints.signing_keys import public_keys
+from audit.database.engine import create_engine_for
+from audit.read.reader import AuditReader, EventView
+from audit.sealing.subject_keys import SubjectKeys, load_kek
+from audit.verify.whole_log import Trust, verify_store
 from tests.faults.drivers import ROOT
 from tests.waiting import free_port
 

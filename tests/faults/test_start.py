@@ -13,9 +13,9 @@ import pytest
 
 from app.settings import Settings
 from app.wiring import House
-from audit.engine import create_engine_for
+from audit.database.engine import create_engine_for
 from audit.errors import LogDamaged
-from audit.verify import Report, Trust, verify_store
+from audit.verify.whole_log import Report, Trust, verify_store
 from tests.faults.drivers import ROOT, step
 
 STARTED = 4

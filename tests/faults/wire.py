@@ -21,9 +21,9 @@ from app.opening import open_keys
 from app.server import Server
 from app.settings import Settings
 from app.wiring import House
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys, load_kek
-from audit.reader import AuditReader
+from audit.database.engine import create_engine_for
+from audit.read.reader import AuditReader
+from audit.sealing.subject_keys import SubjectKeys, load_kek
 from orchestrator.breaker import Breaker
 from tests.faults.drivers import ROOT
 from tests.faults.oracle import Events, wrongs

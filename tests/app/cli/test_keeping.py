@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from app.cli.main import cli
 from app.settings import Settings
 from app.wiring import House
-from audit.events import Entry
+from audit.format.events import Entry
 from orchestrator.errors import ConversationUnknown
 from orchestrator.types import Turn
 
