@@ -26,7 +26,7 @@ from retrieval.library import Library
 from retrieval.types import Passage as Found
 
 if TYPE_CHECKING:
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
 
 class Recorded:

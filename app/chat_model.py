@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from app.settings import Settings
-from inference.manifest import load_manifest
-from inference.store import ModelStore
+from inference.store.manifest import load_manifest
+from inference.store.model_store import ModelStore
 
 if TYPE_CHECKING:
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
 
 def open_chat(settings: Settings, models: ModelStore, **options: Any) -> ChatEngine:
@@ -17,7 +17,7 @@ def open_chat(settings: Settings, models: ModelStore, **options: Any) -> ChatEng
 
     Raises ModelMissing, UnknownModel, ModelUnsupported and AdapterUnfit.
     """
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
     options = {**_common(settings, models), **options}
     if settings.chat_files is not None:
@@ -28,7 +28,7 @@ def open_chat(settings: Settings, models: ModelStore, **options: Any) -> ChatEng
 
 def follow_chat(settings: Settings, models: ModelStore, **options: Any) -> None:
     """One of several processes of the settings' chat model, but not the first; options are `ChatEngine.follow`'s."""
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
     names: tuple[str, ...] = ()
     path = settings.chat_files

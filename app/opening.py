@@ -16,7 +16,7 @@ from app.replicas.fleet import How
 from app.settings import Settings
 from audit.database.engine import create_engine_for
 from audit.sealing.subject_keys import load_kek
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from migrations.run import upgrade
 from moderation.pii import Redactor
 from orchestrator.errors import BotUnavailable

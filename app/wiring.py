@@ -43,7 +43,7 @@ from audit.read.reader import AuditReader
 from audit.retention.desk import KeepingDesk
 from audit.sealing.subject_keys import SubjectKeys
 from audit.witness.client import Witnesses, witnesses_from
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from migrations.run import upgrade
 from moderation.policy import Policy, load_policy
 from orchestrator.connectors import load_connectors

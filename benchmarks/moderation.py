@@ -38,7 +38,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from moderation.pii import Pseudonyms, Redactor
 from moderation.types import Allow, Direction
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from inference.encoder import SentenceEncoder
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from moderation.head import HEADS_PATH
 from moderation.modelcard import write_card
 from moderation.train import Table, Trained, train

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inference.errors import InferenceError
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from retrieval.types import Embed
 
 

@@ -87,7 +87,7 @@ def serve(
         raise click.UsageError("--processes needs --join, where they meet, and --mesh, how the model is split")
     chosen = False if model else light or None
     found = settings(host=host, port=port, chat_model=model, light=chosen, context=context)
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
 
     if found.chat_files is None:
         ModelStore(found.models_dir).path(found.chat)
@@ -127,8 +127,8 @@ def follow(
     """
     found = settings(chat_model=model, light=False if model else light or None, context=context)
     from app.chat_model import follow_chat
-    from inference.hosts import join_hosts, next_port
-    from inference.store import ModelStore
+    from inference.devices.hosts import join_hosts, next_port
+    from inference.store.model_store import ModelStore
 
     store = ModelStore(found.models_dir)
     if found.chat_files is None:

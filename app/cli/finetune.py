@@ -104,7 +104,7 @@ def finetune(
     from inference.finetune.plan import Base, Plan
     from inference.finetune.training import check_packages
     from inference.finetune.training import finetune as train
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
 
     check_packages()
     plan = Plan(

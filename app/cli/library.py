@@ -32,7 +32,7 @@ def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
     countersign ingest reports/ --access research --access board
     """
     from app.opening import open_encoder
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
     from retrieval.library import Library
 
     found = settings()
@@ -80,7 +80,7 @@ def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...]) -
     countersign search --jsonl -k 10 < questions.jsonl > passages.jsonl
     """
     from app.opening import open_encoder
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
     from retrieval.library import Library
 
     if jsonl == (question is not None):

@@ -33,7 +33,7 @@ def list_models() -> None:
     \b
     countersign models list
     """
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
 
     store = ModelStore(settings().models_dir)
     table = Table("model", "kind", "here", "size", "licence", "use")
@@ -53,7 +53,7 @@ def pull(names: tuple[str, ...], light: bool) -> None:
     countersign models pull
     countersign models pull --light
     """
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
 
     found = settings(light=True if light else None)
     store = ModelStore(found.models_dir)
@@ -75,7 +75,7 @@ def verify(names: tuple[str, ...]) -> None:
     countersign models verify
     countersign models verify smollm2-135m-instruct
     """
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
 
     store = ModelStore(settings().models_dir)
     for name in names or [n for n in store.manifest if store.state(n) == "present"]:

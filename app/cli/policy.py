@@ -327,7 +327,7 @@ def _known(kind: str, name: str, known: Sequence[str]) -> None:
 def _bench(sound: Policy) -> Bench:
     """The real rails of a policy. Imports the models' libraries, so only what needs them calls it."""
     from app.opening import open_encoder, open_redactor
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
     from moderation.head import Heads
     from moderation.policy.trial import Bench
 

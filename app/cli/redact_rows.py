@@ -25,7 +25,7 @@ def redact(rows: Path, out: Path) -> None:
     """
     from app.opening import open_redactor
     from inference.finetune.rows import read_rows
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
     from moderation.pseudonyms import Pseudonyms
 
     if out.exists():

@@ -23,7 +23,7 @@ def serve(host: str | None, port: int | None, light: bool, demo: bool, connector
     countersign serve --light --port 9000
     """
     found = settings(host=host, port=port, light=light or None, demo=demo or None, connectors_file=connectors_file)
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
 
     store = ModelStore(found.models_dir)
     for name in found.local_models:

@@ -28,7 +28,7 @@ def moderate(text: str | None, jsonl: bool, direction: str, policy_file: Path | 
     countersign moderate --jsonl < texts.jsonl > verdicts.jsonl
     """
     from app.opening import open_encoder, open_redactor
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
     from moderation.head import Heads
     from moderation.policy import load_policy
     from moderation.rails import Rails
@@ -99,7 +99,7 @@ def generate(
     countersign generate --light --temperature 0.7 --seed 3 "A haiku about audits"
     """
     from app.chat_model import open_chat
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
     from inference.types import Message, Prompt, Sampling
 
     overrides: dict[str, Any] = {"chat_model": model, "light": True if light else None}

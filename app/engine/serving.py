@@ -17,11 +17,11 @@ from app.chat_model import open_chat
 from app.engine.metrics import EngineMetrics
 from app.problems import Problem
 from app.settings import Settings
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from orchestrator.prompts import BEGINNINGS
 
 if TYPE_CHECKING:
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
 log = structlog.get_logger(__name__)
 SOON_S = 5
@@ -50,7 +50,7 @@ def first_of(join: str, processes: int) -> dict[str, Any]:
     """Join the other processes, where there are any; the option by which the engine finds them."""
     if processes == 1:
         return {}
-    from inference.hosts import join_hosts, next_port
+    from inference.devices.hosts import join_hosts, next_port
 
     join_hosts(join, processes, 0)
     return {"crew": next_port(join)}

@@ -17,7 +17,7 @@ from app.operations.copies import sqlite_path
 from app.settings import Settings, config_path
 from audit.database import tables
 from audit.database.engine import create_engine_for
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 
 _GB = 1e9
 DISK_LOW, DISK_OUT = 5 * _GB, 1 * _GB

@@ -26,7 +26,7 @@ from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.snapshot import Snapshot
 from audit.witness.client import WitnessClient
 from inference.errors import InferenceError
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from migrations.run import standing
 
 LATE_S = 60.0

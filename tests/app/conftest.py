@@ -18,7 +18,7 @@ from app.keys import Role
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 
 ROOT = Path(__file__).parents[2]
 QUESTION = "What is the dealing cut-off time?"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from app.chat_model import open_chat
 from app.settings import load_settings
-from inference.lora import Adapter, combined_digest
-from inference.store import ModelStore, model_digest
+from inference.store.model_store import ModelStore, model_digest
+from inference.weights.lora import Adapter, combined_digest
 from tests.inference import tiny_models
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.cli.main import cli
 from app.cli.shared import InputError, json_lines
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from tests.app.test_settings import countersign, folder
 
 __all__ = ["folder"]

@@ -107,7 +107,7 @@ def two(tmp_path: Path) -> Iterator[Two]:
 
 
 def test_two_processes_answer_as_one_and_end_together(two: Two) -> None:
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
     said = two.ask().json()["choices"][0]["message"]["content"]
     engine = ChatEngine.open(two.model, cache_dir=None, context=512, precision="float32")

@@ -43,7 +43,7 @@ def events(response: httpx.Response) -> Iterator[Any]:
 
 
 def in_process(text: str, **sampling: Any) -> Completion:
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
     spec = load_manifest()[LIGHT]
     own = ChatEngine.load(spec, ModelStore().path(LIGHT), cache_dir=ModelStore().root / "compiled", context=1024)

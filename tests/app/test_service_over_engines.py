@@ -12,7 +12,7 @@ import pytest
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from tests.app.scripted_engine import MODEL, Reply, ScriptedEngine, engines_saying, saying
 from tests.orchestrator.house import LONG_S
 

@@ -24,7 +24,7 @@ import pytest
 from deploy.onprem.bundle.build import Built, Wanted, build
 from deploy.onprem.bundle.errors import BundleError
 from deploy.onprem.bundle.minisign import SecretKey
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from tests.deploy.gap import ROOT, Gap, gap, why_not
 from tests.journeys.conftest import NEEDED
 from tests.waiting import free_port

@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
 from deploy.onprem.bundle.pages import anchor, pages
-from inference.scheduler import Load
+from inference.engine.scheduler import Load
 from tests.deploy.commands import problem_of
 from tests.deploy.tools import tool
 

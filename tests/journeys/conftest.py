@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from tests.waiting import free_port
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import pytest
 from app.settings import Settings
 from app.web import create_app
 from app.wiring import House
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from moderation.policy import DEFAULT_PATH
 from tests.app.conftest import Site
 from tests.journeys.conftest import NEEDED

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from moderation.pii import PSEUDONYMISED, PiiError, Pseudonyms, Redactor
 from moderation.pseudonyms import Style
 from moderation.recognisers.shown import shown

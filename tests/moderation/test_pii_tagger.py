@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.errors import InferenceError
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from moderation.recognisers.products import Linear, Maxout
 from moderation.recognisers.tagger import Tagger
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from inference.errors import ModelDamaged, PullFailed
-from inference.manifest import Part
+from inference.store.manifest import Part
 
 _BLOCK = 1 << 20
 _SCRATCH = ".pull-"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.blocks import Names
-from inference.drafts import Drafts
-from inference.sampling import Sampler
+from inference.engine.draft_tokens import Drafts
+from inference.engine.prefix_cache import Names
+from inference.engine.sampling import Sampler
 from inference.types import FinishReason, Sampling, Terms
 
 if TYPE_CHECKING:
-    from inference.guide import Guide
+    from inference.engine.constrained_decoding import Guide
 
 _POLL_S = 0.05
 

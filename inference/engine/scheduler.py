@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.blocks import Blocks
-from inference.cache import POSITIONS, blocks_for
+from inference.engine.constrained_decoding import GuideFailed
+from inference.engine.fair_queue import Waiting
+from inference.engine.prefix_cache import Blocks
+from inference.engine.request import Job
+from inference.engine.runner import DRAFTED, Feed, Runner
 from inference.errors import EngineBusy, EngineFailed, PromptTooLong
-from inference.guide import GuideFailed
-from inference.job import Job
-from inference.runner import DRAFTED, Feed, Runner
+from inference.kv_cache import POSITIONS, blocks_for
 from inference.types import FinishReason
-from inference.waiting import Waiting
 
 AHEAD = 64
 """Tokens that an answer may be ahead of its reader; then it waits, and costs nothing."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from inference.architecture import Architecture
 from inference.kernels.tiles import kind_of, round_to_q8_0, tiles
-from inference.vocabulary import Vocabulary
+from inference.text.vocabulary import Vocabulary
 
 
 class Tensor:

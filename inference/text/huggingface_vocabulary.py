@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.errors import ModelUnsupported
-from inference.vocabulary import BLANK, ENDS, Vocabulary, without
+from inference.text.vocabulary import BLANK, ENDS, Vocabulary, without
 
 
 def read_tokenizer(folder: Path, size: int) -> Vocabulary:

@@ -16,13 +16,13 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from inference.cache import Pool, Turns, block_bytes, blocks_for, empty_pool
-from inference.crew import Crew, Forget, Order, Step
+from inference.devices.followers import Crew, Forget, Order, Step
+from inference.devices.mesh import ALONE, Grid
 from inference.errors import ModelUnsupported
-from inference.grid import ALONE, Grid
-from inference.model import Transformer
-from inference.tiled import TiledTransformer
-from inference.weights import Checkpoint
+from inference.kv_cache import Pool, Turns, block_bytes, blocks_for, empty_pool
+from inference.models.tiled_transformer import TiledTransformer
+from inference.models.transformer import Transformer
+from inference.weights.checkpoint import Checkpoint
 
 DRAFTED = 6
 """Tokens of a step that checks a draft: the last token of the answer and five guesses."""

@@ -18,9 +18,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.blocks import Blocks, Names
-from inference.cache import POSITIONS
-from inference.runner import Feed, Runner
+from inference.engine.prefix_cache import Blocks, Names
+from inference.engine.runner import Feed, Runner
+from inference.kv_cache import POSITIONS
 
 
 class Beginnings:

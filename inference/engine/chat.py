@@ -19,25 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference import kernels
-from inference.beginnings import Beginnings
-from inference.blocks import Blocks
-from inference.cache import blocks_for
-from inference.compilation import keep_compiled
-from inference.crew import Crew, orders
+from inference.devices.compilation import keep_compiled
+from inference.devices.followers import Crew, orders
+from inference.devices.mesh import ALONE, make_grid
+from inference.engine.constrained_decoding import Grammars
+from inference.engine.prefix_cache import Blocks
+from inference.engine.request import Job
+from inference.engine.runner import Feed, Runner
+from inference.engine.scheduler import Load, Scheduler
+from inference.engine.shared_prefixes import Beginnings
+from inference.engine.stop_strings import StopFilter
 from inference.errors import PromptInvalid, PromptTooLong
-from inference.grid import ALONE, make_grid
-from inference.guide import Grammars
-from inference.job import Job
-from inference.lora import Adapter, combined_digest
-from inference.manifest import ModelSpec
-from inference.runner import Feed, Runner
-from inference.scheduler import Load, Scheduler
-from inference.stopping import StopFilter
-from inference.store import check_model, model_digest
-from inference.template import ChatTemplate
-from inference.tokenizer import ChatTokenizer, Detokenizer
+from inference.kv_cache import blocks_for
+from inference.store.manifest import ModelSpec
+from inference.store.model_store import check_model, model_digest
+from inference.text.chat_template import ChatTemplate
+from inference.text.tokenizer import ChatTokenizer, Detokenizer
 from inference.types import Completion, Delta, FinishReason, Message, Prompt, Sampling, Terms
-from inference.weights import Checkpoint, Precision, open_checkpoint
+from inference.weights.checkpoint import Checkpoint, Precision, open_checkpoint
+from inference.weights.lora import Adapter, combined_digest
 
 Answer = Generator[Delta, None, Completion]
 MEMORY = 256 << 20
@@ -93,12 +93,12 @@ class ChatEngine:
         """Open a model of one's own: a GGUF file, or a folder in Hugging Face's layout. It is called what the path is.
 
         cache_dir: where converted weights and compiled programs are kept, or None. context: tokens of prompt and answer
-        together. precision: see `inference.conversion`; the fastest that the machine can where none is named. memory: bytes
+        together. precision: see `inference.weights.conversion`; the fastest that the machine can where none is named. memory: bytes
         for the KV cache, in which conversations that begin alike share their beginning. slots: the most answers in progress;
         None for as many as a step takes. waiting: questions that may wait; more are `EngineBusy`. adapter: a LoRA adapter's
         folder; it is merged into the weights, and `digest` is then `lora.combined_digest` of both. mesh: places along `data`
-        and `model` (see `inference.grid`). crew: host:port at which this process, the first of several that have joined
-        (`inference.hosts`), waits for the others, which `follow`.
+        and `model` (see `inference.devices.mesh`). crew: host:port at which this process, the first of several that have joined
+        (`inference.devices.hosts`), waits for the others, which `follow`.
 
         Raises `ModelUnsupported` where the engine cannot run it, `ModelMissing` where a file is not there, `AdapterUnfit`.
         """

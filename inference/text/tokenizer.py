@@ -11,8 +11,8 @@ import re
 
 from tokenizers import Tokenizer
 
-from inference.template import Piece
-from inference.vocabulary import Vocabulary
+from inference.text.chat_template import Piece
+from inference.text.vocabulary import Vocabulary
 
 
 class ChatTokenizer:

@@ -17,8 +17,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.cache import Turns
 from inference.errors import EngineFailed
+from inference.kv_cache import Turns
 
 _HEAD = struct.Struct("<4i")  # turns, tokens of each, places of a table, whether logits behind every token
 _FORGET, _END = -1, -2

@@ -16,8 +16,8 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from inference.architecture import Architecture
-from inference.cache import POSITIONS, Pool, Turns
-from inference.grid import ALONE, Grid
+from inference.devices.mesh import ALONE, Grid
+from inference.kv_cache import POSITIONS, Pool, Turns
 
 Arrays = dict[str, NDArray[Any]]
 

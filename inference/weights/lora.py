@@ -19,8 +19,8 @@ from safetensors import safe_open
 
 from inference.architecture import Architecture
 from inference.errors import AdapterUnfit, ModelUnsupported
-from inference.hf_folder import name_of, read_json
-from inference.tensors import Source, Tensor
+from inference.weights.huggingface import name_of, read_json
+from inference.weights.tensors import Source, Tensor
 
 _KEY = re.compile(r"base_model\.model\.(?:.*\.)?(layers\.\d+\..+)\.lora_([AB])(?:\.\w+)?\.weight")
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import SchemaInvalid
-from inference.tokenizer import ChatTokenizer
+from inference.text.tokenizer import ChatTokenizer
 
 _LONGEST, _DEEPEST, _LARGEST = 65_536, 64, 2**53
 _LAYOUT: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inference.errors import ModelUnsupported
 from inference.kernels.tiles import ROWS, Layout, Matrix
-from inference.tensors import Source, Tensor
+from inference.weights.tensors import Source, Tensor
 
 _ROWS = 4096
 _NORMS = ("attention_norm", "feed_forward_norm")

@@ -3,7 +3,7 @@
 A block that is full keeps its content when nobody uses it any more. A later prompt that begins with the same tokens *and*
 carries the same scope takes it over without computing anything; a prompt without a scope shares nothing, because how fast
 an answer comes must not tell one tenant what another has asked. Only beginnings that are the product's own words are
-everybody's (`inference.beginnings`). Content that has lain longest unused goes first, and of one
+everybody's (`inference.engine.shared_prefixes`). Content that has lain longest unused goes first, and of one
 conversation its end before its beginning.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.cache import POSITIONS
+from inference.kv_cache import POSITIONS
 
 
 class Blocks:

@@ -10,8 +10,8 @@ from safetensors import safe_open
 
 from inference.architecture import Architecture, read_config
 from inference.errors import ModelMissing, ModelUnsupported
-from inference.hf_vocabulary import read_tokenizer
-from inference.tensors import Source, Stored, Tensor, model_name
+from inference.text.huggingface_vocabulary import read_tokenizer
+from inference.weights.tensors import Source, Stored, Tensor, model_name
 
 _OUTSIDE = {"embed_tokens.weight": "embedding", "norm.weight": "norm"}
 _IN_LAYER = {

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from inference.architecture import Architecture, read_architecture
 from inference.errors import ModelUnsupported
-from inference.tensors import Quantised, Source, Tensor, model_name
-from inference.vocabulary import read_vocabulary
+from inference.text.vocabulary import read_vocabulary
+from inference.weights.tensors import Quantised, Source, Tensor, model_name
 
 _OUTSIDE = {"token_embd.weight": "embedding", "output.weight": "head", "output_norm.weight": "norm"}
 _IN_LAYER = {

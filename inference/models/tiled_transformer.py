@@ -1,4 +1,4 @@
-"""The transformer of inference.model over quantised tiles: five kernel calls a layer, and nothing between them.
+"""The transformer of inference.models.transformer over quantised tiles: five kernel calls a layer, and nothing between them.
 
 Norms, biases, gates and residual sums happen inside the products, where the numbers are at hand: a step of a small model is
 many small operations, and on a CPU they cost more than the products. Weights stay in the file's own blocks. A position's
@@ -15,9 +15,9 @@ from flax import nnx
 
 from inference import kernels
 from inference.architecture import Architecture
-from inference.cache import Pool, Turns
 from inference.kernels.tiles import Matrix
-from inference.model import Arrays, ends
+from inference.kv_cache import Pool, Turns
+from inference.models.transformer import Arrays, ends
 
 Matrices = dict[str, Matrix]
 Gain = Any
@@ -109,7 +109,7 @@ def _value(gain: Gain) -> jax.Array | None:
 
 
 class TiledTransformer(nnx.Module):
-    """Called as `inference.model.Transformer` is. Without a head of its own the embedding is the head (tied)."""
+    """Called as `inference.models.transformer.Transformer` is. Without a head of its own the embedding is the head (tied)."""
 
     def __init__(self, arrays: Arrays, matrices: Matrices, architecture: Architecture) -> None:
         self.embedding = Tiles(arrays, matrices, "embedding")

@@ -1,7 +1,7 @@
 """From weights files to arrays that the model takes, converted once and kept on disk by digest.
 
 Reading the vocabulary and dequantising take tens of seconds; the converted arrays are there in a moment. A conversion
-appears under its final name only when it is whole. See `inference.conversion` for what a precision keeps.
+appears under its final name only when it is whole. See `inference.weights.conversion` for what a precision keeps.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from inference import kernels
 from inference.architecture import Architecture
-from inference.conversion import Conversion, TileConversion
 from inference.errors import ModelUnsupported
-from inference.gguf_file import read_gguf
-from inference.hf_folder import read_folder
 from inference.kernels.tiles import Matrix
-from inference.lora import Adapter
-from inference.resident import read_arrays
-from inference.tensors import Source
-from inference.vocabulary import Vocabulary
+from inference.text.vocabulary import Vocabulary
+from inference.weights.conversion import Conversion, TileConversion
+from inference.weights.gguf import read_gguf
+from inference.weights.huge_pages import read_arrays
+from inference.weights.huggingface import read_folder
+from inference.weights.lora import Adapter
+from inference.weights.tensors import Source
 
 Arrays = dict[str, NDArray[Any]]
 Precision = Literal["float32", "int8", "blocks"]
