@@ -15,7 +15,7 @@ from audit.errors import AuditUnavailable
 from audit.format.events import Entry
 from inference.errors import EngineBusy, EngineFailed, PromptTooLong
 from inference.types import Message, Prompt, Sampling
-from moderation.pii import Redactor
+from moderation.pii.redactor import Redactor
 from moderation.pseudonyms import Covered, Pseudonyms, Style
 from orchestrator.errors import BotUnavailable, RecordUnavailable
 from orchestrator.ports import Embed

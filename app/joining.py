@@ -14,8 +14,8 @@ from app.ruling import Workshop
 from app.switches import SwitchBoard, Switches
 from audit.database.engine import create_engine_for
 from moderation.gate import StreamGate
-from moderation.head import Heads
-from moderation.pii import Redactor
+from moderation.heads.head import Heads
+from moderation.pii.redactor import Redactor
 from moderation.rails import Readings
 from orchestrator.bots import Bot
 from orchestrator.bots.api import ApiBot

@@ -18,7 +18,7 @@ from audit.database.engine import create_engine_for
 from audit.sealing.subject_keys import load_kek
 from inference.store.model_store import ModelStore
 from migrations.run import upgrade
-from moderation.pii import Redactor
+from moderation.pii.redactor import Redactor
 from orchestrator.errors import BotUnavailable
 from orchestrator.live import LiveData
 

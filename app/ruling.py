@@ -17,8 +17,8 @@ from typing import TypeVar
 import numpy as np
 
 from app.adapters import Pseudonymiser
-from moderation.head import Heads
-from moderation.pii import Redactor, known_entities
+from moderation.heads.head import Heads
+from moderation.pii.redactor import Redactor, known_entities
 from moderation.policy import Policy
 from moderation.rails import Rails, Readings
 from orchestrator.judging import Judges

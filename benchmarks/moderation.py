@@ -39,7 +39,7 @@ from rich.progress import track
 from rich.table import Table
 
 from inference.store.model_store import ModelStore
-from moderation.pii import Pseudonyms, Redactor
+from moderation.pii.redactor import Pseudonyms, Redactor
 from moderation.types import Allow, Direction
 
 HARD = (
@@ -198,7 +198,7 @@ def measure_harms(data: Path, peers: Callable[..., Figures]) -> Figures:
 
 def own_rails() -> tuple[Any, Callable[[Sequence[str]], Any]]:
     from inference.encoder import SentenceEncoder
-    from moderation.head import Heads
+    from moderation.heads.head import Heads
     from moderation.policy import load_policy
     from moderation.rails import Rails
 

@@ -55,9 +55,9 @@ def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
 
 def _orders(library: Library, keys: Sequence[str], settings: Settings, embed: Embed) -> Iterator[str]:
     """Passages that no model will be shown, as the policy stands: an attack, or a document that speaks to machines."""
-    from moderation.head import Heads
+    from moderation.heads.head import Heads
     from moderation.policy import load_policy
-    from moderation.rails.passages import PassageScreen
+    from moderation.rails.passage_screen import PassageScreen
 
     screen = PassageScreen(load_policy(settings.policy_file).rails["injection"], Heads.load(), embed)
     for document, page, text in library.texts(keys):

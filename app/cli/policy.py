@@ -16,8 +16,8 @@ from app.cli.shared import InputError, plain, progress, put, settings
 if TYPE_CHECKING:
     from moderation.policy import Policy, PolicyFile
     from moderation.policy.compare import Change
-    from moderation.policy.explain import Why
-    from moderation.policy.trial import Bench, Judged, Outcome
+    from moderation.policy_test.bench import Bench, Judged, Outcome
+    from moderation.policy_test.explain import Why
 
 _COLOURS = {"stricter": "green", "looser": "red", "reworded": "cyan", "changed": "yellow"}
 
@@ -187,8 +187,8 @@ def test(file: Path, cases: Path | None, junit_file: Path | None, as_json: bool)
     countersign policy test policies/bank.yaml --cases incidents.yaml --junit report.xml
     """
     from moderation.policy import load_policy
-    from moderation.policy.cases import cases_beside, read_cases
-    from moderation.policy.junit import junit
+    from moderation.policy_test.cases import cases_beside, read_cases
+    from moderation.policy_test.junit import junit
 
     sound = load_policy(file)
     asked = read_cases(cases or cases_beside(file), sound)
@@ -268,7 +268,7 @@ def explain_text(file: Path, text: str, tenant: str, audience: str, direction: s
     countersign policy explain policies/bank.yaml "You should buy this fund." --direction output --tenant harbour
     """
     from moderation.policy import read_policy
-    from moderation.policy.explain import explain
+    from moderation.policy_test.explain import explain
     from moderation.types import Direction
 
     if not text.strip():
@@ -318,7 +318,7 @@ def _resolved(found: PolicyFile, tenant: str, audience: str) -> PolicyFile:
 
 
 def _known(kind: str, name: str, known: Sequence[str]) -> None:
-    from moderation.policy.names import unknown
+    from moderation.policy.catalogue import unknown
 
     if name and name not in known:
         raise InputError(unknown(kind, name, dict.fromkeys(known)))
@@ -328,8 +328,8 @@ def _bench(sound: Policy) -> Bench:
     """The real rails of a policy. Imports the models' libraries, so only what needs them calls it."""
     from app.opening import open_encoder, open_redactor
     from inference.store.model_store import ModelStore
-    from moderation.head import Heads
-    from moderation.policy.trial import Bench
+    from moderation.heads.head import Heads
+    from moderation.policy_test.bench import Bench
 
     found = settings()
     store = ModelStore(found.models_dir)

@@ -29,7 +29,7 @@ def moderate(text: str | None, jsonl: bool, direction: str, policy_file: Path | 
     """
     from app.opening import open_encoder, open_redactor
     from inference.store.model_store import ModelStore
-    from moderation.head import Heads
+    from moderation.heads.head import Heads
     from moderation.policy import load_policy
     from moderation.rails import Rails
     from moderation.types import Direction

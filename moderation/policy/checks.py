@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moderation.entities import ALIASES, ENTITIES
+from moderation.pii.entities import ALIASES, ENTITIES
+from moderation.policy.catalogue import RAILS, REDACTING, is_language, near, unknown, unknown_language
 from moderation.policy.layers import Where
-from moderation.policy.names import RAILS, REDACTING, is_language, near, unknown, unknown_language
 from moderation.types import Direction
 
 # What a tenant or an audience cannot have of its own.

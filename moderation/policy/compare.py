@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from moderation.policy.names import RAILS
+from moderation.policy.catalogue import RAILS
 from moderation.policy.schema import Policy, RailPolicy, Words
 from moderation.types import Direction
 

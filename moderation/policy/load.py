@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from moderation.policy.catalogue import RAILS, near
 from moderation.policy.checks import Problem, problems
 from moderation.policy.layers import Where, laid_over, layer_places, layers_of, stale, vain
 from moderation.policy.lists import filled
-from moderation.policy.names import RAILS, near
 from moderation.policy.schema import Policy
-from moderation.policy.shape import misshapen
+from moderation.policy.schema_errors import misshapen
 from moderation.policy.source import Origin, PolicyError, Sourced, read
 
 DEFAULT_PATH = Path(__file__).parent.parent / "policies" / "default.yaml"

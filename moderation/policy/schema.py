@@ -14,11 +14,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from moderation.entities import ALIASES
+from moderation.pii.entities import ALIASES
+from moderation.policy.catalogue import RAILS
 from moderation.policy.checks import problems
 from moderation.policy.layers import laid_over, layers_of
 from moderation.policy.lists import RestrictedPolicy
-from moderation.policy.names import RAILS
 from moderation.types import Direction
 
 Action = Literal["block", "steer", "redact", "allow"]

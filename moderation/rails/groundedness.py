@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from moderation.claims import Weighed, weigh
+from moderation.grounding import Weighed, weigh
 from moderation.policy import RailPolicy
 from moderation.rails.base import Seen, act
 from moderation.rails.edits import redaction

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from moderation.nameindex import NameIndex
 from moderation.policy import RailPolicy
 from moderation.policy.lists import RestrictedList
 from moderation.rails.base import Seen, act
 from moderation.rails.edits import redaction
 from moderation.rails.scored import Readings
+from moderation.text.name_index import NameIndex
 from moderation.types import Allow, Block, Direction, Edit, Finding, Verdict
 
 _CATEGORY = "name"

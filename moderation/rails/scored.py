@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from moderation.head import Heads, Lexical, lexical_parts
+from moderation.heads.head import Heads, Lexical, lexical_parts
 from moderation.policy import RAILS, RailPolicy
 from moderation.rails.base import Embed, Embedding, Seen, act
 from moderation.rules import Hit, hits
-from moderation.traced import Traced
+from moderation.text.offsets import Traced
+from moderation.text.variants import View, views
 from moderation.types import Allow, Direction, Finding, Verdict
-from moderation.views import View, views
 
 _SEVERITY = {"allow": 0, "steer": 1, "redact": 2, "block": 3}
 # Where several are over, by how much (in log odds) one comes before another: what sexualises a child shall not be filed as

@@ -6,14 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from moderation.rules.abroad import ABROAD
 from moderation.rules.advice import ADVICE
 from moderation.rules.base import Hit, Rule
+from moderation.rules.harm_multilingual import ABROAD
 from moderation.rules.injection import INJECTION
-from moderation.rules.languages import LANGUAGES
+from moderation.rules.injection_multilingual import LANGUAGES
 from moderation.rules.toxicity import TOXICITY
+from moderation.text.variants import View
 from moderation.types import Direction
-from moderation.views import View
 
 __all__ = ["RULES", "Hit", "Rule", "hits"]
 

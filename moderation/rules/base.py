@@ -2,7 +2,7 @@
 
 Invariant: a rule only ever raises a probability, and gives its reason and its places; no pattern repeats anything
 without a bound, so that judging is linear in the text's length (a test reads every pattern for it). Patterns see the
-views of moderation.views: lower case, without accents, unmasked.
+views of moderation.text.variants: lower case, without accents, unmasked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from moderation.disguises import folded
+from moderation.text.disguises import folded
 from moderation.types import Direction
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from moderation.secrets import forms
 from moderation.secrets.forms import KEY, PASSWORD, PRIVATE_KEY
-from moderation.secrets.shown import bare, decoded_runs
 from moderation.secrets.strength import basic_credentials, chosen_password, placeholder, random_looking
+from moderation.text.spelt_out import bare, decoded_runs
 
 MARKER = "[SECRET]"
 """What stands where a secret was: nothing of it is kept, so nobody can ask for it back."""

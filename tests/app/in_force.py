@@ -20,8 +20,8 @@ from app.policy_in_force import Document, PolicyInForce
 from app.ruling import Workshop
 from app.settings import Settings
 from app.wiring import House
-from moderation.head import Heads
-from moderation.pii import Pseudonyms, Redaction
+from moderation.heads.head import Heads
+from moderation.pii.redactor import Pseudonyms, Redaction
 from moderation.policy import DEFAULT_PATH
 from moderation.rails import Readings
 from moderation.types import PiiSpan

@@ -12,7 +12,7 @@ import yaml
 
 from app.metrics import Metrics
 from app.ruling import KEPT, Rulings, Workshop
-from moderation.head import Heads
+from moderation.heads.head import Heads
 from moderation.policy import DEFAULT_PATH, Policy, load_policy
 from moderation.rails import Readings
 from moderation.types import Block, Direction, PiiSpan

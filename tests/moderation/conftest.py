@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from moderation.head import Heads
+from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Embed, Rails
 from moderation.types import Allow, Direction, Verdict

@@ -6,7 +6,7 @@ import pytest
 
 from inference.errors import InferenceError
 from inference.store.model_store import ModelStore
-from moderation.pii import Redactor
+from moderation.pii.redactor import Redactor
 
 FIRM = "Aurora Asset Management"
 FUND = "Aurora Global Equity Fund"

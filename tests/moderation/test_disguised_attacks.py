@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from moderation.rails import Embed, Rails
 from moderation.rules import hits
-from moderation.trials import Trial, trials
+from moderation.text.variants import views
+from moderation.training.held_out import Trial, trials
 from moderation.types import Block, Direction
-from moderation.views import views
 
 SIGNS = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
 MORSE = dict(zip("abcdefghijklmnopqrstuvwxyz", SIGNS.split(), strict=True))

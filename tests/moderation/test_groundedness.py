@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moderation.head import Heads
+from moderation.heads.head import Heads
 from moderation.policy import Policy, load_policy
 from moderation.rails import Rails
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Redact, Steer, Verdict

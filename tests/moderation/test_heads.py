@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from moderation.features import BUCKETS, VERSION, classes, lexical
-from moderation.head import DIMENSION, HEADS_PATH, HeadError, Heads, lexical_parts
+from moderation.heads.features import BUCKETS, VERSION, classes, lexical
+from moderation.heads.head import DIMENSION, HEADS_PATH, HeadError, Heads, lexical_parts
 from moderation.policy import RAILS
-from moderation.views import windows
+from moderation.text.variants import windows
 
 NOTHING = np.zeros(DIMENSION, np.float32)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.gate import Halt, StreamGate
-from moderation.head import Heads
+from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Rails
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Verdict

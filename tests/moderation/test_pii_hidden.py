@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from moderation.pii import PSEUDONYMISED, Pseudonyms, Redactor
-from moderation.recognisers.shown import shown
+from moderation.pii.redactor import PSEUDONYMISED, Pseudonyms, Redactor
+from moderation.text.visible import shown
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
 

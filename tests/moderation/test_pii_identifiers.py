@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from moderation.pii import Redactor
-from moderation.recognisers.accounts import mod11, mod97
-from moderation.recognisers.checks import luhn
+from moderation.pii.recognisers.accounts import mod11, mod97
+from moderation.pii.recognisers.check_digits import luhn
+from moderation.pii.redactor import Redactor
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
 pytestmark = pytest.mark.models

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.pii import PSEUDONYMISED, Pseudonyms, Redactor
-from moderation.recognisers.known import named_again, spelt
+from moderation.pii.recognisers.people.known import named_again, spelt
+from moderation.pii.redactor import PSEUDONYMISED, Pseudonyms, Redactor
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
 PEOPLE = (("jürgen", "müller"), ("anna", "meyer"), ("kwame", "osei", "tutu"), ("mary", "price"))

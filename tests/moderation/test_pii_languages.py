@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from moderation.pii import PSEUDONYMISED, Redactor
-from moderation.recognisers.languages import other_language
+from moderation.pii.recognisers.people.language import other_language
+from moderation.pii.redactor import PSEUDONYMISED, Redactor
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
 

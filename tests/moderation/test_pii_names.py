@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moderation.pii import PSEUDONYMISED, Redactor
+from moderation.pii.redactor import PSEUDONYMISED, Redactor
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
 pytestmark = pytest.mark.models

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.pii import Redactor
+from moderation.pii.redactor import Redactor
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
 pytestmark = pytest.mark.models

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from inference.store.model_store import ModelStore
-from moderation.pii import PSEUDONYMISED, PiiError, Pseudonyms, Redactor
+from moderation.pii.redactor import PSEUDONYMISED, PiiError, Pseudonyms, Redactor
 from moderation.pseudonyms import Style
-from moderation.recognisers.shown import shown
+from moderation.text.visible import shown
 from tests.moderation.pii_fixtures import FUND
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
@@ -198,7 +198,7 @@ def refuse(*args, **kwargs):
     raise OSError("no network here")
 socket.socket.connect = socket.socket.connect_ex = socket.create_connection = socket.getaddrinfo = refuse
 from pathlib import Path
-from moderation.pii import Pseudonyms, Redactor, PSEUDONYMISED
+from moderation.pii.redactor import Pseudonyms, Redactor, PSEUDONYMISED
 redactor = Redactor.load(Path(sys.argv[1]))
 text = "Anna Meyer, anna@example.co.uk, see https://www.example.org/x and shop.example.com, call +44 20 7946 0958"
 print(redactor.redact(text, Pseudonyms(), PSEUDONYMISED).text)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from moderation.pii import Redactor
-from moderation.recognisers import checks
-from moderation.recognisers.base import PROVEN
-from moderation.recognisers.states import StateRecogniser
+from moderation.pii.recognisers import check_digits as checks
+from moderation.pii.recognisers.base import PROVEN
+from moderation.pii.recognisers.states import StateRecogniser
+from moderation.pii.redactor import Redactor
 
 pytest_plugins = ("tests.moderation.pii_fixtures",)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from inference.errors import InferenceError
 from inference.store.model_store import ModelStore
-from moderation.recognisers.products import Linear, Maxout
-from moderation.recognisers.tagger import Tagger
+from moderation.pii.recognisers.people.matmul import Linear, Maxout
+from moderation.pii.recognisers.people.tagger import Tagger
 
 SAMPLE = (
     "Anna Meyer of Apple Inc. in New York paid $ 3 million to Dr. Okafor on Monday . \n\n , Bank of America's the 3rd "

@@ -7,13 +7,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from moderation.head import Heads
-from moderation.pii import Redactor
+from moderation.heads.head import Heads
+from moderation.pii.redactor import Redactor
 from moderation.policy import DEFAULT_PATH, RAILS, PolicyError, load_policy, read_policy
-from moderation.policy.cases import cases_beside, read_cases
-from moderation.policy.explain import explain
-from moderation.policy.junit import junit, told
-from moderation.policy.trial import Bench
+from moderation.policy_test.bench import Bench
+from moderation.policy_test.cases import cases_beside, read_cases
+from moderation.policy_test.explain import explain
+from moderation.policy_test.junit import junit, told
 from moderation.rails import Embed
 from moderation.types import Direction
 from tests.moderation.pii_fixtures import redactor

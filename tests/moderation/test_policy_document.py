@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from app.cli import policy as commands
 from app.cli.main import cli
-from moderation.head import Heads
-from moderation.pii import Redactor
+from moderation.heads.head import Heads
+from moderation.pii.redactor import Redactor
 from moderation.policy import DEFAULT_PATH, Policy
-from moderation.policy.trial import Bench
+from moderation.policy_test.bench import Bench
 from moderation.rails import Embed
 from tests.moderation.pii_fixtures import redactor
 

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from moderation.head import HeadError, Heads
-from moderation.pii import Redactor
+from moderation.heads.head import HeadError, Heads
+from moderation.pii.redactor import Redactor
 from moderation.policy import RAILS, Policy, load_policy
 from moderation.rails import Embed, Rails, UnknownRail
 from moderation.types import Allow, Block, Direction, Redact, Steer

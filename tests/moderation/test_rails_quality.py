@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from moderation.corpora import CONTEXTUAL
 from moderation.rails import Embed, Rails
+from moderation.training.corpora import CONTEXTUAL
 from moderation.types import Allow, Block, Direction, Verdict
 
 pytestmark = pytest.mark.models

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.gate import Halt, StreamGate
-from moderation.head import Heads
-from moderation.nameindex import NameIndex
+from moderation.heads.head import Heads
 from moderation.policy import Policy, PolicyError, load_policy
 from moderation.policy.load import read_policy
 from moderation.rails import Rails
+from moderation.text.name_index import NameIndex
 from moderation.types import Allow, Block, Direction, Redact, Steer, Verdict
 
 NOTHING = np.zeros(384, np.float32)

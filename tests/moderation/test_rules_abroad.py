@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from moderation.rules import hits
+from moderation.text.variants import views
 from moderation.types import Direction
-from moderation.views import views
 
 INTO, OUT = Direction.INPUT, Direction.OUTPUT
 

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.gate import Halt, Release, StreamGate
-from moderation.head import Heads
-from moderation.pii import Pseudonyms, Redactor
+from moderation.heads.head import Heads
+from moderation.pii.redactor import Pseudonyms, Redactor
 from moderation.policy import Policy, load_policy
 from moderation.rails import Rails
 from moderation.secrets import find

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import pytest
 import yaml
 
-from moderation.corpora import PHRASES_PATH
 from moderation.rails import Embed, Rails
-from moderation.trials import Outcome, run, trials
+from moderation.training.corpora import PHRASES_PATH
+from moderation.training.held_out import Outcome, run, trials
 
 pytestmark = pytest.mark.models
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from moderation.head import Heads
+from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Rails
 from moderation.types import Allow, Block, Direction

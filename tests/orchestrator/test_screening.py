@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moderation.head import Heads
+from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Rails
 from moderation.types import Direction, Verdict
