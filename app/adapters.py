@@ -19,7 +19,7 @@ from moderation.pii.redactor import Redactor
 from moderation.pseudonyms import Covered, Pseudonyms, Style
 from orchestrator.errors import BotUnavailable, RecordUnavailable
 from orchestrator.ports import Embed
-from orchestrator.prompts import BEGINNINGS
+from orchestrator.prompting.messages import BEGINNINGS
 from orchestrator.types import Passage, Query
 from retrieval.evidence.support import Evidence, answerable, evidence_text, extract
 from retrieval.library import Library
@@ -81,7 +81,7 @@ class QueryRecord:
 
 @dataclass(frozen=True)
 class ShadowRecord:
-    """Appends what a candidate policy would have decided. Implements `orchestrator.shadow.Tell`.
+    """Appends what a candidate policy would have decided. Implements `orchestrator.judging.shadow.Tell`.
 
     The event is about the query and no part of its journey, which has ended; it is sealed with the same subject's key.
     """

@@ -21,14 +21,14 @@ from orchestrator.bots import Bot
 from orchestrator.bots.api import ApiBot
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import Bar, RagBot
-from orchestrator.breaker import Breaker
-from orchestrator.live import LiveData
-from orchestrator.parts import Parts
-from orchestrator.pipeline import Pipeline
+from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.pipeline import Pipeline
+from orchestrator.judging.shadow import Shadow
+from orchestrator.live_data.client import LiveData
 from orchestrator.ports import Embed, Generate
-from orchestrator.routes import load_routes
-from orchestrator.selector import Selector
-from orchestrator.shadow import Shadow
+from orchestrator.selection.breaker import Breaker
+from orchestrator.selection.routes import load_routes
+from orchestrator.selection.selector import Selector
 from retrieval.evidence.support import ANSWERABLE, SUPPORTED
 from retrieval.library import Library
 

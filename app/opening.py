@@ -20,7 +20,7 @@ from inference.store.model_store import ModelStore
 from migrations.run import upgrade
 from moderation.pii.redactor import Redactor
 from orchestrator.errors import BotUnavailable
-from orchestrator.live import LiveData
+from orchestrator.live_data.client import LiveData
 
 if TYPE_CHECKING:
     from inference.encoder import SentenceEncoder

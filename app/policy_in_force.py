@@ -25,8 +25,8 @@ from app.ruling import KEPT, Rulings, Workshop
 from audit.errors import AuditUnavailable
 from moderation.policy import Policy, PolicyError, PolicyFile, read_policy
 from moderation.types import ModerationError
-from orchestrator.ruling import Ruling
-from orchestrator.shadow import Candidate
+from orchestrator.judging.pinned_policy import Ruling
+from orchestrator.judging.shadow import Candidate
 from orchestrator.types import Query
 
 log = structlog.get_logger(__name__)
@@ -167,7 +167,7 @@ class PolicyInForce:
         self._thread.start()
 
     def on(self, query: Query) -> Ruling:
-        """Implements `orchestrator.ruling.RuleOn`."""
+        """Implements `orchestrator.judging.pinned_policy.RuleOn`."""
         ruling = self._in_force.rulings.on(query)
         if self._candidate is not None:
             ruling = dataclasses.replace(ruling, candidate=_tried(self._candidate, ruling, query))

@@ -21,9 +21,9 @@ from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor, known_entities
 from moderation.policy import Policy
 from moderation.rails import Rails, Readings
-from orchestrator.judging import Judges
+from orchestrator.judging.judges import Judges
+from orchestrator.judging.pinned_policy import Ruling
 from orchestrator.ports import Embed, Meter
-from orchestrator.ruling import Ruling
 from orchestrator.types import Query
 
 K = TypeVar("K")

@@ -1,7 +1,7 @@
 """Traces and logs without content.
 
 Spans go nowhere by default. The standard OTLP environment variables switch the OTLP exporter on; `spans_file` writes
-JSON lines. Whatever the exporter, only the names of orchestrator/names.py pass: an allow-list, not a filter.
+JSON lines. Whatever the exporter, only the names of orchestrator/telemetry/attributes.py pass: an allow-list, not a filter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from opentelemetry.util.types import Attributes
 
 from app import __version__
 from app.settings import Settings
-from orchestrator import names
+from orchestrator.telemetry import attributes as names
 
 _OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 

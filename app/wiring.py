@@ -46,11 +46,11 @@ from audit.witness.client import Witnesses, witnesses_from
 from inference.store.model_store import ModelStore
 from migrations.run import upgrade
 from moderation.policy import Policy, load_policy
-from orchestrator.connectors import load_connectors
-from orchestrator.live import LiveData
+from orchestrator.journey.pipeline import Pipeline
+from orchestrator.live_data.client import LiveData
+from orchestrator.live_data.connectors import load_connectors
 from orchestrator.memory.store import ConversationStore
-from orchestrator.pipeline import Pipeline
-from orchestrator.routes import load_routes
+from orchestrator.selection.routes import load_routes
 from retrieval.library import Library
 
 if TYPE_CHECKING:

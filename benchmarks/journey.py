@@ -37,8 +37,8 @@ from uuid_utils import uuid7
 from app.settings import load_settings
 from app.wiring import House
 from moderation.types import Direction, Verdict
-from orchestrator.pipeline import Pipeline
-from orchestrator.ruling import Ruling
+from orchestrator.journey.pipeline import Pipeline
+from orchestrator.judging.pinned_policy import Ruling
 from orchestrator.types import Answer, Query, SegmentOut
 
 ROOT = Path(__file__).parents[1]

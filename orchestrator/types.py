@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from orchestrator.marks import Marks
+from orchestrator.prompting.canary import Marks
 
 if TYPE_CHECKING:
     from orchestrator.ports import Generate
@@ -111,7 +111,7 @@ class Route:
 class Ask:
     """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict.
 
-    veil: through which a bot must ask any model (orchestrator/veil.py).
+    veil: through which a bot must ask any model (orchestrator/prompting/surrogate_model.py).
     marks: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
     """
 

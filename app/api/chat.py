@@ -15,7 +15,7 @@ from app import problems
 from app.api.access import body, caller, house
 from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
 from app.problems import Problem
-from orchestrator.selector import SWITCHED_OFF
+from orchestrator.selection.selector import SWITCHED_OFF
 from orchestrator.types import (
     Answer,
     Citation,

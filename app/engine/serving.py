@@ -18,7 +18,7 @@ from app.engine.metrics import EngineMetrics
 from app.problems import Problem
 from app.settings import Settings
 from inference.store.model_store import ModelStore
-from orchestrator.prompts import BEGINNINGS
+from orchestrator.prompting.messages import BEGINNINGS
 
 if TYPE_CHECKING:
     from inference.engine.chat import ChatEngine

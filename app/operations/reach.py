@@ -82,7 +82,7 @@ def named_hosts(settings: Settings) -> frozenset[str]:
     hosts |= {urlsplit(url).hostname for url in settings.engines}
     hosts |= {make_url(url).host for url in (settings.url, settings.keys_url)}
     if settings.connectors_file:
-        from orchestrator.connectors import load_connectors
+        from orchestrator.live_data.connectors import load_connectors
 
         hosts |= {urlsplit(one.base_url).hostname for one in load_connectors(settings.connectors_file)}
     return frozenset(host for host in hosts if host)

@@ -16,7 +16,7 @@ from app.keys import Key
 from app.review.session import acting, csrf, looking, reader
 from app.review.views import failed, not_kept
 from app.switches import LONGEST_REASON, SwitchRefused
-from orchestrator.routes import load_routes
+from orchestrator.selection.routes import load_routes
 
 blueprint = Blueprint("switches", __name__, url_prefix="/review/switches")
 blueprint.register_error_handler(Exception, failed)

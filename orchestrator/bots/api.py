@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from orchestrator.errors import BotUnavailable
-from orchestrator.live import LiveData
+from orchestrator.live_data.client import LiveData
 from orchestrator.types import Ask, Made, Piece, Text
 
 

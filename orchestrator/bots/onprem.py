@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from orchestrator import prompts
 from orchestrator.ports import Generate
+from orchestrator.prompting import messages as prompts
 from orchestrator.types import Ask, Made, Piece, Text
 
 

@@ -16,10 +16,10 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator import prompts
 from orchestrator.bots.onprem import said
 from orchestrator.errors import BotUnavailable
 from orchestrator.ports import Generate, Support
+from orchestrator.prompting import messages as prompts
 from orchestrator.types import Abstained, Ask, Citation, Cited, Made, Passage, Piece, Text
 
 PASSAGES = 4

@@ -12,7 +12,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from app.settings import Settings
 from app.telemetry import tracer_provider
-from orchestrator import names
+from orchestrator.telemetry import attributes as names
 
 SECRET = "Wilhelmina"
 

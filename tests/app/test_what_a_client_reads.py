@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from app.api.chat import event, route_view
-from orchestrator.selector import SWITCHED_OFF
+from orchestrator.selection.selector import SWITCHED_OFF
 from orchestrator.types import Candidate, Route, RouteOut
 
 

@@ -22,9 +22,9 @@ from app.web import create_app
 from app.wiring import House
 from moderation.gate import without_padding
 from moderation.types import Allow, Direction
-from orchestrator.breaker import Breaker
-from orchestrator.pipeline import Pipeline
-from orchestrator.routes import BotRoute, Routes
+from orchestrator.journey.pipeline import Pipeline
+from orchestrator.selection.breaker import Breaker
+from orchestrator.selection.routes import BotRoute, Routes
 from orchestrator.types import Query
 from tests.faults.oracle import wrongs_of_record
 from tests.faults.reading import plain

@@ -24,7 +24,7 @@ from app.wiring import House
 from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader
 from audit.sealing.subject_keys import SubjectKeys, load_kek
-from orchestrator.breaker import Breaker
+from orchestrator.selection.breaker import Breaker
 from tests.faults.drivers import ROOT
 from tests.faults.oracle import Events, wrongs
 from tests.faults.stage import RAIL_TIMEOUT_S, Heard, Player, Rails, asked_of, hear_whole, listen

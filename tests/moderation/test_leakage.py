@@ -16,8 +16,8 @@ from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Rails
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Verdict
-from orchestrator.marks import Marks
-from orchestrator.prompts import OWN_WORDS
+from orchestrator.prompting.canary import Marks
+from orchestrator.prompting.messages import OWN_WORDS
 
 NOTHING = np.zeros(384, np.float32)
 CANARY = Marks.fresh().canary

@@ -27,15 +27,15 @@ from moderation.pseudonyms import Pseudonyms as RealPseudonyms
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator.bots.base import Bot
 from orchestrator.bots.onprem import OnPremBot
-from orchestrator.breaker import Breaker
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
-from orchestrator.judging import Judges
-from orchestrator.parts import Parts
-from orchestrator.pipeline import Pipeline
+from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.pipeline import Pipeline
+from orchestrator.judging.judges import Judges
+from orchestrator.judging.pinned_policy import Ruling
 from orchestrator.ports import Redact as PortRedact
-from orchestrator.routes import BotRoute, Routes
-from orchestrator.ruling import Ruling
-from orchestrator.selector import Evidence, Selector
+from orchestrator.selection.breaker import Breaker
+from orchestrator.selection.routes import BotRoute, Routes
+from orchestrator.selection.selector import Evidence, Selector
 from orchestrator.types import (
     Answer,
     Ask,

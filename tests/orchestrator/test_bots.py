@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator import prompts
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import PASSAGES, QUOTE, Bar, RagBot
 from orchestrator.errors import BotUnavailable
-from orchestrator.marks import Marks
+from orchestrator.prompting import messages as prompts
+from orchestrator.prompting.canary import Marks
 from orchestrator.types import Abstained, Ask, Cited, Made, Passage, Piece, Text, Turn
 from tests.orchestrator.house import ScriptedModel
 

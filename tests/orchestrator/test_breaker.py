@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.breaker import Breaker
+from orchestrator.selection.breaker import Breaker
 
 
 class Clock:

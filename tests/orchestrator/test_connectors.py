@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.connectors import Connector, load_connectors
 from orchestrator.errors import ConfigError
+from orchestrator.live_data.connectors import Connector, load_connectors
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "connectors.yaml"
 

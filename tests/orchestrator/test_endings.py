@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from moderation.types import Direction
-from orchestrator.answering import AHEAD
 from orchestrator.errors import BotUnavailable, ConversationUnknown
+from orchestrator.journey.attempt import AHEAD
 from orchestrator.types import Abstained, RefusalOut, SegmentOut, Text
 from tests.orchestrator.house import (
     LONG_S,

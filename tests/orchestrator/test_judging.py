@@ -14,8 +14,8 @@ from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Rails
 from moderation.types import Allow, Block, Direction
-from orchestrator.judging import Judged, JudgeRails, Judges, worst
-from orchestrator.tracing import Trace
+from orchestrator.judging.judges import Judged, JudgeRails, Judges, worst
+from orchestrator.telemetry.trace import Trace
 from tests.orchestrator.house import LONG_S, Log, Meter, Rule, ScriptedRails, block, on, redact, steer
 
 Judging = Callable[..., list[Judged]]

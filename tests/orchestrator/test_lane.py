@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from orchestrator.lane import Lane
+from orchestrator.journey.ordered_pool import Lane
 from tests.waiting import eventually
 
 

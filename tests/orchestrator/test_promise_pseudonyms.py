@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from moderation.types import Direction, Verdict
-from orchestrator import names
 from orchestrator.errors import BotUnavailable
+from orchestrator.telemetry import attributes as names
 from orchestrator.types import SegmentOut, Text
 from tests.orchestrator.house import (
     House,

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from orchestrator import prompts
-from orchestrator.marks import Marking, Marks
+from orchestrator.prompting import messages as prompts
+from orchestrator.prompting.canary import Marking, Marks
 from tests.orchestrator.house import passage
 
 ATTACKS = [

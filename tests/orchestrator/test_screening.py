@@ -11,7 +11,7 @@ from moderation.rails import Rails
 from moderation.types import Direction, Verdict
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import RagBot
-from orchestrator.screening import PASSAGES, TENANTS, Memo
+from orchestrator.judging.passages import PASSAGES, TENANTS, Memo
 from tests.orchestrator.house import Rule, ScriptedModel, Support, a_house, answer_of, block, passage, text_of
 
 FEES = "The annual fee is 12 EUR."

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import ConfigError
 from orchestrator.ports import Embed
-from orchestrator.routes import load_routes
-from orchestrator.selector import Evidence, Selector
+from orchestrator.selection.routes import load_routes
+from orchestrator.selection.selector import Evidence, Selector
 from orchestrator.types import Route
 from tests.encoder import real_embed
 from tests.orchestrator.house import Words

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from moderation.types import Direction
-from orchestrator.judging import Judges
-from orchestrator.ruling import Ruling
-from orchestrator.shadow import OFF, Candidate, Shadow
+from orchestrator.judging.judges import Judges
+from orchestrator.judging.pinned_policy import Ruling
+from orchestrator.judging.shadow import OFF, Candidate, Shadow
 from orchestrator.types import Query
 from tests.orchestrator.house import (
     LONG_S,

@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from moderation.types import Direction, Verdict
-from orchestrator import answering
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import BotUnavailable
+from orchestrator.journey import attempt as answering
 from orchestrator.types import KeepAlive, SegmentOut, Text
 from tests.orchestrator.house import (
     Rule,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from orchestrator.bots.onprem import OnPremBot
-from orchestrator.routes import load_routes
-from orchestrator.selector import Evidence, Selector
+from orchestrator.selection.routes import load_routes
+from orchestrator.selection.selector import Evidence, Selector
 from orchestrator.types import RouteOut, SegmentOut, Text
 from tests.orchestrator.house import (
     LONG_S,

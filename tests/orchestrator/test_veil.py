@@ -11,7 +11,7 @@ import pytest
 
 from moderation.pseudonyms import Covered, Pseudonyms, Style
 from moderation.types import Direction, Verdict
-from orchestrator import prompts
+from orchestrator.prompting import messages as prompts
 from orchestrator.types import SegmentOut
 from tests.orchestrator.house import ScriptedModel, a_house, text_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from moderation.types import Allow, Direction, Finding, Verdict
 from orchestrator.errors import RecordUnavailable
-from orchestrator.recording import UntilFinished
+from orchestrator.journey.record import UntilFinished
 from orchestrator.types import Citation, Cited, Made, Text
 from tests.orchestrator.house import (
     LONG_S,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.judging import Judges
+from orchestrator.judging.judges import Judges
+from orchestrator.judging.shadow import Candidate
 from orchestrator.ports import Redact
-from orchestrator.shadow import Candidate
 from orchestrator.types import Query
 
 

@@ -18,8 +18,8 @@ import numpy as np
 import structlog
 
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Finding, Verdict
-from orchestrator.judging import Judged, JudgeRails
-from orchestrator.tracing import micro
+from orchestrator.judging.judges import Judged, JudgeRails
+from orchestrator.telemetry.trace import micro
 from orchestrator.types import Query
 
 log = structlog.get_logger(__name__)

@@ -8,10 +8,10 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext, Tracer
 
-from orchestrator import names
-from orchestrator.journey import Journey
-from orchestrator.parts import Parts
-from orchestrator.tracing import Trace
+from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.journey import Journey
+from orchestrator.telemetry import attributes as names
+from orchestrator.telemetry.trace import Trace
 from orchestrator.types import Outgoing, Query
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from orchestrator.ports import Embed
-from orchestrator.routes import Routes
+from orchestrator.selection.routes import Routes
 from orchestrator.types import Candidate, Route
 
 SWITCHED_OFF = "switched off: "

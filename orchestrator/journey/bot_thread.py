@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator import names
 from orchestrator.bots.base import Bot
-from orchestrator.tracing import Trace
+from orchestrator.telemetry import attributes as names
+from orchestrator.telemetry.trace import Trace
 from orchestrator.types import Ask, Made, Piece
 
 

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, StatusCode, Tracer
 
-from orchestrator import names
+from orchestrator.telemetry import attributes as names
 
 
 def micro(value: float) -> int:

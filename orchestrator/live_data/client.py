@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 import httpx
 
-from orchestrator.connectors import Connector, FieldSpec, Operation
 from orchestrator.errors import BotUnavailable
+from orchestrator.live_data.connectors import Connector, FieldSpec, Operation
 
 MAX_RESPONSE = 1_000_000
 _MEASURED = ("number", "percent")

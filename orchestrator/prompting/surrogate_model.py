@@ -10,8 +10,8 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from orchestrator import prompts
 from orchestrator.ports import Cover, Generate, Pseudonymise
+from orchestrator.prompting import messages as prompts
 
 _HERE = "\ue000"  # holds the place of the sentence about tags, whose examples stand for nothing
 _TAG = re.compile(r"<[A-Z_]+_\d+>")

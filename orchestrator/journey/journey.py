@@ -19,16 +19,17 @@ import numpy as np
 import structlog
 
 from moderation.types import Block, Direction, Redact, Steer, Verdict
-from orchestrator import names
-from orchestrator.answering import Answering, Blocked, Ending, Failed, Finished, Said, Steered, Stopped
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
-from orchestrator.judging import Hearing, Judged, worst
-from orchestrator.parts import Parts
-from orchestrator.recording import UntilFinished
-from orchestrator.ruling import Ruling
-from orchestrator.screening import Screened, Screening
-from orchestrator.selector import SWITCHED_OFF, Evidence
-from orchestrator.tracing import Trace, micro
+from orchestrator.journey.attempt import Answering, Blocked, Ending, Failed, Finished, Said, Steered, Stopped
+from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.record import UntilFinished
+from orchestrator.judging.judges import Hearing, Judged, worst
+from orchestrator.judging.passages import Screened, Screening
+from orchestrator.judging.pinned_policy import Ruling
+from orchestrator.prompting.surrogate_model import Veiled
+from orchestrator.selection.selector import SWITCHED_OFF, Evidence
+from orchestrator.telemetry import attributes as names
+from orchestrator.telemetry.trace import Trace, micro
 from orchestrator.types import (
     Alternative,
     Answer,
@@ -47,7 +48,6 @@ from orchestrator.types import (
     SegmentOut,
     Turn,
 )
-from orchestrator.veil import Veiled
 
 _MARK = re.compile(r"\[(\d+)\]")
 _FOLLOW_UP_WORDS = 6

@@ -18,13 +18,14 @@ import numpy as np
 
 from moderation.gate import Halt, Release, Segment, StreamGate
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
-from orchestrator import names, prompts
 from orchestrator.bots.base import Bot
 from orchestrator.errors import BotUnavailable
-from orchestrator.judging import Hearing, Judged, worst
-from orchestrator.lane import Lane
-from orchestrator.parts import Parts
-from orchestrator.producing import Cancel, Ended, Production
+from orchestrator.journey.bot_thread import Cancel, Ended, Production
+from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.ordered_pool import Lane
+from orchestrator.judging.judges import Hearing, Judged, worst
+from orchestrator.prompting import messages as prompts
+from orchestrator.telemetry import attributes as names
 from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made, Piece, Text
 
 KEEP_ALIVE_S = 2.0

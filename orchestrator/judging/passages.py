@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from moderation.types import Block, Finding, Verdict
-from orchestrator import names
-from orchestrator.judging import Hearing
-from orchestrator.tracing import micro
+from orchestrator.judging.judges import Hearing
+from orchestrator.telemetry import attributes as names
+from orchestrator.telemetry.trace import micro
 from orchestrator.types import Passage
 
 TENANTS = 64

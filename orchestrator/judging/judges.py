@@ -18,9 +18,9 @@ from opentelemetry.trace import Span
 
 from moderation.rails.edits import together
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
-from orchestrator import names
 from orchestrator.ports import Meter, Record
-from orchestrator.tracing import Trace, micro
+from orchestrator.telemetry import attributes as names
+from orchestrator.telemetry.trace import Trace, micro
 
 
 class JudgeRails(Protocol):

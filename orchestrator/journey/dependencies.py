@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from moderation.gate import StreamGate
 from moderation.types import Block, Finding
 from orchestrator.bots.base import Bot
-from orchestrator.breaker import Breaker
-from orchestrator.marks import Marking
+from orchestrator.judging.passages import Memo
+from orchestrator.judging.pinned_policy import RuleOn
+from orchestrator.judging.shadow import Shadow
 from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Support
-from orchestrator.ruling import RuleOn
-from orchestrator.screening import Memo
-from orchestrator.selector import Selector
-from orchestrator.shadow import Shadow
+from orchestrator.prompting.canary import Marking
+from orchestrator.selection.breaker import Breaker
+from orchestrator.selection.selector import Selector
 from orchestrator.types import Query
 
 

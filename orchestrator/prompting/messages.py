@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from orchestrator.marks import Marks
+from orchestrator.prompting.canary import Marks
 from orchestrator.types import Passage, Turn
 
 Message = tuple[str, str]
