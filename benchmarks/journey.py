@@ -35,7 +35,7 @@ from rich.table import Table
 from uuid_utils import uuid7
 
 from app.settings import load_settings
-from app.wiring import House
+from app.wiring.house import House
 from moderation.types import Direction, Verdict
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.judging.pinned_policy import Ruling

@@ -9,9 +9,9 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from app.api.access import caller, house
-from app.keys import Key
-from app.problems import Problem
+from app.identity.api_keys import Key
+from app.web.context import caller, house
+from app.web.problems import Problem
 from audit.format.events import Entry
 from audit.read.reader import EventView
 

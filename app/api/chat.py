@@ -11,10 +11,10 @@ import structlog
 from flask import Blueprint, Response, request, stream_with_context
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import problems
-from app.api.access import body, caller, house
-from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
-from app.problems import Problem
+from app.web import problems
+from app.web.context import body, caller, house
+from app.web.problems import Problem
+from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
 from orchestrator.selection.selector import SWITCHED_OFF
 from orchestrator.types import (
     Answer,

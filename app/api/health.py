@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from app.api.access import house
 from app.api.openapi import document
+from app.web.context import house
 
 blueprint = Blueprint("health", __name__)
 

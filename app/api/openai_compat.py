@@ -14,12 +14,12 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, request, stream_with_context
 from pydantic import Field
 
-from app import problems
-from app.api.access import body, caller, house
 from app.api.chat import check_message, default_sampling, event_stream
-from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
-from app.completions import DONE, CompletionBody, chunk, event, used, whole
-from app.problems import Problem
+from app.openai_wire import DONE, CompletionBody, chunk, event, used, whole
+from app.web import problems
+from app.web.context import body, caller, house
+from app.web.problems import Problem
+from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
 from orchestrator.types import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
 
 blueprint = Blueprint("openai", __name__)

@@ -13,10 +13,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.api.access import caller, house
 from app.api.audit import record_access
-from app.keys import Key
-from app.problems import Problem
+from app.identity.api_keys import Key
+from app.web.context import caller, house
+from app.web.problems import Problem
 from audit.checkpoints.issuer import latest_checkpoint
 from audit.format.merkle import leaf_hash
 from audit.format.notes import Checkpoint, Note

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import reveal
-from app.api.access import body, caller, house
+from app.web import reveal
+from app.web.context import body, caller, house
 
 blueprint = Blueprint("reveal", __name__)
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli.shared import console, put, settings
-from app.opening import demo_key_path
 from app.settings import Settings
+from app.wiring.parts import demo_key_path
 
 Event = tuple[str, dict[str, Any]]
 _STYLES = {"block": "red", "steer": "yellow", "redact": "yellow"}
@@ -84,7 +84,7 @@ def _in_process(found: Settings, question: str, conversation: str | None) -> Ite
     from uuid_utils import uuid7
 
     from app.api.chat import citation_view, done_view, refusal_view, route_view
-    from app.wiring import House
+    from app.wiring.house import House
     from orchestrator.types import Answer, CitationOut, Query, RefusalOut, RouteOut, SegmentOut
 
     house = House.open(found)

@@ -31,7 +31,7 @@ def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
     countersign ingest samples/documents
     countersign ingest reports/ --access research --access board
     """
-    from app.opening import open_encoder
+    from app.wiring.parts import open_encoder
     from inference.store.model_store import ModelStore
     from retrieval.library import Library
 
@@ -79,7 +79,7 @@ def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...]) -
     countersign search "dealing cut-off time"
     countersign search --jsonl -k 10 < questions.jsonl > passages.jsonl
     """
-    from app.opening import open_encoder
+    from app.wiring.parts import open_encoder
     from inference.store.model_store import ModelStore
     from retrieval.library import Library
 

@@ -22,7 +22,7 @@ from rich.progress import (
 
 from app.cli.printable import printable
 from app.settings import Settings, load_settings
-from app.telemetry import configure_logging
+from app.wiring.telemetry import configure_logging
 
 
 class InputError(click.ClickException):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.api.access import house
-from app.opening import demo_key_path
+from app.web.context import house
+from app.wiring.parts import demo_key_path
 
 blueprint = Blueprint("demo", __name__)
 EXAMPLES = (

@@ -14,10 +14,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.keys import Role
+from app.identity.api_keys import Role
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from inference.store.model_store import ModelStore
 
 ROOT = Path(__file__).parents[2]

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from app.adapters import QueryRecord
-from app.joining import board, policies, shadow
-from app.metrics import Metrics
-from app.policy_in_force import Document, PolicyInForce
-from app.ruling import Workshop
+from app.adapters.retrieval import QueryRecord
+from app.governance.policy_in_force import Document, PolicyInForce
+from app.governance.rulings import Workshop
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
+from app.wiring.joining import board, policies, shadow
+from app.wiring.metrics import Metrics
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Pseudonyms, Redaction
 from moderation.policy import DEFAULT_PATH

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.operations.backup import Made, back_up, read_manifest
+from app.operations.backup.backup import Made, back_up, read_manifest
+from app.operations.backup.restore import Restored, restore
 from app.operations.errors import BackupError
-from app.operations.restore import Restored, restore
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
 from audit.database.engine import create_engine_for
 from audit.database.triggers import TABLES
 from audit.errors import LogDamaged

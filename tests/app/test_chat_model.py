@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.chat_model import open_chat
 from app.settings import load_settings
+from app.wiring.chat_model import open_chat
 from inference.store.model_store import ModelStore, model_digest
 from inference.weights.lora import Adapter, combined_digest
 from tests.inference import tiny_models

@@ -14,11 +14,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app.cli.roles import OTHER_TABLES
-from app.operations import host, log_checks, reach
-from app.operations.checks import Check, looked
+from app.cli.audit.roles import OTHER_TABLES
+from app.operations.checks import host, reach
+from app.operations.checks import log as log_checks
+from app.operations.checks.result import Check, looked
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
 from audit.database.engine import create_engine_for
 from audit.database.roles import service_statements
 from migrations.run import upgrade
@@ -159,7 +160,7 @@ def test_on_postgresql_the_owner_is_warned_of_and_the_service_s_role_is_well(pos
 
 def watched(code: str) -> list[str]:
     """What a process that runs `code` reached for."""
-    head = "import json, socket, sys, time\nfrom app.operations.reach import Watch\nwatch = Watch()"
+    head = "import json, socket, sys, time\nfrom app.operations.checks.reach import Watch\nwatch = Watch()"
     script = f"{head}\n{code}\nprint(json.dumps(watch.reached))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     found: list[str] = json.loads(done.stdout)

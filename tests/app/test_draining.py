@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.opening import open_keys
 from app.settings import Settings
+from app.wiring.parts import open_keys
 from tests.waiting import eventually, free_port
 
 ROOT = Path(__file__).parents[2]

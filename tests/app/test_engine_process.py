@@ -13,8 +13,8 @@ import httpx
 import openai
 import pytest
 
-from app.replicas.engines import Engines
-from app.replicas.fleet import How
+from app.engine_client.engines import Engines
+from app.engine_client.fleet import How
 from inference import Completion, ModelStore, Prompt, Sampling, load_manifest
 from inference.types import Message
 from orchestrator.bots.onprem import OnPremBot

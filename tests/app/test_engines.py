@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from app.replicas.choosing import SLACK
-from app.replicas.engines import AHEAD, Engines
-from app.replicas.fleet import How
+from app.engine_client.engines import AHEAD, Engines
+from app.engine_client.fleet import How
+from app.engine_client.rendezvous import SLACK
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import BotUnavailable
 from orchestrator.types import Text

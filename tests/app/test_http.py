@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import event
 
-from app.api.access import Admission
+from app.web.context import Admission
 from tests.app.conftest import QUESTION, Site
 
 pytestmark = pytest.mark.models

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from app import keys
-from app.keys import CACHE_S, KeyRing
+from app.identity import api_keys as keys
+from app.identity.api_keys import CACHE_S, KeyRing
 from tests.app.conftest import Site
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from app.web import create_app
+from app.serving.application import create_app
 from tests.app.in_force import Site, a_site, write
 from tests.orchestrator.house import LONG_S, answer_of
 from tests.waiting import eventually

@@ -102,7 +102,7 @@ def test_an_address_with_doubled_slashes_is_sent_on_and_not_called_broken(cold: 
 
 
 def test_what_nobody_foresaw_is_a_500_without_its_words(cold: Site) -> None:
-    from app import problems
+    from app.web import problems
 
     with cold.app.test_request_context("/v1/chat"):
         document = problems.of(ValueError(f"{SENT} broke it")).body()

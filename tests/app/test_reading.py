@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.reading import READ_S, Readings
+from app.serving.slow_reads import READ_S, Readings
 from tests.waiting import free_port
 
 THREADS = 4
@@ -43,7 +43,7 @@ def answer(environ, start_response):
 def port(tmp_path: Path) -> Iterator[int]:
     (tmp_path / "small.py").write_text(APPLICATION)
     found = free_port()
-    options = ["-w", "1", "-k", "app.reading.Worker", "--threads", str(THREADS), "--log-level", "error"]
+    options = ["-w", "1", "-k", "app.serving.slow_reads.Worker", "--threads", str(THREADS), "--log-level", "error"]
     command = [sys.executable, "-m", "gunicorn", *options, "-b", f"127.0.0.1:{found}", "small:application"]
     path = os.pathsep.join([str(Path(__file__).parents[2]), str(tmp_path)])
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path)

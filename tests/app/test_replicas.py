@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.replicas.choosing import LONGEST_PAUSE_S, SLACK, Replica, order
-from app.replicas.identity import Identity, identity
-from app.replicas.reading import LONGEST_LINE, Broken, Chunks, counted
+from app.engine_client.identity import Identity, identity
+from app.engine_client.rendezvous import LONGEST_PAUSE_S, SLACK, Replica, order
+from app.engine_client.sse import LONGEST_LINE, Broken, Chunks, counted
 
 KEYS = [bytes([n, n + 1]) for n in range(200)]
 

@@ -17,9 +17,9 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from audit.format.events import Entry
 from audit.retention.state import Rule
 from moderation.pseudonyms import Pseudonyms

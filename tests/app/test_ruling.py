@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from app.metrics import Metrics
-from app.ruling import KEPT, Rulings, Workshop
+from app.governance.rulings import KEPT, Rulings, Workshop
+from app.wiring.metrics import Metrics
 from moderation.heads.head import Heads
 from moderation.policy import DEFAULT_PATH, Policy, load_policy
 from moderation.rails import Readings

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from inference.store.model_store import ModelStore
 from tests.app.scripted_engine import MODEL, Reply, ScriptedEngine, engines_saying, saying
 from tests.orchestrator.house import LONG_S

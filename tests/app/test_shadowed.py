@@ -11,8 +11,8 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
-from app.cli.shadow_report import shadow_report
-from app.shadowed import summed
+from app.cli.policy.shadow_report import shadow_report
+from app.governance.shadow_report import summed
 from audit.verify.whole_log import verify_store
 from tests.app.in_force import Site, a_site, write
 from tests.orchestrator.house import answer_of

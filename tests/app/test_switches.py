@@ -15,8 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from app.cli.main import cli
-from app.switches import STALE_S, Switch, SwitchBoard, Switches, SwitchRefused
-from app.web import create_app
+from app.governance.kill_switches import STALE_S, Switch, SwitchBoard, Switches, SwitchRefused
+from app.serving.application import create_app
 from audit.errors import AuditUnavailable
 from orchestrator.bots.onprem import OnPremBot
 from tests.app.in_force import Site, a_site

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Status, StatusCode
 
 from app.settings import Settings
-from app.telemetry import tracer_provider
+from app.wiring.telemetry import tracer_provider
 from orchestrator.telemetry import attributes as names
 
 SECRET = "Wilhelmina"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.visible import fresh, moment, pretty, share, short, utc, visible
+from app.console.filters import fresh, moment, pretty, share, short, utc, visible
 
 OURS = re.compile(r'<span class="(?:pseudonym|code-point)"(?: title="[^"<>]*")?>|</span>')
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
+from app.cli.audit.roles import OTHER_TABLES
 from app.cli.main import cli
-from app.cli.roles import OTHER_TABLES
 from audit.append.driver_rows import COPIED_FROM
 from audit.append.store import AuditStore
 from audit.database.engine import create_engine_for, writing

@@ -862,7 +862,7 @@ def test_witnesses_are_named_by_url_and_key(server: WitnessServer) -> None:
 COMMAND = "from app.cli import main; main()"
 LIGHT = """
 import sys
-import app.cli.witness, audit.witness.server, audit.witness.state
+import app.cli.audit.witness, audit.witness.server, audit.witness.state
 heavy = {"sqlalchemy", "alembic", "flask", "werkzeug", "jax", "numpy", "spacy", "pydantic", "httpx", "rich", "opentelemetry"}
 found = heavy & {name.partition(".")[0] for name in sys.modules}
 sys.exit(f"imported: {sorted(found)}" if found else 0)

@@ -16,10 +16,10 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine.metrics import EngineMetrics
+from app.engine_server.metrics import EngineMetrics
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from deploy.onprem.bundle.pages import anchor, pages
 from inference.engine.scheduler import Load
 from tests.deploy.commands import problem_of

@@ -26,9 +26,9 @@ from typing import Any
 import structlog
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from tests.faults import shipped
 from tests.faults.oracle import wrongs
 from tests.faults.stage import Stage, a_stage

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.adapters import QueryRecord
-from app.server import Server
+from app.adapters.retrieval import QueryRecord
+from app.serving.server import Server
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
 from orchestrator.bots.onprem import OnPremBot
 from tests.orchestrator.house import a_house
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from app.adapters import QueryRecord
+from app.adapters.retrieval import QueryRecord
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from moderation.gate import without_padding
 from moderation.types import Allow, Direction
 from orchestrator.journey.pipeline import Pipeline

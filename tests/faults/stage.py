@@ -18,7 +18,7 @@ import numpy as np
 from flask import Flask
 from opentelemetry.trace import NoOpTracerProvider
 
-from app.wiring import House
+from app.wiring.house import House
 from audit.format.events import Entry
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Verdict
 from orchestrator.errors import RecordUnavailable
@@ -352,7 +352,7 @@ def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iter
 
     The bot is asked again however often it failed: a stream that meets an open breaker would test nothing.
     """
-    from app.adapters import QueryRecord
+    from app.adapters.retrieval import QueryRecord
 
     record = Stored(house, lambda **who: QueryRecord(house.audit, **who)) if stored else InMemory()
     stage = Stage(app, key, record, Rails())

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from audit.database.engine import create_engine_for
 from audit.verify.whole_log import verify_store
 from tests.faults.drivers import ROOT, Nursery

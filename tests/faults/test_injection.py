@@ -18,7 +18,7 @@ import pytest
 
 from app.cli.shared import plain
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
 from audit.database.triggers import sqlite_guards
 from audit.format.events import Entry
 from audit.format.notes import VerifierKey

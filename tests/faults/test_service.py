@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.opening import open_keys
 from app.settings import Settings
+from app.wiring.parts import open_keys
 from audit.checkpoints.signing_keys import public_keys
 from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader, EventView

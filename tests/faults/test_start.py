@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
 from audit.database.engine import create_engine_for
 from audit.errors import LogDamaged
 from audit.verify.whole_log import Report, Trust, verify_store
@@ -23,7 +23,7 @@ SERVICE = """
 import sys
 from pathlib import Path
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
 from tests.faults.drivers import step
 print("imported", flush=True)
 sys.stdin.readline()

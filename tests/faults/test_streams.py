@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from orchestrator.types import Text
 from tests.faults.oracle import wrongs
 from tests.faults.reading import plain

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import httpx
 
-from app.adapters import QueryRecord
-from app.opening import open_keys
-from app.server import Server
+from app.adapters.retrieval import QueryRecord
+from app.serving.server import Server
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
+from app.wiring.parts import open_keys
 from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader
 from audit.sealing.subject_keys import SubjectKeys, load_kek

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.house import House
 from inference.store.model_store import ModelStore
 from moderation.policy import DEFAULT_PATH
 from tests.app.conftest import Site

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from app.cli import policy as commands
 from app.cli.main import cli
+from app.cli.policy import group as commands
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor
 from moderation.policy import DEFAULT_PATH, Policy

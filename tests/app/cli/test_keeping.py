@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from app.cli.main import cli
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.house import House
 from audit.format.events import Entry
 from orchestrator.errors import ConversationUnknown
 from orchestrator.types import Turn
