@@ -15,8 +15,8 @@ from audit.errors import AuditUnavailable
 from audit.format.events import Entry
 from inference.errors import EngineBusy, EngineFailed, PromptTooLong
 from inference.types import Message, Prompt, Sampling
+from moderation.pii.pseudonyms import Covered, Pseudonyms, Style
 from moderation.pii.redactor import Redactor
-from moderation.pseudonyms import Covered, Pseudonyms, Style
 from orchestrator.errors import BotUnavailable, RecordUnavailable
 from orchestrator.ports import Embed
 from orchestrator.prompting.messages import BEGINNINGS

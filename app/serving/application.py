@@ -24,7 +24,7 @@ CSP = (
 
 def create_app(house: House) -> Flask:
     """The application over an open house. Answers /healthz at once; questions once the house is warm."""
-    app = Flask(__name__)
+    app = Flask("app")  # templates and static files lie in the package app
     secret = hashlib.sha256(b"countersign review session\x00" + key_encryption_key(house.settings)).digest()
     app.config.update(
         SECRET_KEY=secret,

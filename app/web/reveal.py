@@ -16,7 +16,7 @@ from app.web.problems import Problem
 from app.wiring.house import House
 from audit.format.events import Entry
 from audit.read.reader import EventView
-from moderation.pseudonyms import Pseudonyms
+from moderation.pii.pseudonyms import Pseudonyms
 from orchestrator.errors import ConversationUnknown
 
 REQUESTED, APPROVED, REVEALED = "access.reveal_requested", "access.reveal_approved", "access.revealed"

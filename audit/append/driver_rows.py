@@ -1,7 +1,8 @@
 """How the sequencer's rows travel: by the driver itself, as few statements and round trips as each engine allows.
 
 What must stay true: the rows go through the tables' guards like any others, in order, inside the caller's transaction, and
-what the driver raises arrives as SQLAlchemy's error. Column names stand here once; audit.database.tables says what they mean.
+what the driver raises arrives as SQLAlchemy's error. Column names stand here once; audit.database.tables says
+what they mean.
 """
 
 from collections.abc import Iterator, Sequence

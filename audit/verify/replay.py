@@ -25,8 +25,8 @@ _SEARCHED = (
     "event_id", "kind", "query", "conversation", "actor", "subject", "ts", "bot", "verdict", "outcome",
 )  # fmt: skip
 
-# An envelope as audit.format.events writes it. Where it holds no escape and no control character, what matches is JSON, and the
-# groups are what a JSON reader would say, in a third of the time; any other is read as JSON.
+# An envelope as audit.format.events writes it. Where it holds no escape and no control character, what matches is JSON,
+# and the groups are what a JSON reader would say, in a third of the time; any other is read as JSON.
 _SPECIAL = bytes(range(0x20)) + b"\\"
 _PLAIN = re.compile(
     r'\{"actor":"(TEXT)","body":\{"ct":"(TEXT)","pt":"TEXT"\},'

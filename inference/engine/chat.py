@@ -93,12 +93,12 @@ class ChatEngine:
         """Open a model of one's own: a GGUF file, or a folder in Hugging Face's layout. It is called what the path is.
 
         cache_dir: where converted weights and compiled programs are kept, or None. context: tokens of prompt and answer
-        together. precision: see `inference.weights.conversion`; the fastest that the machine can where none is named. memory: bytes
-        for the KV cache, in which conversations that begin alike share their beginning. slots: the most answers in progress;
+        together. precision: see `inference.weights.conversion`; the fastest that the machine can where none is named.
+        memory: bytes for the KV cache, in which conversations that begin alike share their beginning. slots: the most answers in progress;
         None for as many as a step takes. waiting: questions that may wait; more are `EngineBusy`. adapter: a LoRA adapter's
         folder; it is merged into the weights, and `digest` is then `lora.combined_digest` of both. mesh: places along `data`
-        and `model` (see `inference.devices.mesh`). crew: host:port at which this process, the first of several that have joined
-        (`inference.devices.hosts`), waits for the others, which `follow`.
+        and `model` (see `inference.devices.mesh`). crew: host:port at which this process, the first of several that have
+        joined (`inference.devices.hosts`), waits for the others, which `follow`.
 
         Raises `ModelUnsupported` where the engine cannot run it, `ModelMissing` where a file is not there, `AdapterUnfit`.
         """

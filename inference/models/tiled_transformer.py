@@ -109,7 +109,7 @@ def _value(gain: Gain) -> jax.Array | None:
 
 
 class TiledTransformer(nnx.Module):
-    """Called as `inference.models.transformer.Transformer` is. Without a head of its own the embedding is the head (tied)."""
+    """Called as `models.transformer.Transformer` is. Without a head of its own the embedding is the head (tied)."""
 
     def __init__(self, arrays: Arrays, matrices: Matrices, architecture: Architecture) -> None:
         self.embedding = Tiles(arrays, matrices, "embedding")

@@ -25,7 +25,7 @@ from moderation.text.variants import plain, unmasked
 
 VERSION = 3
 BUCKETS = 1 << 14
-LEXICON_PATH = Path(__file__).parent / "data" / "lexicon.yaml"
+LEXICON_PATH = Path(__file__).parent.parent / "data" / "lexicon.yaml"
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+|[\"!?:{}<>\[\]#`|=]|[^\x00-\x7f]")
 _WORD = re.compile(r"\w+")

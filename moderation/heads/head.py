@@ -20,7 +20,7 @@ from moderation.text.offsets import Traced
 from moderation.text.variants import window_places, windows
 from moderation.types import ModerationError
 
-HEADS_PATH = Path(__file__).parent / "heads"
+HEADS_PATH = Path(__file__).parent
 DIMENSION = 384
 _MOST_PLACES = 5  # words that an explanation names
 _LEAST_SHARE = 0.06  # of all that speaks for the category, to be named at all

@@ -18,6 +18,7 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 
 from moderation.pii.entities import ENTITIES, PSEUDONYMISED, PiiError, known_entities
+from moderation.pii.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag
 from moderation.pii.recognisers.accounts import (
     AccountRecogniser,
     CardRecogniser,
@@ -44,7 +45,6 @@ from moderation.pii.recognisers.secrets import SecretRecogniser
 from moderation.pii.recognisers.states import StateRecogniser
 from moderation.pii.recognisers.stock import StockRecogniser
 from moderation.pii.word_lists import common, ordinary
-from moderation.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag
 from moderation.secrets import MARKER
 from moderation.text.visible import given, shown
 from moderation.types import PiiSpan

@@ -11,10 +11,10 @@ from typing import Protocol
 
 from moderation.heads.head import Heads
 from moderation.pii.entities import known_entities
+from moderation.pii.pseudonyms import Pseudonyms
 from moderation.pii.redactor import Redaction
 from moderation.policy.schema import Policy
 from moderation.policy_test.cases import Case
-from moderation.pseudonyms import Pseudonyms
 from moderation.rails import Embed, Embedding, Rails
 from moderation.types import Allow, Beside, Block, Direction, Finding, PiiSpan, Redact, Steer, Verdict
 

@@ -1,7 +1,7 @@
 """The secrets rail: keys, tokens and passwords, in answers; and in questions what the first redaction could not see.
 
-What a person types loses its secrets before anything is recorded (moderation.pii.redactor); this rail looks again, because a rail
-alone would come too late, and a redaction alone would leave no verdict.
+What a person types loses its secrets before anything is recorded (moderation.pii.redactor); this rail looks again, because
+a rail alone would come too late, and a redaction alone would leave no verdict.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def _unleet_wholly(word: str) -> str:
 @cache
 def _vocabulary() -> frozenset[str]:
     """Words that a run of letters may be split into: everyday English and the words of the lexicon."""
-    folder = Path(__file__).parent / "data"
+    folder = Path(__file__).parent.parent / "data"
     lines = (folder / "common.txt").read_text(encoding="utf-8").splitlines()
     common = {word for line in lines if not line.startswith("#") for word in line.split()}
     lexicon = re.findall(r"[a-z]{2,}", (folder / "lexicon.yaml").read_text(encoding="utf-8"))

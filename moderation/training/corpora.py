@@ -23,7 +23,7 @@ from moderation.heads.features import classes
 from moderation.text.variants import plain, unmasked
 from moderation.types import ModerationError
 
-PHRASES_PATH = Path(__file__).parent / "data" / "phrases.yaml"
+PHRASES_PATH = Path(__file__).parent.parent / "data" / "phrases.yaml"
 FOLDS = 4
 TOXIC = ("hate", "harassment", "violence", "self_harm", "sexual", "minors")
 ADVICE = ("personal_advice", "promissory", "forward_looking", "unbalanced")

@@ -17,7 +17,7 @@ import yaml
 from moderation.rails import Embed, Rails
 from moderation.types import Allow, Block, Direction, Verdict
 
-TRIALS_PATH = Path(__file__).parent / "data" / "trials.yaml"
+TRIALS_PATH = Path(__file__).parent.parent / "data" / "trials.yaml"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Figures from live services: connectors, an address-safe client, wording."""

@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.wiring.house import House
 from audit.format.events import Entry
 from audit.retention.state import Rule
-from moderation.pseudonyms import Pseudonyms
+from moderation.pii.pseudonyms import Pseudonyms
 from orchestrator.types import Turn
 
 NAME, REASON = "Wilhelmina Oosterhuis", "complaint 4711 of the ombudsman"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.pseudonyms import PseudonymError, Pseudonyms, identity
+from moderation.pii.pseudonyms import PseudonymError, Pseudonyms, identity
 
 
 @pytest.mark.parametrize(

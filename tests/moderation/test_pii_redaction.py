@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from inference.store.model_store import ModelStore
+from moderation.pii.pseudonyms import Style
 from moderation.pii.redactor import PSEUDONYMISED, PiiError, Pseudonyms, Redactor
-from moderation.pseudonyms import Style
 from moderation.text.visible import shown
 from tests.moderation.pii_fixtures import FUND
 

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from moderation.gate import StreamGate
+from moderation.pii.pseudonyms import Pseudonyms, Style
 from moderation.pii.pseudonyms.stream_reader import MOST, one_apart
-from moderation.pseudonyms import Pseudonyms, Style
 
 UNHURRIED = settings(deadline=None, max_examples=120)
 ORIGINALS = (

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moderation.pii.pseudonyms import Pseudonyms
+from moderation.pii.surrogates import Draw, surrogate
 from moderation.pii.surrogates.lists import words
 from moderation.pii.word_lists import common
-from moderation.pseudonyms import Pseudonyms
-from moderation.surrogates import Draw, surrogate
 
 SECRETS = st.binary(min_size=32, max_size=32)
 UNHURRIED = settings(deadline=None)

@@ -22,8 +22,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from moderation.gate import StreamGate
-from moderation.pseudonyms import Covered
-from moderation.pseudonyms import Pseudonyms as RealPseudonyms
+from moderation.pii.pseudonyms import Covered
+from moderation.pii.pseudonyms import Pseudonyms as RealPseudonyms
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator.bots.base import Bot
 from orchestrator.bots.onprem import OnPremBot

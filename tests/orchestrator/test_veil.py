@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from moderation.pseudonyms import Covered, Pseudonyms, Style
+from moderation.pii.pseudonyms import Covered, Pseudonyms, Style
 from moderation.types import Direction, Verdict
 from orchestrator.prompting import messages as prompts
 from orchestrator.types import SegmentOut

@@ -26,7 +26,7 @@ def redact(rows: Path, out: Path) -> None:
     from app.wiring.parts import open_redactor
     from inference.finetune.rows import read_rows
     from inference.store.model_store import ModelStore
-    from moderation.pseudonyms import Pseudonyms
+    from moderation.pii.pseudonyms import Pseudonyms
 
     if out.exists():
         raise InputError(f"{out} is there already; choose another file, or remove it")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from moderation.pii.pseudonyms.name_words import name_words, shown_words
 from moderation.pii.pseudonyms.tags import LITERAL, tag
-from moderation.surrogates import is_kept
+from moderation.pii.surrogates import is_kept
 
 FUZZY = frozenset(("PERSON", "ADDRESS", "ORGANIZATION", "LOCATION"))
 EXACT = frozenset(("EMAIL_ADDRESS", "DOMAIN_NAME", "IP_ADDRESS"))

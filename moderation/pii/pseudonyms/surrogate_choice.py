@@ -21,8 +21,8 @@ from moderation.pii.pseudonyms.surrogate_forms import (
     words_form,
 )
 from moderation.pii.pseudonyms.tags import tag
+from moderation.pii.surrogates import Draw, false_name, is_kept, looks_given, spellings, surrogate
 from moderation.pii.word_lists import common
-from moderation.surrogates import Draw, false_name, is_kept, looks_given, spellings, surrogate
 
 _TRIES = 200
 _NOT_PLAIN = re.compile(r"[^a-z0-9]+")
