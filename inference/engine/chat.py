@@ -94,7 +94,8 @@ class ChatEngine:
 
         cache_dir: where converted weights and compiled programs are kept, or None. context: tokens of prompt and answer
         together. precision: see `inference.weights.conversion`; the fastest that the machine can where none is named.
-        memory: bytes for the KV cache, in which conversations that begin alike share their beginning. slots: the most answers in progress;
+        memory: bytes for the KV cache, in which conversations that begin alike share their beginning. slots: the most
+        answers in progress;
         None for as many as a step takes. waiting: questions that may wait; more are `EngineBusy`. adapter: a LoRA adapter's
         folder; it is merged into the weights, and `digest` is then `lora.combined_digest` of both. mesh: places along `data`
         and `model` (see `inference.devices.mesh`). crew: host:port at which this process, the first of several that have
