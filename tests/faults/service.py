@@ -18,7 +18,7 @@ from app.serving.server import Server
 from app.settings import Settings
 from app.wiring.house import House
 from orchestrator.bots.onprem import OnPremBot
-from tests.orchestrator.house import a_house
+from tests.support.house import a_house
 
 SENTENCES = 12
 

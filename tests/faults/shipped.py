@@ -30,7 +30,7 @@ from tests.faults.oracle import wrongs_of_record
 from tests.faults.reading import plain
 from tests.faults.stage import Player, Stage, Stored
 from tests.faults.streams import Stream, as_bytes, calm, chunks
-from tests.orchestrator.house import InOrder
+from tests.support.house import InOrder
 
 PHRASES = (
     "I will come to your house tonight and kill you and your whole family.",

@@ -40,7 +40,7 @@ from tests.faults.streams import (
     Pause,
     Stream,
 )
-from tests.orchestrator import house as small
+from tests.support import house as small
 
 RAIL_TIMEOUT_S = 0.4
 LEFT_OUT = "[left out] "

@@ -1,7 +1,8 @@
 """Every bit of a sample, flipped: the verifier says so, and names the record, batch, tile, checkpoint or cosignature.
 
 A flip stands alone in its row, but each verification looks at many of them, so that every position of every column can be
-tried. Keys (log, seq, size) are tried in tests/audit/test_verify.py, the file outside in tests/audit/test_checkpoints.py.
+tried. Keys (log, seq, size) are tried in tests/audit/verify/test_whole_log.py, the file outside in
+tests/audit/checkpoints/test_checkpoints.py.
 """
 
 import sqlite3

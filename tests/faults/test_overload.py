@@ -14,8 +14,8 @@ from audit.verify.whole_log import verify_store
 from orchestrator.errors import RecordUnavailable
 from orchestrator.types import Answer, Outgoing, Query, SegmentOut
 from tests.faults.drivers import step
-from tests.orchestrator.house import ScriptedModel, a_house
-from tests.waiting import eventually
+from tests.support.house import ScriptedModel, a_house
+from tests.support.waiting import eventually
 
 CALLERS, CAPACITY = 16, 12
 SENTENCES = [f"This is sentence number {n} of the whole answer. " for n in range(4)]

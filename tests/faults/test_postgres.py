@@ -21,7 +21,7 @@ from audit.verify.whole_log import Trust, verify_store
 from migrations.run import upgrade
 from tests.faults.drivers import GATES, LOG_KEY, Driver, Nursery, origin_of, step
 from tests.faults.server import Server, a_server, frozen
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.postgres
 CRASHES, WRITERS = 3, 2

@@ -15,7 +15,7 @@ from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
 from tests.faults.drivers import Driver, Nursery, step
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 Opened = Callable[..., AuditStore]
 

@@ -26,7 +26,7 @@ from audit.read.reader import AuditReader, EventView
 from audit.sealing.subject_keys import SubjectKeys, load_kek
 from audit.verify.whole_log import Trust, verify_store
 from tests.faults.drivers import ROOT
-from tests.waiting import free_port
+from tests.support.waiting import free_port
 
 ROUNDS, CLIENTS = 3, 6
 

@@ -21,7 +21,7 @@ from tests.faults.reading import plain
 from tests.faults.stage import Stage, a_stage
 from tests.faults.streams import BLOCKED, KINDS, TRANSPORTS, Stream, stream
 from tests.faults.wire import playable, wired
-from tests.waiting import free_port
+from tests.support.waiting import free_port
 
 SEED = 7
 EACH = 40

@@ -29,7 +29,7 @@ from tests.faults.drivers import ROOT
 from tests.faults.oracle import Events, wrongs
 from tests.faults.stage import RAIL_TIMEOUT_S, Heard, Player, Rails, asked_of, hear_whole, listen
 from tests.faults.streams import NAME, Stream, stream
-from tests.orchestrator.house import a_house
+from tests.support.house import a_house
 
 
 class PlayingServer(Server):

@@ -19,7 +19,7 @@ from inference.devices.hosts import join_hosts
 from inference.finetune.curve import read_points
 from tests.inference import tiny_models
 from tests.inference.test_sharding import FAMILIES
-from tests.waiting import free_port
+from tests.support.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 PROCESSES, DEVICES = 2, 4

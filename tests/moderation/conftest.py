@@ -15,7 +15,7 @@ from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Embed, Rails
 from moderation.types import Allow, Direction, Verdict
-from tests.encoder import real_embed
+from tests.support.encoder import real_embed
 
 Judge = Callable[..., Verdict]
 

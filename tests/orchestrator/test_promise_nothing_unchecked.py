@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moderation.types import Direction, Verdict
 from orchestrator.types import Citation, CitationOut, Cited, SegmentOut, Text
-from tests.orchestrator.house import (
+from tests.support.house import (
     LONG_S,
     ScriptedBot,
     ScriptedModel,

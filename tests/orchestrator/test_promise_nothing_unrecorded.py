@@ -7,7 +7,7 @@ import pytest
 from moderation.types import Direction
 from orchestrator.errors import RecordUnavailable
 from orchestrator.types import Answer, Outgoing, RefusalOut, RouteOut, SegmentOut, Text
-from tests.orchestrator.house import (
+from tests.support.house import (
     House,
     Log,
     ScriptedBot,

@@ -10,7 +10,7 @@ from moderation.types import Direction, Verdict
 from orchestrator.errors import BotUnavailable
 from orchestrator.telemetry import attributes as names
 from orchestrator.types import SegmentOut, Text
-from tests.orchestrator.house import (
+from tests.support.house import (
     House,
     ScriptedBot,
     ScriptedModel,

@@ -12,7 +12,7 @@ from moderation.types import Allow, Direction, Finding, Verdict
 from orchestrator.errors import RecordUnavailable
 from orchestrator.journey.record import UntilFinished
 from orchestrator.types import Citation, Cited, Made, Text
-from tests.orchestrator.house import (
+from tests.support.house import (
     LONG_S,
     Log,
     ScriptedBot,

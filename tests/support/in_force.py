@@ -1,0 +1,122 @@
+"""A house whose policy is the real thing (file, rails, heads, rulings, log) and whose models are small stand-ins."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from app.adapters.retrieval import QueryRecord
+from app.governance.policy_in_force import Document, PolicyInForce
+from app.governance.rulings import Workshop
+from app.settings import Settings
+from app.wiring.house import House
+from app.wiring.joining import board, policies, shadow
+from app.wiring.metrics import Metrics
+from moderation.heads.head import Heads
+from moderation.pii.redactor import Pseudonyms, Redaction
+from moderation.policy import DEFAULT_PATH
+from moderation.rails import Readings
+from moderation.types import PiiSpan
+from orchestrator.bots.base import Bot
+from orchestrator.types import Outgoing, Query
+from tests.support.house import a_house
+
+
+class Encoder:
+    """Hashed words in 384 dimensions; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    def __call__(self, texts: Sequence[str], /) -> np.ndarray:
+        self.asked.append(tuple(texts))
+        vectors = np.zeros((len(texts), 384), np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split():
+                vectors[row, zlib.crc32(word.encode()) % 384] += 1
+        unit: np.ndarray = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        return unit
+
+
+class NothingPersonal:
+    """A redactor that finds nothing: personal data is not what these tests ask about."""
+
+    def redact(self, text: str, pseudonyms: Pseudonyms, entities: frozenset[str]) -> Redaction:
+        return Redaction(text, (), {})
+
+    def find_hard(self, text: str) -> list[PiiSpan]:
+        return []
+
+
+def write(path: Path, **changes: Any) -> Path:
+    """The shipped policy with changes of its top-level parts, written in one step as deployments should."""
+    whole = {**yaml.safe_load(DEFAULT_PATH.read_text("utf-8")), **changes}
+    new = path.with_suffix(".new")
+    new.write_text(yaml.safe_dump(whole), "utf-8")
+    new.replace(path)
+    return path
+
+
+@dataclass
+class Site:
+    """A house, its policy file, and how to ask it."""
+
+    house: House
+    file: Path
+    in_force: PolicyInForce
+    documents: dict[str, Document]
+    answer: Callable[[Query], Iterator[Outgoing]]
+    numbers: Iterator[int]
+
+    def query(self, text: str = "What is inflation?", tenant: str = "halden", **more: Any) -> Query:
+        number = next(self.numbers)
+        name = f"q_{number:032x}"
+        return Query(name, f"c_{number:032x}", tenant, "s_1", "key:1", frozenset({"public"}), text, **more)
+
+    def ask(self, text: str = "What is inflation?", tenant: str = "halden", **more: Any) -> tuple[Query, list[Outgoing]]:
+        query = self.query(text, tenant, **more)
+        return query, list(self.answer(query))
+
+    def events(self, kind: str, tenant: str = "halden") -> list[Any]:
+        return self.house.reader.of_kinds(tenant, (kind,))
+
+
+@contextmanager
+def a_site(home: Path, *bots: Bot, url: str = "", tried: Path | None = None, **more: Any) -> Iterator[Site]:
+    """The policy lies in `home`/policy.yaml; its watcher is not started. more: parts of the pipeline."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / "policy.yaml"
+    if not file.exists():
+        write(file)
+    house = House.open(Settings(home=home, light=True, policy_file=file, database_url=url, shadow_policy_file=tried))
+    encoder = Encoder()
+    pool = ThreadPoolExecutor(8, "rail")
+    workshop = Workshop(Heads.load(), NothingPersonal(), encoder, pool, Metrics(), 20.0, Readings(encoder))  # type: ignore[arg-type]
+    in_force = house.in_force = policies(house, workshop)
+    documents = {"in force": in_force._in_force}
+    if in_force._candidate is not None:
+        documents["candidate"] = in_force._candidate
+    with a_house(
+        *bots,
+        embed=encoder,  # type: ignore[arg-type]
+        rule_on=in_force.on,
+        open_record=lambda **who: QueryRecord(house.audit, **who),
+        meter=house.metrics,
+        switched_off=board(house, ("api", "onprem", "rag")).why_off,
+        shadow=shadow(house),
+        **more,
+    ) as inner:
+        house.pipeline = inner.pipeline
+        house._warmed.set()
+        yield Site(house, file, in_force, documents, inner.pipeline.answer, iter(range(1, 1 << 30)))
+    in_force.close()
+    pool.shutdown(wait=False, cancel_futures=True)
+    house.close()
