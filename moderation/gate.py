@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from moderation.types import Allow, Block, ModerationError, Redact, Steer, Verdict
 
@@ -149,6 +150,8 @@ class StreamGate:
                 self._cleared[segment_id] = replaced
             case Steer() | Block():
                 return self._stop(Halt(segment_id, verdict))
+            case _:
+                assert_never(verdict)
         return self._releases()
 
     def _stop(self, halt: Halt) -> Halt:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class ModerationError(Exception):
@@ -45,7 +45,7 @@ class Finding:
 @dataclass(frozen=True)
 class Allow:
     finding: Finding
-    name: ClassVar[str] = "allow"
+    name: ClassVar[Literal["allow"]] = "allow"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Redact:
     finding: Finding
     text: str
     edits: tuple[Edit, ...] = ()
-    name: ClassVar[str] = "redact"
+    name: ClassVar[Literal["redact"]] = "redact"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Steer:
 
     finding: Finding
     instruction: str
-    name: ClassVar[str] = "steer"
+    name: ClassVar[Literal["steer"]] = "steer"
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,11 @@ class Block:
     finding: Finding
     message: str
     alternatives: tuple[str, ...]
-    name: ClassVar[str] = "block"
+    name: ClassVar[Literal["block"]] = "block"
 
 
 Verdict = Allow | Redact | Steer | Block
+"""Which of several decides is told by `moderation.severity`; each is named there."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from audit.read.reader import EventView
-from orchestrator.judging.shadow import severity
+from moderation.severity import severity
 
 EXAMPLES = 5
 Effect = Literal["would block", "would pass", "stricter", "milder", "another category"]

@@ -46,6 +46,7 @@ from audit.witness.client import Witnesses, witnesses_from
 from inference.store.model_store import ModelStore
 from migrations.run import upgrade
 from moderation.policy import Policy, load_policy
+from moderation.severity import ACTIONS
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.live_data.client import LiveData
 from orchestrator.live_data.connectors import load_connectors
@@ -118,7 +119,7 @@ class House:
             audit=audit,
             signing=signing,
             checkpoints=checkpoints,
-            reader=AuditReader(engine, subjects),
+            reader=AuditReader(engine, subjects, ACTIONS),
             metrics=metrics,
             tracing=tracing,
             models=ModelStore(settings.models_dir),

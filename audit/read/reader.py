@@ -26,7 +26,6 @@ from audit.sealing.subject_keys import SubjectKeys
 OPENING = "received"  # the event that begins a query; nothing of a query is released before it is durable
 CLOSING = "finished"  # the event that ends it; audit.append.abandoned appends it where a process died
 ABOUT = "access."  # events of someone who looked at the query: not part of its journey
-STRENGTH = ("allow", "redact", "steer", "block")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -80,9 +79,11 @@ class EventView:
 class AuditReader:
     """Read-only; thread-safe, since each call has its own connection."""
 
-    def __init__(self, engine: Engine, keys: SubjectKeys) -> None:
+    def __init__(self, engine: Engine, keys: SubjectKeys, verdicts: Sequence[str] = ()) -> None:
+        """verdicts: their names from the mildest to the severest; a name that is not among them is milder than all."""
         self._engine = engine
         self._keys = keys
+        self._verdicts = tuple(verdicts)
 
     def queries(
         self,
@@ -111,7 +112,7 @@ class AuditReader:
             wanted.append(_some(opening, event, event.c.outcome == outcome))
         if verdict is not None:
             wanted.append(_some(opening, event, event.c.verdict == verdict))
-            if stronger := STRENGTH[STRENGTH.index(verdict) + 1 :] if verdict in STRENGTH else ():
+            if stronger := self._stronger_than(verdict):
                 wanted.append(~_some(opening, event, event.c.verdict.in_(stronger)))
         page = select(opening.c.query, opening.c.seq).where(*wanted).order_by(opening.c.seq.desc()).limit(limit)
         with self._engine.connect() as connection:
@@ -126,7 +127,10 @@ class AuditReader:
         steps: dict[str, list[Any]] = {query: [] for query in found}
         for row in rows:
             steps[row.query].append(row)
-        return [_summary(query, rows) for query, rows in steps.items()]
+        return [_summary(query, rows, self._verdicts) for query, rows in steps.items()]
+
+    def _stronger_than(self, verdict: str) -> Sequence[str]:
+        return self._verdicts[self._verdicts.index(verdict) + 1 :] if verdict in self._verdicts else ()
 
     def query(self, tenant: str, query_id: str) -> list[EventView]:
         """Every event of the query in order, `access.*` events about it included; empty where it is unknown."""
@@ -200,7 +204,7 @@ class AuditReader:
             return None, "damaged"
 
 
-def _summary(query: str, rows: Sequence[Any]) -> QuerySummary:
+def _summary(query: str, rows: Sequence[Any], strength: Sequence[str]) -> QuerySummary:
     opening = next(row for row in rows if row.kind == OPENING)
     own = [row for row in rows if not row.kind.startswith(ABOUT)]
     verdicts = [row.verdict for row in own if row.verdict is not None]
@@ -212,7 +216,7 @@ def _summary(query: str, rows: Sequence[Any]) -> QuerySummary:
         started=_EPOCH + timedelta(microseconds=opening.ts),
         finished=_EPOCH + timedelta(microseconds=last.ts) if last.kind == CLOSING else None,
         bot=next((row.bot for row in reversed(own) if row.bot is not None), None),
-        verdict=max(verdicts, key=lambda v: STRENGTH.index(v) if v in STRENGTH else -1, default=None),
+        verdict=max(verdicts, key=lambda v: strength.index(v) if v in strength else -1, default=None),
         outcome=next((row.outcome for row in reversed(own) if row.outcome is not None), None),
         events=len(own),
         seq=opening.seq,

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from moderation.policy.catalogue import RAILS
 from moderation.policy.schema import Policy, RailPolicy, Words
+from moderation.severity import OFF, severity
 from moderation.types import Direction
 
 Kind = Literal["stricter", "looser", "reworded", "changed"]
 KINDS: tuple[Kind, ...] = ("looser", "stricter", "reworded", "changed")  # what a reviewer must see comes first
 
-_SEVERITY = {"off": 0, "allow": 1, "steer": 2, "redact": 3, "block": 4}
 # Lists of which more is stricter, and those of which more is looser.
 _MORE_IS_STRICTER = {("pii", "pseudonymise"), ("restricted", "names")}
 _MORE_IS_LOOSER = {("topic", "in_scope")}
@@ -97,7 +97,7 @@ def _rail(name: str, old: RailPolicy, new: RailPolicy, languages: Sequence[str])
         actions = {d: (_action(old, category, d), _action(new, category, d)) for d in Direction}
         yield from _by_direction(f"{what}, action", actions)
         # What a rail that does not judge would have needed is no difference.
-        judging = [direction for direction, pair in actions.items() if "off" not in pair]
+        judging = [direction for direction, pair in actions.items() if OFF not in pair]
         thresholds = {d: (old.threshold_for(category, d), new.threshold_for(category, d)) for d in judging}
         yield from _by_direction(f"{what}, threshold", thresholds)
     if old.fail != new.fail:
@@ -110,7 +110,7 @@ def _rail(name: str, old: RailPolicy, new: RailPolicy, languages: Sequence[str])
 
 
 def _action(rail: RailPolicy, category: str, direction: Direction) -> str:
-    return rail.action_for(category, direction) if rail.enabled and direction in rail.directions else "off"
+    return rail.action_for(category, direction) if rail.enabled and direction in rail.directions else OFF
 
 
 def _by_direction(what: str, values: Mapping[Direction, tuple[Any, Any]]) -> Iterator[Change]:
@@ -127,7 +127,7 @@ def _by_direction(what: str, values: Mapping[Direction, tuple[Any, Any]]) -> Ite
 
 def _moved(what: str, old: Any, new: Any) -> Change:
     """An action, or a threshold, of which a lower one catches more."""
-    stricter = _SEVERITY[new] > _SEVERITY[old] if isinstance(old, str) else new < old
+    stricter = severity(new) > severity(old) if isinstance(old, str) else new < old
     return Change("stricter" if stricter else "looser", what, str(old), str(new))
 
 

@@ -19,9 +19,8 @@ from moderation.policy.catalogue import RAILS
 from moderation.policy.checks import problems
 from moderation.policy.layers import laid_over, layers_of
 from moderation.policy.lists import RestrictedPolicy
+from moderation.severity import Action
 from moderation.types import Direction
-
-Action = Literal["block", "steer", "redact", "allow"]
 
 
 class _Strict(BaseModel):

@@ -16,10 +16,10 @@ from moderation.pii.redactor import Redaction
 from moderation.policy.schema import Policy
 from moderation.policy_test.cases import Case
 from moderation.rails import Embed, Embedding, Rails
-from moderation.types import Allow, Beside, Block, Direction, Finding, PiiSpan, Redact, Steer, Verdict
+from moderation.severity import severity
+from moderation.types import Allow, Beside, Direction, Finding, PiiSpan, Verdict
 
 _BATCH = 64
-_SEVERITY = {"allow": 0, "steer": 1, "redact": 2, "block": 3}
 
 
 class Redacts(Protocol):
@@ -112,10 +112,7 @@ class Bench:
 def outcome(case: Case, judged: Judged) -> Outcome:
     """Whether the verdicts are what the case asks for."""
     example, worst = case.example, worst_of(judged.verdicts)
-    got = "pass"
-    match worst:
-        case Block() | Steer() | Redact():
-            got = worst.name
+    got = "pass" if worst is None or isinstance(worst, Allow) else worst.name
     if case.expected == "redact" and example.direction is Direction.INPUT and got != "block":
         wanted = known_entities([example.entity]) if example.entity else frozenset(judged.entities)
         got = "redact" if judged.entities and wanted <= set(judged.entities) else got
@@ -128,5 +125,5 @@ def outcome(case: Case, judged: Judged) -> Outcome:
 def worst_of(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The severest verdict; among equals, that of the rail nearest to (or farthest over) its threshold."""
     return max(
-        verdicts, key=lambda v: (_SEVERITY[v.name], v.finding.probability / (v.finding.threshold or 1.0)), default=None
+        verdicts, key=lambda v: (severity(v.name), v.finding.probability / (v.finding.threshold or 1.0)), default=None
     )

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moderation.policy import RailPolicy
+from moderation.severity import Action
 from moderation.types import (
     NOTHING_BESIDE,
     Allow,
@@ -60,13 +61,15 @@ class Rail(Protocol):
     def judge(self, seen: Seen) -> Verdict: ...
 
 
-def act(action: str, finding: Finding, rules: RailPolicy) -> Verdict:
-    """The verdict that an action other than redact comes to."""
+def act(action: Action, finding: Finding, rules: RailPolicy) -> Verdict:
+    """The verdict that an action comes to. A rail that can redact does so itself, since it alone knows the edits."""
     words = rules.words_for(finding.category)
     match action:
         case "allow":
             return Allow(finding)
         case "steer":
             return Steer(finding, words.instruction or rules.words.instruction)
-        case _:
+        case "block" | "redact":  # `policy check` refuses redact of a rail that finds no spans: nothing is let through
             return Block(finding, words.message, words.alternatives)
+        case _:
+            assert_never(action)

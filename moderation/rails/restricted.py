@@ -9,11 +9,11 @@ from moderation.policy.lists import RestrictedList
 from moderation.rails.base import Seen, act
 from moderation.rails.edits import redaction
 from moderation.rails.scored import Readings
+from moderation.severity import severity
 from moderation.text.name_index import NameIndex
 from moderation.types import Allow, Block, Direction, Edit, Finding, Verdict
 
 _CATEGORY = "name"
-_SEVERITY = ("allow", "redact", "steer", "block")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RestrictedRail:
         if not found:
             return Allow(Finding("restricted", _CATEGORY, 0.0, threshold, "no restricted name"))
         actions = {one.owner.name: one.owner.action or rules.action_for(_CATEGORY, direction) for one in found}
-        worst = max(actions.values(), key=_SEVERITY.index)
+        worst = max(actions.values(), key=severity)
         chosen = [one for one in found if actions[one.owner.name] == worst]
         lists = ", ".join(sorted({one.owner.name for one in chosen}))
         where = tuple((one.start, one.end) for one in chosen)

@@ -12,11 +12,11 @@ from moderation.heads.head import Heads, Lexical, lexical_parts
 from moderation.policy import RAILS, RailPolicy
 from moderation.rails.base import Embed, Embedding, Seen, act
 from moderation.rules import Hit, hits
+from moderation.severity import severity
 from moderation.text.offsets import Traced
 from moderation.text.variants import View, views
 from moderation.types import Allow, Direction, Finding, Verdict
 
-_SEVERITY = {"allow": 0, "steer": 1, "redact": 2, "block": 3}
 # Where several are over, by how much (in log odds) one comes before another: what sexualises a child shall not be filed as
 # merely sexual, a person who speaks of harming themselves shall read words of help, and hate is most often violent too.
 _FIRST = {"minors": 4.0, "self_harm": 1.0, "hate": 1.0}
@@ -169,8 +169,8 @@ def _verdict(rail: str, rules: RailPolicy, direction: Direction, scores: Sequenc
     """The severest action among the categories over their thresholds; where it is close, by `_FIRST`."""
 
     def weight(score: Score) -> tuple[bool, int, float]:
-        severity = _SEVERITY[rules.action_for(score.category, direction)] if score.over else 0
-        return score.over, severity, score.log_odds + _FIRST.get(score.category, 0.0)
+        strictness = severity(rules.action_for(score.category, direction)) if score.over else 0
+        return score.over, strictness, score.log_odds + _FIRST.get(score.category, 0.0)
 
     worst = max(scores, key=weight)
     finding = Finding(rail, worst.category, worst.probability, worst.threshold, worst.reason, worst.spans)

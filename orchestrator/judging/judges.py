@@ -17,7 +17,8 @@ import numpy as np
 from opentelemetry.trace import Span
 
 from moderation.rails.edits import together
-from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
+from moderation.severity import severity
+from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Finding, Verdict
 from orchestrator.ports import Meter, Record
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import Trace, micro
@@ -231,13 +232,12 @@ class Hearing:
 
 
 def worst(judged: Sequence[Judged]) -> Verdict:
-    """The verdict that decides: block before steer before redact before allow. Any redaction of a text stands for
+    """The verdict that decides: the severest, and of several the first. Any redaction of a text stands for
     all of them, since `judge` has made every rail's edits in each."""
-    order = (Block, Steer, Redact, Allow)
     verdicts = [one.verdict for one in judged]
     if not verdicts:
         return Allow(Finding("none", "", 0.0, 1.0, "no rail is switched on in this direction"))
-    return min(verdicts, key=lambda v: order.index(type(v)))
+    return max(verdicts, key=lambda verdict: severity(verdict.name))
 
 
 def _labels(one: Judged) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import structlog
 
+from moderation.severity import OFF
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Finding, Verdict
 from orchestrator.judging.judges import Judged, JudgeRails
 from orchestrator.telemetry.trace import micro
@@ -29,9 +30,6 @@ MOST_DIFFERENCES = 50
 """Of one query that are recorded one by one; further ones are counted."""
 NICENESS = 10
 """Of the candidate's thread, where the system knows such a thing of threads (Linux)."""
-OFF = "off"
-"""In place of a verdict, where a policy does not have the rail judge at all."""
-_SEVERITY = (OFF, "allow", "redact", "steer", "block")
 
 
 class ShadowMeter(Protocol):
@@ -191,11 +189,6 @@ class Watched:
             "differing": self.differing,
             "differences": self._differences,
         }
-
-
-def severity(verdict: str) -> int:
-    """How strict a verdict is, by its name; a rail that does not judge is the mildest."""
-    return _SEVERITY.index(verdict) if verdict in _SEVERITY else 0
 
 
 def _verdict(rails: JudgeRails, rail: str, heard: _Text) -> Verdict:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.lazy import Lazy
+from moderation.severity import ACTIONS
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -125,7 +126,7 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
 @audit.command("list")
 @click.option("--tenant", default=None, help="Default: the configured tenant.")
 @click.option("--bot", default=None)
-@click.option("--verdict", type=click.Choice(["allow", "redact", "steer", "block"]), default=None)
+@click.option("--verdict", type=click.Choice(ACTIONS), default=None)
 @click.option("--outcome", type=click.Choice(OUTCOMES), default=None)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each query.")

@@ -36,9 +36,10 @@ from app.web import reveal as reveals
 from app.web.context import house
 from app.wiring.trust import own_trust
 from audit.errors import LogDamaged
-from audit.read.reader import STRENGTH, QuerySummary
+from audit.read.reader import QuerySummary
 from audit.retention.state import Keeping
 from audit.verify.whole_log import verify_store
+from moderation.severity import ACTIONS
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 PAGE = 50
@@ -158,7 +159,7 @@ def queries() -> str | BaseResponse:
         "review/queries.html",
         rows=[_row(key.tenant, summary, keeping) for summary in found],
         filters=filters,
-        options={"tenant": [key.tenant], "bot": BOTS, "verdict": STRENGTH, "outcome": OUTCOMES},
+        options={"tenant": [key.tenant], "bot": BOTS, "verdict": ACTIONS, "outcome": OUTCOMES},
         next_href=following,
         integrity=_integrity(key.tenant),
         csrf_token=csrf(),
@@ -269,7 +270,7 @@ def _filters(key: Key) -> dict[str, Any]:
         "until": _time(given.get("until")),
         "tenant": key.tenant if given.get("tenant") else None,
         "bot": given.get("bot") if given.get("bot") in BOTS else None,
-        "verdict": given.get("verdict") if given.get("verdict") in STRENGTH else None,
+        "verdict": given.get("verdict") if given.get("verdict") in ACTIONS else None,
         "outcome": given.get("outcome") if given.get("outcome") in OUTCOMES else None,
     }
 

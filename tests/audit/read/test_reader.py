@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import Engine, text
 from audit.append.store import AuditStore
 from audit.read.reader import AuditReader
 from audit.sealing.subject_keys import SubjectKeys
+from moderation.severity import ACTIONS
 from tests.audit.conftest import KEK, entry
 from tests.audit.verify.test_whole_log import Vandal
 
@@ -35,7 +37,7 @@ def reader(engine: Engine, store: AuditStore, keys: SubjectKeys) -> AuditReader:
     journey(store, "q3", "rag", "block", "refused")
     journey(store, "q4", "rag", "redact", "answered")
     journey(store, "q1", "rag", "block", "refused", tenant="other")
-    return AuditReader(engine, keys)
+    return AuditReader(engine, keys, ACTIONS)
 
 
 def listed(reader: AuditReader, **filters: Any) -> list[str]:
@@ -75,6 +77,17 @@ def test_a_line_sums_the_query_up(reader: AuditReader) -> None:
 )  # fmt: skip
 def test_filters_narrow_the_list(reader: AuditReader, filters: dict[str, Any], expected: list[str]) -> None:
     assert listed(reader, **filters) == expected
+
+
+@pytest.mark.parametrize(("milder", "stricter"), [*pairwise(ACTIONS)])
+def test_of_a_querys_verdicts_the_line_and_the_filter_know_the_severest(
+    reader: AuditReader, store: AuditStore, milder: str, stricter: str
+) -> None:
+    journey(store, "q5", "rag", stricter, "answered")
+    store.append("acme", entry(kind="judged", query="q5", labels={"rail": "advice", "verdict": milder}, body={})).wait()
+    assert reader.queries("acme")[0].verdict == stricter
+    assert "q5" in listed(reader, verdict=stricter)
+    assert "q5" not in listed(reader, verdict=milder)
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(reader: AuditReader) -> None:
