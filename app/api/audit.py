@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, request
 
-from app.identity.api_keys import Key
 from app.web.context import caller, house
+from app.web.looking import record_access
 from app.web.problems import Problem
-from audit.format.events import Entry
 from audit.read.reader import EventView
 
 blueprint = Blueprint("audit", __name__)
@@ -27,19 +25,6 @@ def query(query_id: str) -> dict[str, Any]:
     record_access(key, "access.viewed", query_id, {"channel": "api", **({"reason": reason} if reason else {})})
     events = house().reader.query(key.tenant, query_id)
     return {"query_id": query_id, "tenant": key.tenant, "events": [event_view(e) for e in events]}
-
-
-def record_access(key: Key, kind: str, query_id: str | None, details: Mapping[str, Any]) -> None:
-    """Who looked at what; durable before this returns. Raises AuditUnavailable."""
-    entry = Entry(
-        kind=kind,
-        query=query_id,
-        conversation=None,
-        actor=f"key:{key.id}",
-        subject=house().keys.pseudonym(key.tenant, f"key:{key.id}"),
-        body=details,
-    )
-    house().audit.append(key.tenant, entry).wait()
 
 
 def event_view(event: EventView) -> dict[str, Any]:

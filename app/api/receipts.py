@@ -13,9 +13,9 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.api.audit import record_access
 from app.identity.api_keys import Key
 from app.web.context import caller, house
+from app.web.looking import record_access
 from app.web.problems import Problem
 from audit.checkpoints.issuer import latest_checkpoint
 from audit.format.merkle import leaf_hash

@@ -24,8 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.engine_server.disconnects import Leaving
 from app.engine_server.lifecycle import Serving
-from app.openai_wire import DONE, SCOPE, CompletionBody, chunk, event, read_body, used, whole
+from app.openai_wire import DONE, SCOPE, CompletionBody, chunk, event, used, whole
 from app.web import problems
+from app.web.bodies import read_body
 from app.web.problems import Problem
 from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooLong, SchemaInvalid
 from inference.types import Completion, Delta, Message, Prompt, Sampling, Terms

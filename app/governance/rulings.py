@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.adapters.retrieval import Pseudonymiser
+from app.adapters.pseudonyms import Pseudonymiser
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor, known_entities
 from moderation.policy import Policy

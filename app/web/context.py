@@ -7,7 +7,7 @@ import threading
 from flask import current_app, request
 
 from app.identity.api_keys import Key
-from app.openai_wire import Body, read_body
+from app.web.bodies import Body, read_body
 from app.web.problems import Problem
 from app.wiring.house import House
 

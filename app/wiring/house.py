@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.adapters.retrieval import LoadedLater
+from app.adapters.model import LoadedLater
 from app.engine_client.engines import Engines
 from app.governance.announcer import Announcer
 from app.governance.kill_switches import SwitchBoard, Switches

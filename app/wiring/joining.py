@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.adapters.retrieval import QueryRecord, Searched, ShadowRecord, Supported
+from app.adapters.record import QueryRecord, ShadowRecord
+from app.adapters.retrieval import Searched, Supported
 from app.governance.kill_switches import SwitchBoard, Switches
 from app.governance.policy_in_force import Document, PolicyInForce, Role
 from app.governance.rulings import Workshop

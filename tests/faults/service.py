@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.adapters.retrieval import QueryRecord
+from app.adapters.record import QueryRecord
 from app.serving.server import Server
 from app.settings import Settings
 from app.wiring.house import House

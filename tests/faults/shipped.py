@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from app.adapters.retrieval import QueryRecord
+from app.adapters.record import QueryRecord
 from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.house import House

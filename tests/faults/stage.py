@@ -352,7 +352,7 @@ def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iter
 
     The bot is asked again however often it failed: a stream that meets an open breaker would test nothing.
     """
-    from app.adapters.retrieval import QueryRecord
+    from app.adapters.record import QueryRecord
 
     record = Stored(house, lambda **who: QueryRecord(house.audit, **who)) if stored else InMemory()
     stage = Stage(app, key, record, Rails())

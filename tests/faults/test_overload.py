@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, text
 
-from app.adapters.retrieval import QueryRecord
+from app.adapters.record import QueryRecord
 from audit.append.store import AuditStore
 from audit.database.engine import writing
 from audit.read.reader import AuditReader

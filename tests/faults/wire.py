@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from app.adapters.retrieval import QueryRecord
+from app.adapters.record import QueryRecord
 from app.serving.server import Server
 from app.settings import Settings
 from app.wiring.house import House

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from app.adapters.retrieval import QueryRecord
+from app.adapters.record import QueryRecord
 from app.governance.policy_in_force import Document, PolicyInForce
 from app.governance.rulings import Workshop
 from app.settings import Settings

@@ -25,7 +25,6 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.api.audit import record_access
 from app.console.content_view import content_view
 from app.console.filters import review_filters
 from app.console.journey_view import journey_view
@@ -34,6 +33,7 @@ from app.identity.api_keys import Key
 from app.web import problems
 from app.web import reveal as reveals
 from app.web.context import house
+from app.web.looking import record_access
 from app.wiring.trust import own_trust
 from audit.errors import LogDamaged
 from audit.read.reader import QuerySummary

@@ -9,13 +9,13 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.api.audit import record_access
 from app.console.pages.queries import failed, not_kept
 from app.console.session import acting, csrf, looking, reader
 from app.governance.kill_switches import LONGEST_REASON, SwitchRefused
 from app.identity.api_keys import Key
 from app.web import problems
 from app.web.context import house
+from app.web.looking import record_access
 from orchestrator.selection.routes import load_routes
 
 blueprint = Blueprint("switches", __name__, url_prefix="/review/switches")
