@@ -18,9 +18,9 @@ from inference.types import Message, Prompt, Sampling
 from moderation.pii.pseudonyms import Covered, Pseudonyms, Style
 from moderation.pii.redactor import Redactor
 from orchestrator.errors import BotUnavailable, RecordUnavailable
-from orchestrator.ports import Embed
+from orchestrator.ports import Embed, Passage
 from orchestrator.prompting.messages import BEGINNINGS
-from orchestrator.types import Passage, Query
+from orchestrator.types import Query
 from retrieval.evidence.support import Evidence, answerable, evidence_text, extract
 from retrieval.library import Library
 from retrieval.types import Passage as Found
