@@ -37,9 +37,10 @@ from uuid_utils import uuid7
 from app.settings import load_settings
 from app.wiring.house import House
 from moderation.types import Direction, Verdict
+from orchestrator.journey.outgoing import Answer, SegmentOut
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.judging.pinned_policy import Ruling
-from orchestrator.types import Answer, Query, SegmentOut
+from orchestrator.types import Query
 
 ROOT = Path(__file__).parents[1]
 LIVE = [f"What is the NAV of the {name} now?" for name in ("Aurora Global Equity Fund", "Borealis Short Duration Bond Fund")]

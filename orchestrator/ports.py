@@ -7,11 +7,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from orchestrator.types import Passage, Turn
+from orchestrator.types import Turn
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document that may support an answer. `page` counts from 1; `dense` is a cosine."""
+
+    document: str
+    title: str
+    page: int | None
+    section: str
+    text: str
+    score: float
+    dense: float
+    chunk: str = ""
 
 
 class Embed(Protocol):

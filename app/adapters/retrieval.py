@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.ports import Embed
-from orchestrator.types import Passage
+from orchestrator.ports import Embed, Passage
 from retrieval.evidence.support import Evidence, answerable, evidence_text, extract
 from retrieval.library import Library
 from retrieval.types import Passage as Found

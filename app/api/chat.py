@@ -15,18 +15,9 @@ from app.web import problems
 from app.web.context import body, caller, house
 from app.web.problems import Problem
 from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
+from orchestrator.journey.outgoing import Answer, CitationOut, KeepAlive, Outgoing, RefusalOut, RouteOut, SegmentOut
 from orchestrator.selection.selector import SWITCHED_OFF
-from orchestrator.types import (
-    Answer,
-    Citation,
-    CitationOut,
-    KeepAlive,
-    Outgoing,
-    RefusalOut,
-    Route,
-    RouteOut,
-    SegmentOut,
-)
+from orchestrator.types import Citation, Route
 
 blueprint = Blueprint("chat", __name__)
 _OFF = SWITCHED_OFF.rstrip(": ")

@@ -20,7 +20,7 @@ from app.web import problems
 from app.web.context import body, caller, house
 from app.web.problems import Problem
 from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
-from orchestrator.types import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
+from orchestrator.journey.outgoing import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
 
 blueprint = Blueprint("openai", __name__)
 MODEL = "countersign"

@@ -85,7 +85,8 @@ def _in_process(found: Settings, question: str, conversation: str | None) -> Ite
 
     from app.api.chat import citation_view, done_view, refusal_view, route_view
     from app.wiring.house import House
-    from orchestrator.types import Answer, CitationOut, Query, RefusalOut, RouteOut, SegmentOut
+    from orchestrator.journey.outgoing import Answer, CitationOut, RefusalOut, RouteOut, SegmentOut
+    from orchestrator.types import Query
 
     house = House.open(found)
     try:

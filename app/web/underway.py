@@ -16,7 +16,8 @@ from uuid_utils import uuid7
 from app.identity.api_keys import Key
 from app.web.context import admission, house
 from app.web.problems import Problem
-from orchestrator.types import Outgoing, Query
+from orchestrator.journey.outgoing import Outgoing
+from orchestrator.types import Query
 
 LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"
 """A tag like "de" or "pt-BR" (RFC 5646, as far as anybody uses it)."""

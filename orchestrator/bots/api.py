@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from orchestrator.bots.base import Ask, Made, Piece, Text
 from orchestrator.errors import BotUnavailable
 from orchestrator.live_data.client import LiveData
-from orchestrator.types import Ask, Made, Piece, Text
 
 
 class ApiBot:

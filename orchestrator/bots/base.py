@@ -1,11 +1,91 @@
-"""What every bot is: a name, whether it leaves the building, and an answer in pieces."""
+"""What every bot is, what it may know of a question, and the pieces in which it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from orchestrator.types import Ask, Piece
+import numpy as np
+
+from orchestrator.ports import Generate, Passage
+from orchestrator.prompting.canary import Marks
+from orchestrator.types import Citation, Turn
+
+_USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens")
+_REASONS = ("stop", "length", "content_filter", "cancelled")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict.
+
+    veil: through which a bot must ask any model (orchestrator/prompting/surrogate_model.py).
+    marks: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
+    """
+
+    question: str
+    history: Sequence[Turn]
+    embedding: np.ndarray
+    passages: Sequence[Passage]
+    groups: frozenset[str]
+    instruction: str
+    sampling: Mapping[str, Any]
+    cancel: threading.Event
+    veil: Callable[[Generate], Generate] = field(default=lambda model: model, repr=False)
+    marks: Marks = field(default_factory=Marks.fresh)
+    attacks: Callable[[str], bool] = field(default=lambda _text: False)
+
+
+@dataclass(frozen=True)
+class Text:
+    """The next characters of an answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Cited:
+    """A source the answer refers to as `[citation.number]`; said before the text that refers to it.
+
+    evidence: the whole passage under its title, which the rails hold the text against; without it, the quote.
+    """
+
+    citation: Citation
+    evidence: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Abstained:
+    """The bot has nothing that supports an answer; `text` says so courteously."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """How the answer was made: `details` are for the record. An engine writes them, and no rail reads them, so what a
+    client is told of them is numbers and known words only: `usage` and `finish_reason`."""
+
+    model: str
+    digest: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Tokens by kind."""
+        found = {kind: self.details.get(kind) for kind in _USAGE}
+        return {kind: n for kind, n in found.items() if isinstance(n, int) and not isinstance(n, bool) and n >= 0}
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the model stopped."""
+        reason = self.details.get("finish_reason")
+        return reason if isinstance(reason, str) and reason in _REASONS else "stop"
+
+
+Piece = Text | Cited | Abstained | Made
 
 
 class Bot(Protocol):

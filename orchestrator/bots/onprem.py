@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
+from orchestrator.bots.base import Ask, Made, Piece, Text
 from orchestrator.ports import Generate
 from orchestrator.prompting import messages as prompts
-from orchestrator.types import Ask, Made, Piece, Text
 
 
 class OnPremBot:

@@ -16,11 +16,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.bots.base import Abstained, Ask, Cited, Made, Piece, Text
 from orchestrator.bots.onprem import said
 from orchestrator.errors import BotUnavailable
-from orchestrator.ports import Generate, Support
+from orchestrator.ports import Generate, Passage, Support
 from orchestrator.prompting import messages as prompts
-from orchestrator.types import Abstained, Ask, Citation, Cited, Made, Passage, Piece, Text
+from orchestrator.types import Citation
 
 PASSAGES = 4
 """Passages that the model is shown: more cost prefill time and dilute a small model's attention."""

@@ -18,15 +18,16 @@ import numpy as np
 
 from moderation.gate import Halt, Release, Segment, StreamGate
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
-from orchestrator.bots.base import Bot
+from orchestrator.bots.base import Abstained, Ask, Bot, Cited, Made, Piece, Text
 from orchestrator.errors import BotUnavailable
 from orchestrator.journey.bot_thread import Cancel, Ended, Production
 from orchestrator.journey.dependencies import Parts
 from orchestrator.journey.ordered_pool import Lane
+from orchestrator.journey.outgoing import KeepAlive
 from orchestrator.judging.judges import Hearing, Judged, worst
 from orchestrator.prompting import messages as prompts
 from orchestrator.telemetry import attributes as names
-from orchestrator.types import Abstained, Ask, Citation, Cited, KeepAlive, Made, Piece, Text
+from orchestrator.types import Citation
 
 KEEP_ALIVE_S = 2.0
 AT_A_TIME = 2

@@ -10,10 +10,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.bots.base import Bot
+from orchestrator.bots.base import Ask, Bot, Made, Piece
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import Trace
-from orchestrator.types import Ask, Made, Piece
 
 
 @dataclass(frozen=True)

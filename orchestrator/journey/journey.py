@@ -19,35 +19,30 @@ import numpy as np
 import structlog
 
 from moderation.types import Block, Direction, Redact, Steer, Verdict
+from orchestrator.bots.base import Ask, Made
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.journey.attempt import Answering, Blocked, Ending, Failed, Finished, Said, Steered, Stopped
 from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.outgoing import (
+    Alternative,
+    Answer,
+    CitationOut,
+    KeepAlive,
+    Outgoing,
+    RefusalOut,
+    RouteOut,
+    SegmentOut,
+)
 from orchestrator.journey.record import UntilFinished
 from orchestrator.judging.judges import Hearing, Judged, worst
 from orchestrator.judging.passages import Screened, Screening
 from orchestrator.judging.pinned_policy import Ruling
+from orchestrator.ports import Passage
 from orchestrator.prompting.surrogate_model import Veiled
 from orchestrator.selection.selector import SWITCHED_OFF, Evidence
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import Trace, micro
-from orchestrator.types import (
-    Alternative,
-    Answer,
-    Ask,
-    Citation,
-    CitationOut,
-    KeepAlive,
-    Made,
-    Outcome,
-    Outgoing,
-    Passage,
-    Query,
-    RefusalOut,
-    Route,
-    RouteOut,
-    SegmentOut,
-    Turn,
-)
+from orchestrator.types import Citation, Outcome, Query, Route, Turn
 
 _MARK = re.compile(r"\[(\d+)\]")
 _FOLLOW_UP_WORDS = 6
@@ -95,17 +90,17 @@ class Journey:
         try:
             yield from self._guarded()
         except GeneratorExit:
-            self._end_unheard("cancelled", "cancelled")
+            self._end_unheard(Outcome.CANCELLED, "cancelled")
             raise
         except RecordUnavailable:
             self._parts.meter.refused_unrecorded()
-            self._end_unheard("failed", "error", "the record could not be written")
+            self._end_unheard(Outcome.FAILED, "error", "the record could not be written")
             raise
         except ConversationUnknown:
-            self._end_unheard("failed", "error", "conversation unknown")
+            self._end_unheard(Outcome.FAILED, "error", "conversation unknown")
             raise
         except BaseException as error:
-            self._end_unheard("failed", "error", f"unexpected {type(error).__name__}")
+            self._end_unheard(Outcome.FAILED, "error", f"unexpected {type(error).__name__}")
             raise
         finally:
             self._cancel.set()
@@ -382,18 +377,18 @@ class Journey:
         match ending:
             case Blocked(verdict):
                 yield from self._refuse(verdict.message, verdict.alternatives, verdict.finding.rail)
-                yield self._finish("refused", "content_filter")
+                yield self._finish(Outcome.REFUSED, "content_filter")
             case Failed(reason):
                 yield from self._apologise(reason)
             case Stopped(reason):
                 self._record.append("stopped", {"reason": reason, "segments": len(self._said)})
                 yield from self._refuse(self._parts.paused_message, self._parts.paused_alternatives, "switch")
-                yield self._finish("refused", "content_filter", SWITCHED_OFF + reason)
+                yield self._finish(Outcome.REFUSED, "content_filter", SWITCHED_OFF + reason)
             case Steered(_, rail):
                 yield from self._refuse(self._parts.steered_message, (), rail)
-                yield self._finish("refused", "content_filter")
+                yield self._finish(Outcome.REFUSED, "content_filter")
             case Finished(abstained, finish_reason):
-                yield self._finish("abstained" if abstained else "answered", finish_reason)
+                yield self._finish(Outcome.ABSTAINED if abstained else Outcome.ANSWERED, finish_reason)
 
     def _refuse(self, message: str, alternatives: Sequence[str], rail: str) -> Generator[Outgoing, None, None]:
         offered = tuple(Alternative("note", text) for text in alternatives)
@@ -406,7 +401,7 @@ class Journey:
         if self._finished:
             return
         yield from self._refuse(self._parts.failed_message, self._parts.failed_alternatives, "")
-        yield self._finish("failed", "error", reason)
+        yield self._finish(Outcome.FAILED, "error", reason)
 
     def _finish(self, outcome: Outcome, finish_reason: str, reason: str = "") -> Answer:
         """Remembers the turn, ends the record durably, and sums up the journey."""
@@ -414,11 +409,11 @@ class Journey:
         answer = "".join(self._said).strip()
         self._await_pseudonyms()
         self._parts.memory.save_turn(
-            query.tenant, query.subject, query.conversation, query.id, Turn(self._question, answer), outcome
+            query.tenant, query.subject, query.conversation, query.id, Turn(self._question, answer), outcome.value
         )
         with self._trace.step(names.AUDIT):
             receipt = self._end_record(outcome, finish_reason, reason).wait()
-        self._trace.root.set_attribute(names.OUTCOME, outcome)
+        self._trace.root.set_attribute(names.OUTCOME, outcome.value)
         usage = self._made.usage if self._made else {}
         for kind, count in usage.items():
             self._parts.meter.tokens(kind, count)
@@ -449,16 +444,16 @@ class Journey:
         verdict = worst(self._judged).name
         spent = {**timings, "total": self._trace.elapsed()}
         body = {
-            "outcome": outcome,
+            "outcome": outcome.value,
             "finish_reason": finish_reason,
             "reason": reason,
             "segments": len(self._said),
             "us": {step: round(seconds * 1e6) for step, seconds in spent.items()},
         }
-        self._parts.meter.finished(bot, outcome, self._trace.elapsed())
+        self._parts.meter.finished(bot, outcome.value, self._trace.elapsed())
         for step, seconds in timings.items():
             self._parts.meter.step(step, seconds)
-        return self._record.append("finished", body, labels={"outcome": outcome, "bot": bot, "verdict": verdict})
+        return self._record.append("finished", body, labels={"outcome": outcome.value, "bot": bot, "verdict": verdict})
 
     def _end_unheard(self, outcome: Outcome, finish_reason: str, reason: str = "") -> None:
         """Ends the record where nobody listens any more; if it cannot be written, the first failure is the news."""

@@ -10,9 +10,10 @@ from opentelemetry.trace import Link, SpanContext, Tracer
 
 from orchestrator.journey.dependencies import Parts
 from orchestrator.journey.journey import Journey
+from orchestrator.journey.outgoing import Outgoing
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import Trace
-from orchestrator.types import Outgoing, Query
+from orchestrator.types import Query
 
 
 class Pipeline:

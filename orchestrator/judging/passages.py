@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from moderation.types import Block, Finding, Verdict
 from orchestrator.judging.judges import Hearing
+from orchestrator.ports import Passage
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import micro
-from orchestrator.types import Passage
 
 TENANTS = 64
 PASSAGES = 4096

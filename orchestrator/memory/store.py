@@ -15,7 +15,7 @@ from audit.database.engine import writing
 from audit.errors import KeyDestroyed
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.memory.tables import conversation, turn
-from orchestrator.types import Turn
+from orchestrator.types import Outcome, Turn
 
 REMEMBERED = 4
 """Turns that a model sees: enough for "and of the other one?", little enough to keep prompts short."""
@@ -47,7 +47,7 @@ class ConversationStore:
                     raise ConversationUnknown(f"conversation '{conversation_id}' is unknown; leave it out to start one")
                 rows = db.execute(
                     select(turn.c.query, turn.c.sealed)
-                    .where(turn.c.conversation == conversation_id, turn.c.outcome == "answered")
+                    .where(turn.c.conversation == conversation_id, turn.c.outcome == Outcome.ANSWERED.value)
                     .order_by(turn.c.number.desc())
                     .limit(REMEMBERED)
                 ).all()

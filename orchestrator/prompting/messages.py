@@ -10,8 +10,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from orchestrator.ports import Passage
 from orchestrator.prompting.canary import Marks
-from orchestrator.types import Passage, Turn
+from orchestrator.types import Turn
 
 Message = tuple[str, str]
 

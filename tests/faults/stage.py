@@ -21,11 +21,11 @@ from opentelemetry.trace import NoOpTracerProvider
 from app.wiring.house import House
 from audit.format.events import Entry
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Verdict
+from orchestrator.bots.base import Ask, Piece
 from orchestrator.errors import RecordUnavailable
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.ports import Record, Ticket
 from orchestrator.selection.breaker import Breaker
-from orchestrator.types import Ask, Piece
 from tests.faults.reading import plain
 from tests.faults.streams import (
     BLOCKED,

@@ -12,7 +12,8 @@ from audit.read.reader import AuditReader
 from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.whole_log import verify_store
 from orchestrator.errors import RecordUnavailable
-from orchestrator.types import Answer, Outgoing, Query, SegmentOut
+from orchestrator.journey.outgoing import Answer, Outgoing, SegmentOut
+from orchestrator.types import Query
 from tests.faults.drivers import step
 from tests.support.house import ScriptedModel, a_house
 from tests.support.waiting import eventually

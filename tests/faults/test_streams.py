@@ -15,7 +15,7 @@ import pytest
 from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.house import House
-from orchestrator.types import Text
+from orchestrator.bots.base import Text
 from tests.faults.oracle import wrongs
 from tests.faults.reading import plain
 from tests.faults.stage import Stage, a_stage

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.types import Direction, Verdict
-from orchestrator.types import Citation, CitationOut, Cited, SegmentOut, Text
+from orchestrator.bots.base import Cited, Text
+from orchestrator.journey.outgoing import CitationOut, SegmentOut
+from orchestrator.types import Citation
 from tests.support.house import (
     LONG_S,
     ScriptedBot,

@@ -7,9 +7,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from moderation.types import Direction, Verdict
+from orchestrator.bots.base import Text
 from orchestrator.errors import BotUnavailable
+from orchestrator.journey.outgoing import SegmentOut
 from orchestrator.telemetry import attributes as names
-from orchestrator.types import SegmentOut, Text
 from tests.support.house import (
     House,
     ScriptedBot,

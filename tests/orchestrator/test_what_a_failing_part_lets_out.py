@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from moderation.types import Allow, Direction, Finding, Verdict
+from orchestrator.bots.base import Cited, Made, Text
 from orchestrator.errors import RecordUnavailable
 from orchestrator.journey.record import UntilFinished
-from orchestrator.types import Citation, Cited, Made, Text
+from orchestrator.types import Citation
 from tests.support.house import (
     LONG_S,
     Log,

@@ -25,30 +25,20 @@ from moderation.gate import StreamGate
 from moderation.pii.pseudonyms import Covered
 from moderation.pii.pseudonyms import Pseudonyms as RealPseudonyms
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
-from orchestrator.bots.base import Bot
+from orchestrator.bots.base import Ask, Bot, Piece
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.outgoing import Answer, Outgoing, RefusalOut, SegmentOut
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.judging.judges import Judges
 from orchestrator.judging.pinned_policy import Ruling
+from orchestrator.ports import Passage
 from orchestrator.ports import Redact as PortRedact
 from orchestrator.selection.breaker import Breaker
 from orchestrator.selection.routes import BotRoute, Routes
 from orchestrator.selection.selector import Evidence, Selector
-from orchestrator.types import (
-    Answer,
-    Ask,
-    Candidate,
-    Outgoing,
-    Passage,
-    Piece,
-    Query,
-    RefusalOut,
-    Route,
-    SegmentOut,
-    Turn,
-)
+from orchestrator.types import Candidate, Query, Route, Turn
 
 DIMENSIONS = 256
 POLICY = "aa" * 32

@@ -26,7 +26,8 @@ from moderation.policy import DEFAULT_PATH
 from moderation.rails import Readings
 from moderation.types import PiiSpan
 from orchestrator.bots.base import Bot
-from orchestrator.types import Outgoing, Query
+from orchestrator.journey.outgoing import Outgoing
+from orchestrator.types import Query
 from tests.support.house import a_house
 
 

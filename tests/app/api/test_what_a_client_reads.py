@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from app.api.chat import event, route_view
+from orchestrator.journey.outgoing import RouteOut
 from orchestrator.selection.selector import SWITCHED_OFF
-from orchestrator.types import Candidate, Route, RouteOut
+from orchestrator.types import Candidate, Route
 
 
 def test_the_words_in_which_somebody_switched_a_bot_off_stay_in_the_record() -> None:

@@ -14,9 +14,9 @@ import pytest
 from app.engine_client.engines import AHEAD, Engines
 from app.engine_client.fleet import How
 from app.engine_client.rendezvous import SLACK
+from orchestrator.bots.base import Text
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import BotUnavailable
-from orchestrator.types import Text
 from tests.support.house import LONG_S, ScriptedBot, a_house, answer_of, refusals, text_of
 from tests.support.scripted_engine import (
     MODEL,

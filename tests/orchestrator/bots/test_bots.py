@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from orchestrator.bots.base import Abstained, Ask, Cited, Made, Piece, Text
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import PASSAGES, QUOTE, Bar, RagBot
 from orchestrator.errors import BotUnavailable
+from orchestrator.ports import Passage
 from orchestrator.prompting import messages as prompts
 from orchestrator.prompting.canary import Marks
-from orchestrator.types import Abstained, Ask, Cited, Made, Passage, Piece, Text, Turn
+from orchestrator.types import Turn
 from tests.support.house import ScriptedModel
 
 MARKS = Marks.fresh()

@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from moderation.types import Direction
+from orchestrator.bots.base import Abstained, Text
 from orchestrator.errors import BotUnavailable, ConversationUnknown
 from orchestrator.journey.attempt import AHEAD
-from orchestrator.types import Abstained, RefusalOut, SegmentOut, Text
+from orchestrator.journey.outgoing import RefusalOut, SegmentOut
 from tests.support.house import (
     LONG_S,
     House,

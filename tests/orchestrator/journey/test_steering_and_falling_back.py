@@ -7,10 +7,11 @@ import threading
 import pytest
 
 from moderation.types import Direction, Verdict
+from orchestrator.bots.base import Text
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import BotUnavailable
 from orchestrator.journey import attempt as answering
-from orchestrator.types import KeepAlive, SegmentOut, Text
+from orchestrator.journey.outgoing import KeepAlive, SegmentOut
 from tests.support.house import (
     Rule,
     ScriptedBot,

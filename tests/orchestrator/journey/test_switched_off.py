@@ -7,10 +7,11 @@ import threading
 import numpy as np
 import pytest
 
+from orchestrator.bots.base import Text
 from orchestrator.bots.onprem import OnPremBot
+from orchestrator.journey.outgoing import RouteOut, SegmentOut
 from orchestrator.selection.routes import load_routes
 from orchestrator.selection.selector import Evidence, Selector
-from orchestrator.types import RouteOut, SegmentOut, Text
 from tests.support.house import (
     LONG_S,
     Log,

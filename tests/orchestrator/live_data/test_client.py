@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from orchestrator.bots.api import ApiBot
+from orchestrator.bots.base import Ask, Made, Text
 from orchestrator.errors import BotUnavailable
 from orchestrator.live_data.client import MAX_RESPONSE, LiveAnswer, LiveData
 from orchestrator.live_data.connectors import Connector, load_connectors
-from orchestrator.types import Ask, Made, Text
 from samples.market_api.book import Book
 from samples.market_api.server import MarketServer
 from tests.support import misbehaving

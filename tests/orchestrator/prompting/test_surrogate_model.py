@@ -11,8 +11,8 @@ import pytest
 
 from moderation.pii.pseudonyms import Covered, Pseudonyms, Style
 from moderation.types import Direction, Verdict
+from orchestrator.journey.outgoing import SegmentOut
 from orchestrator.prompting import messages as prompts
-from orchestrator.types import SegmentOut
 from tests.support.house import ScriptedModel, a_house, text_of
 
 NAME, IBAN = "Alice Martin", "DE89 3704 0044 0532 0130 00"
