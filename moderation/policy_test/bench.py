@@ -16,6 +16,7 @@ from moderation.pii.redactor import Redaction
 from moderation.policy.schema import Policy
 from moderation.policy_test.cases import Case
 from moderation.rails import Embed, Embedding, Rails
+from moderation.rails.base import Seen
 from moderation.severity import severity
 from moderation.types import Allow, Beside, Direction, Finding, PiiSpan, Verdict
 
@@ -87,7 +88,7 @@ class Bench:
         left, entities = self._redact(policy, text) if direction is Direction.INPUT else (text, ())
         vector = self.embed([left])[0]
         rails = self.rails(tenant, audience)
-        verdicts = tuple(rails.judge(name, direction, left, vector) for name in rails.names(direction))
+        verdicts = tuple(rails.judge(name, Seen(direction, left, vector)) for name in rails.names(direction))
         return Judged(left, entities, vector, verdicts)
 
     def _redacted(self, case: Case) -> tuple[str, tuple[str, ...]]:
@@ -105,7 +106,7 @@ class Bench:
         rails = self.rails(example.tenant, example.audience)
         beside = Beside(sources=dict(example.sources))
         names = [name for name in rails.names(example.direction) if example.rail in ("", name)]
-        verdicts = [rails.judge(name, example.direction, text, vector, example.context, beside) for name in names]
+        verdicts = [rails.judge(name, Seen(example.direction, text, vector, example.context, beside)) for name in names]
         return Judged(text, entities, vector, tuple(verdicts))
 
 

@@ -6,7 +6,7 @@ Invariant: a rail's verdict is a function of its policy and of what `Seen` holds
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 import numpy as np
@@ -43,13 +43,18 @@ class FindsHardIdentifiers(Protocol):
 
 @dataclass(frozen=True)
 class Seen:
-    """One text as a rail sees it. embedding: float32[384], unit length; before: what came just before, already judged."""
+    """One text as the rails see it.
+
+    embedding: float32[384], unit length. before: what came just before, already judged. segment: its number within the
+    answer; None for what is no segment of one.
+    """
 
     direction: Direction
-    text: str
-    embedding: Embedding
-    before: str = ""
+    text: str = field(repr=False)
+    embedding: Embedding = field(repr=False)
+    before: str = field(default="", repr=False)
     beside: Beside = NOTHING_BESIDE
+    segment: int | None = None
 
 
 class Rail(Protocol):

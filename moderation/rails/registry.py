@@ -1,6 +1,6 @@
 """All rails of one policy: which of them judge, what each says, and what one that fails comes to.
 
-Invariant: `judge` is a function of (policy, heads, text, context, embedding, what lies beside) alone. It never swallows
+Invariant: `judge` is a function of (policy, heads, `Seen`) alone. It never swallows
 an error: the caller turns an exception or a timeout into `fail(...)`, the policy's written fail mode. Safe to call
 from many threads at once.
 """
@@ -21,7 +21,7 @@ from moderation.rails.restricted import RestrictedRail
 from moderation.rails.scored import Readings, ScoredRail
 from moderation.rails.secrets import SecretsRail
 from moderation.rails.topic_scope import Scope
-from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Verdict
+from moderation.types import Allow, Block, Direction, Finding, Verdict
 
 
 class Rails:
@@ -78,21 +78,10 @@ class Rails:
             and self._rails[name].judges(direction)
         )
 
-    def judge(
-        self,
-        rail: str,
-        direction: Direction,
-        text: str,
-        embedding: Embedding,
-        context: str = "",
-        beside: Beside = NOTHING_BESIDE,
-    ) -> Verdict:
-        """One rail's verdict on `text`; `context` is what came just before it (already judged).
-
-        embedding: float32[384], unit length, of `text`. Raises what the rail raises; see fail().
-        """
+    def judge(self, rail: str, seen: Seen) -> Verdict:
+        """One rail's verdict on a text. Raises what the rail raises; see fail()."""
         self._rules(rail)
-        return self._rails[rail].judge(Seen(direction, text, embedding, context, beside))
+        return self._rails[rail].judge(seen)
 
     def screen(self, text: str) -> Verdict:
         """Whether a model may read what nobody typed: Block for a passage that gives orders. Raises as `judge` does."""

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from moderation.rails import Embed, Rails
+from moderation.rails.base import Seen
 from moderation.types import Allow, Block, Direction, Verdict
 
 TRIALS_PATH = Path(__file__).parent.parent / "data" / "trials.yaml"
@@ -70,7 +71,7 @@ def _outcome(rails: Rails, trial: Trial, vector: Any) -> Outcome:
     over = [
         verdict
         for rail in asked.get(section, ("injection", "toxicity"))
-        if _stops(verdict := rails.judge(rail, trial.direction, trial.text, vector), section)
+        if _stops(verdict := rails.judge(rail, Seen(trial.direction, trial.text, vector)), section)
     ]
     by = ", ".join(f"{verdict.finding.rail}/{verdict.finding.category}" for verdict in over)
     return Outcome(trial, bool(over) != trial.harmless, by)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from moderation.heads.head import Heads
 from moderation.policy import Policy, load_policy
 from moderation.rails import Embed, Rails
+from moderation.rails.base import Seen
 from moderation.rules import hits
 from moderation.text.variants import views
 from moderation.training.calibration import reliability
@@ -279,7 +280,7 @@ def _documents(rails: Rails, embed: Embed, documents: Mapping[str, Sequence[str]
         steered, blocked = 0, 0
         for text, vector in zip(sentences, embed(sentences), strict=True):
             verdicts = {
-                rail: rails.judge(rail, Direction.OUTPUT, text, vector) for rail in ("injection", "toxicity", "advice")
+                rail: rails.judge(rail, Seen(Direction.OUTPUT, text, vector)) for rail in ("injection", "toxicity", "advice")
             }
             steered += not isinstance(verdicts["advice"], Allow)
             blocked += any(isinstance(verdict, Block) for verdict in verdicts.values())

@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 
 from moderation.gate import Halt, Release, Segment, StreamGate
+from moderation.rails.base import Seen
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
 from orchestrator.bots.base import Abstained, Ask, Bot, Cited, Made, Piece, Text
 from orchestrator.errors import BotUnavailable
@@ -24,7 +25,7 @@ from orchestrator.journey.bot_thread import Cancel, Ended, Production
 from orchestrator.journey.dependencies import Parts
 from orchestrator.journey.ordered_pool import Lane
 from orchestrator.journey.outgoing import KeepAlive
-from orchestrator.judging.judges import Hearing, Judged, worst
+from orchestrator.judging.judges import UNEMBEDDED, Judged, QueryJudge, worst
 from orchestrator.prompting import messages as prompts
 from orchestrator.telemetry import attributes as names
 from orchestrator.types import Citation
@@ -93,7 +94,7 @@ class Answering:
     def __init__(
         self,
         parts: Parts,
-        hearing: Hearing,
+        hearing: QueryJudge,
         bot: Bot,
         ask: Ask,
         instruction: str,
@@ -238,8 +239,8 @@ class Answering:
 
         # a quote is the passage's own words: only what the answer says of it is held against it
         beside = Beside({} if segment is None else dict(self._sources), self._hidden)
-        judge = partial(self._hearing.judge, Direction.OUTPUT, text, vector, context, segment, beside)
-        future = self._lane.submit(judge)
+        seen = Seen(Direction.OUTPUT, text, UNEMBEDDED, context, beside, segment)
+        future = self._lane.submit(partial(self._hearing.judge, seen, vector))
         future.add_done_callback(lambda _: self._wake.set())
         return future
 

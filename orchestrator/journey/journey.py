@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import structlog
 
+from moderation.rails.base import Seen
 from moderation.types import Block, Direction, Redact, Steer, Verdict
 from orchestrator.bots.base import Ask, Made
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
@@ -34,7 +35,7 @@ from orchestrator.journey.outgoing import (
     SegmentOut,
 )
 from orchestrator.journey.record import UntilFinished
-from orchestrator.judging.judges import Hearing, Judged, worst
+from orchestrator.judging.judges import UNEMBEDDED, Judged, QueryJudge, worst
 from orchestrator.judging.passages import Screened, Screening
 from orchestrator.judging.pinned_policy import Ruling
 from orchestrator.ports import Passage
@@ -72,7 +73,7 @@ class Journey:
         self._watched = (
             parts.shadow.watch(query, ruling.digest, ruling.candidate) if parts.shadow and ruling.candidate else None
         )
-        self._hearing = Hearing(ruling.judges, trace, self._record, self._watched)
+        self._hearing = QueryJudge(ruling.judges, trace, self._record, self._watched)
         self._wake = threading.Event()
         self._cancel = threading.Event()
         self._judged: list[Judged] = []
@@ -147,7 +148,7 @@ class Journey:
                 parts.memory.save_pseudonyms, query.tenant, query.subject, query.conversation, known
             )
         vector = self._embed(self._question)
-        rails = parts.pool.submit(self._hearing.judge, Direction.INPUT, self._question, lambda: vector)
+        rails = parts.pool.submit(self._hearing.judge, Seen(Direction.INPUT, self._question, vector))
         rails.add_done_callback(lambda _: self._wake.set())
         if not parts.speculate:
             self._settle(rails)
@@ -182,8 +183,7 @@ class Journey:
         instruction, asked, turns = "", "", list(remembered)
         for role, text in self._query.before:
             clean, _ = self._pseudonyms.redact(text)
-            vector = partial(self._embed, clean)
-            judged = self._hearing.judge(Direction.INPUT, clean, vector)
+            judged = self._hearing.judge(Seen(Direction.INPUT, clean, UNEMBEDDED), partial(self._embed, clean))
             if any(isinstance(j.verdict, Block) for j in judged if j.verdict.finding.rail in _CONTEXT_RAILS):
                 self._record.append("left_out", {"role": role, "text": clean})
                 asked = ""

@@ -1,6 +1,7 @@
 """Runs all rails on one text at once, each in its own span, each on its own clock.
 
-A rail that errs or is late counts as the policy's fail mode for that rail: block, unless the policy says otherwise.
+Invariant: a rail that errs or is late counts as the policy's fail mode for that rail: block, unless the policy says
+otherwise.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from typing import Any, Protocol
 import numpy as np
 from opentelemetry.trace import Span
 
+from moderation.rails.base import Embedding, Seen
 from moderation.rails.edits import together
 from moderation.severity import severity
-from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Finding, Verdict
+from moderation.types import Allow, Direction, Finding, Verdict
 from orchestrator.ports import Meter, Record
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import Trace, micro
+
+UNEMBEDDED: Embedding = np.empty(0, np.float32)
+"""In place of an embedding that is still to be made. No head can read it: a rail that is shown it fails."""
 
 
 class JudgeRails(Protocol):
@@ -29,15 +34,7 @@ class JudgeRails(Protocol):
 
     def names(self, direction: Direction) -> tuple[str, ...]: ...
 
-    def judge(
-        self,
-        rail: str,
-        direction: Direction,
-        text: str,
-        embedding: np.ndarray,
-        context: str = "",
-        beside: Beside = NOTHING_BESIDE,
-    ) -> Verdict: ...
+    def judge(self, rail: str, seen: Seen) -> Verdict: ...
 
     def screen(self, text: str) -> Verdict: ...
 
@@ -84,50 +81,29 @@ class Judges:
 
     def __init__(self, rails: JudgeRails, pool: Executor, meter: Meter, timeout_s: float = 2.0, digest: str = "") -> None:
         """digest: of the trained heads, for the record."""
-        self._rails, self._pool, self._meter, self._timeout, self._digest = (
-            rails,
-            pool,
-            meter,
-            timeout_s,
-            digest,
-        )
+        self._rails, self._pool, self._meter = rails, pool, meter
+        self._timeout, self._digest = timeout_s, digest
 
     @property
     def rails(self) -> JudgeRails:
         return self._rails
 
-    def judge(
-        self,
-        direction: Direction,
-        text: str,
-        embedding: Callable[[], np.ndarray],
-        context: str,
-        segment: int | None,
-        trace: Trace,
-        record: Record,
-        beside: Beside = NOTHING_BESIDE,
-    ) -> list[Judged]:
+    def judge(self, seen: Seen, trace: Trace, record: Record) -> list[Judged]:
         """Every rail's verdict on a text, in the policy's order; one `judged` event each. Never raises for a
         rail's failure. Of several rails that redact, each verdict carries the text with all of their edits."""
-        rails = self._rails.names(direction)
-        try:
-            vector = embedding()
-        except BaseException as error:  # a panic of a native library is no Exception
-            why = f"the sentence encoder failed ({type(error).__name__})"
-            judged = [Judged(direction, segment, self._rails.fail(rail, direction, why), 0.0) for rail in rails]
-        else:
-            begun = time.perf_counter()
-            futures = {
-                rail: self._pool.submit(self._one, rail, direction, text, vector, context, segment, trace, beside)
-                for rail in rails
-            }
-            judged = [self._result(rail, direction, segment, future, begun) for rail, future in futures.items()]
-            verdicts = together(text, [one.verdict for one in judged])
-            judged = [replace(one, verdict=verdict) for one, verdict in zip(judged, verdicts, strict=True)]
-        for one in judged:
-            record.append("judged", one.body(), labels=_labels(one), model=self._digest)
-            self._meter.verdict(direction.value, one.verdict.finding.rail, one.verdict.name, one.ms / 1000)
-        return judged
+        begun = time.perf_counter()
+        rails = self._rails.names(seen.direction)
+        futures = {rail: self._pool.submit(self._one, rail, seen, trace) for rail in rails}
+        judged = [self._result(rail, seen, future, begun) for rail, future in futures.items()]
+        verdicts = together(seen.text, [one.verdict for one in judged])
+        judged = [replace(one, verdict=verdict) for one, verdict in zip(judged, verdicts, strict=True)]
+        return self._recorded(judged, record)
+
+    def unembedded(self, seen: Seen, error: BaseException, record: Record) -> list[Judged]:
+        """What a text comes to whose embedding failed: no rail has seen it, so each one counts as failed."""
+        why = f"the sentence encoder failed ({type(error).__name__})"
+        rails, where = self._rails.names(seen.direction), (seen.direction, seen.segment)
+        return self._recorded([Judged(*where, self._rails.fail(rail, seen.direction, why), 0.0) for rail in rails], record)
 
     @property
     def timeout_s(self) -> float:
@@ -144,90 +120,61 @@ class Judges:
         """What a text comes to that could not be screened: the injection rail's fail mode."""
         return self._rails.fail("injection", Direction.INPUT, why)
 
-    def _one(
-        self,
-        rail: str,
-        direction: Direction,
-        text: str,
-        vector: np.ndarray,
-        context: str,
-        segment: int | None,
-        trace: Trace,
-        beside: Beside,
-    ) -> tuple[Verdict, float]:
+    def _one(self, rail: str, seen: Seen, trace: Trace) -> tuple[Verdict, float]:
         begun = time.perf_counter()
-        with trace.step(names.RAIL, **{names.RAIL_NAME: rail, names.DIRECTION: direction.value}) as span:
-            verdict = self._rails.judge(rail, direction, text, vector, context, beside)
+        with trace.step(names.RAIL, **{names.RAIL_NAME: rail, names.DIRECTION: seen.direction.value}) as span:
+            verdict = self._rails.judge(rail, seen)
             if not math.isfinite(verdict.finding.probability):  # NaN is below every threshold, and would pass
                 raise ValueError("the rail's probability is no number")
-            _describe(span, verdict, segment)
+            _describe(span, verdict, seen.segment)
         return verdict, (time.perf_counter() - begun) * 1000
 
-    def _result(
-        self,
-        rail: str,
-        direction: Direction,
-        segment: int | None,
-        future: Future[tuple[Verdict, float]],
-        begun: float,
-    ) -> Judged:
+    def _result(self, rail: str, seen: Seen, future: Future[tuple[Verdict, float]], begun: float) -> Judged:
         left = max(0.0, self._timeout - (time.perf_counter() - begun))
         try:
             verdict, ms = future.result(left)
         except FutureTimeout:
             future.cancel()
-            verdict = self._rails.fail(rail, direction, f"no verdict within {self._timeout:g} s")
+            verdict = self._rails.fail(rail, seen.direction, f"no verdict within {self._timeout:g} s")
             ms = self._timeout * 1000
         except BaseException as error:  # a rail that dies has given no verdict, whatever it dies of
-            verdict = self._rails.fail(rail, direction, f"the rail failed ({type(error).__name__})")
+            verdict = self._rails.fail(rail, seen.direction, f"the rail failed ({type(error).__name__})")
             ms = (time.perf_counter() - begun) * 1000
-        return Judged(direction, segment, verdict, ms)
+        return Judged(seen.direction, seen.segment, verdict, ms)
+
+    def _recorded(self, judged: list[Judged], record: Record) -> list[Judged]:
+        for one in judged:
+            record.append("judged", one.body(), labels=_labels(one), model=self._digest)
+            self._meter.verdict(one.direction.value, one.verdict.finding.rail, one.verdict.name, one.ms / 1000)
+        return judged
 
 
-class Listens(Protocol):
-    """Somebody who is told of every text and its verdicts, and whom nobody waits for."""
+class VerdictListener(Protocol):
+    """Is told of every text and its verdicts. Nobody waits for it."""
 
-    def heard(
-        self,
-        direction: Direction,
-        text: str,
-        vector: np.ndarray,
-        context: str,
-        segment: int | None,
-        judged: Sequence[Judged],
-        beside: Beside,
-        /,
-    ) -> None: ...
+    def on_verdict(self, seen: Seen, judged: Sequence[Judged], /) -> None: ...
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """One query before its judges: its spans, its record, perhaps a listener. Judges any of its texts, on any thread."""
+class QueryJudge:
+    """Judges all texts of one query, on any thread, and writes what it found to that query's spans and record."""
 
     judges: Judges
     trace: Trace
     record: Record
-    listener: Listens | None = None
+    listener: VerdictListener | None = None
 
-    def judge(
-        self,
-        direction: Direction,
-        text: str,
-        embedding: Callable[[], np.ndarray],
-        context: str = "",
-        segment: int | None = None,
-        beside: Beside = NOTHING_BESIDE,
-    ) -> list[Judged]:
-        """See `Judges.judge`. segment: None for what is no segment of the answer."""
-        vectors: list[np.ndarray] = []
-
-        def kept() -> np.ndarray:
-            vectors.append(embedding())
-            return vectors[0]
-
-        judged = self.judges.judge(direction, text, kept, context, segment, self.trace, self.record, beside)
-        if self.listener is not None and vectors:
-            self.listener.heard(direction, text, vectors[0], context, segment, judged, beside)
+    def judge(self, seen: Seen, embed: Callable[[], Embedding] | None = None) -> list[Judged]:
+        """See `Judges.judge`. embed: makes the embedding, where `seen` is still `UNEMBEDDED`; whatever it raises counts as
+        every rail's failure."""
+        if embed is not None:
+            try:
+                seen = replace(seen, embedding=embed())
+            except BaseException as error:  # a panic of a native library is no Exception
+                return self.judges.unembedded(seen, error, self.record)
+        judged = self.judges.judge(seen, self.trace, self.record)
+        if self.listener is not None:
+            self.listener.on_verdict(seen, judged)
         return judged
 
 

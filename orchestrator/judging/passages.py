@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from moderation.types import Block, Finding, Verdict
-from orchestrator.judging.judges import Hearing
+from orchestrator.judging.judges import QueryJudge
 from orchestrator.ports import Passage
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import micro
@@ -87,7 +87,7 @@ class Memo:
 class Screening:
     """One query's look at what it retrieved or was sent. policy: the ruling's digest; with the text it names a verdict."""
 
-    hearing: Hearing
+    hearing: QueryJudge
     memo: Memo
     tenant: str
     policy: str

@@ -11,14 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import structlog
 
+from moderation.rails.base import Seen
 from moderation.severity import OFF
-from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Finding, Verdict
+from moderation.types import Allow, Finding, Verdict
 from orchestrator.judging.judges import Judged, JudgeRails
 from orchestrator.telemetry.trace import micro
 from orchestrator.types import Query
@@ -54,13 +54,8 @@ class _Text:
     """One text that was judged, with everything its verdicts depended on."""
 
     watched: Watched
-    direction: Direction
-    text: str = field(repr=False)
-    vector: np.ndarray
-    context: str = field(repr=False)
-    segment: int | None
+    seen: Seen
     judged: Sequence[Judged]
-    beside: Beside
 
 
 class Shadow:
@@ -142,20 +137,11 @@ class Watched:
         self._shadow, self._over = shadow, False
         self._lock = threading.Lock()
 
-    def heard(
-        self,
-        direction: Direction,
-        text: str,
-        vector: np.ndarray,
-        context: str,
-        segment: int | None,
-        judged: Sequence[Judged],
-        beside: Beside = NOTHING_BESIDE,
-    ) -> None:
+    def on_verdict(self, seen: Seen, judged: Sequence[Judged]) -> None:
         """A text and what the policy in force said of it. Returns at once."""
         if self._over:
             return
-        if not self._shadow.put(_Text(self, direction, text, vector, context, segment, judged, beside)):
+        if not self._shadow.put(_Text(self, seen, judged)):
             with self._lock:
                 self.dropped += 1
 
@@ -164,10 +150,10 @@ class Watched:
         self._over = True
         self._shadow.end(self)
 
-    def compare(self, heard: _Text) -> None:
+    def compare(self, text: _Text) -> None:
         """The candidate's verdicts beside those in force, rail by rail."""
-        rails, before = self.candidate.rails, {one.verdict.finding.rail: one.verdict for one in heard.judged}
-        after = {rail: _verdict(rails, rail, heard) for rail in rails.names(heard.direction)}
+        rails, before = self.candidate.rails, {one.verdict.finding.rail: one.verdict for one in text.judged}
+        after = {rail: _verdict(rails, rail, text.seen) for rail in rails.names(text.seen.direction)}
         self.compared += 1
         for rail in dict.fromkeys((*before, *after)):
             old, new = before.get(rail), after.get(rail)
@@ -175,7 +161,7 @@ class Watched:
                 continue
             self.differing += 1
             if len(self._differences) < MOST_DIFFERENCES:
-                where = {"rail": rail, "direction": heard.direction.value, "segment": heard.segment}
+                where = {"rail": rail, "direction": text.seen.direction.value, "segment": text.seen.segment}
                 self._differences.append({**where, "in_force": _view(old), "candidate": _view(new)})
 
     def body(self) -> Mapping[str, Any]:
@@ -191,11 +177,11 @@ class Watched:
         }
 
 
-def _verdict(rails: JudgeRails, rail: str, heard: _Text) -> Verdict:
+def _verdict(rails: JudgeRails, rail: str, seen: Seen) -> Verdict:
     try:
-        return rails.judge(rail, heard.direction, heard.text, heard.vector, heard.context, heard.beside)
+        return rails.judge(rail, seen)
     except Exception as error:
-        return rails.fail(rail, heard.direction, f"the rail failed ({type(error).__name__})")
+        return rails.fail(rail, seen.direction, f"the rail failed ({type(error).__name__})")
 
 
 def _same(old: Verdict | None, new: Verdict | None) -> bool:

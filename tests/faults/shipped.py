@@ -21,6 +21,7 @@ from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.house import House
 from moderation.gate import without_padding
+from moderation.rails.base import Seen
 from moderation.types import Allow, Direction
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.selection.breaker import Breaker
@@ -127,7 +128,9 @@ def boundaries() -> dict[str, Any]:
         rails = parts.rule_on(query).judges._rails
 
         def caught(text: str, context: str, vector: np.ndarray) -> bool:
-            verdicts = (rails.judge(rail, Direction.OUTPUT, text, vector, context) for rail in rails.names(Direction.OUTPUT))
+            verdicts = (
+                rails.judge(rail, Seen(Direction.OUTPUT, text, vector, context)) for rail in rails.names(Direction.OUTPUT)
+            )
             return not all(isinstance(verdict, Allow) for verdict in verdicts)
 
         for phrase in PHRASES:

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from flask import Flask
 from opentelemetry.trace import NoOpTracerProvider
 
 from app.wiring.house import House
 from audit.format.events import Entry
-from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Verdict
+from moderation.rails.base import Seen
+from moderation.types import Verdict
 from orchestrator.bots.base import Ask, Piece
 from orchestrator.errors import RecordUnavailable
 from orchestrator.journey.pipeline import Pipeline
@@ -47,41 +47,29 @@ LEFT_OUT = "[left out] "
 _NUMBER = re.compile(r"\[(\d+)\]")
 
 
-class Rails:
-    """One rail that acts by words, and takes its time."""
+def by_words(rail: str, seen: Seen) -> Verdict | BaseException | None:
+    """The rule of the one rail here: it acts by words that were not there before, and takes its time."""
+    if pause := (0, 0, 0, 0, 0, 0.001, 0.004)[zlib.crc32(seen.text.encode()) % 7]:
+        time.sleep(pause)
+    before, both = plain(seen.before), plain(seen.before + seen.text)
+    new = [word for word in (*STOPPING, REDACTED) if word in both and word not in before]
+    if RAISES in new:
+        return ValueError(f"the rail broke on {seen.text}")
+    if DIES in new:
+        return BotDied(f"the rail died on {seen.text}")
+    if HANGS in new:
+        time.sleep(RAIL_TIMEOUT_S * 1.5)
+    if BLOCKED in new:
+        return small.block("words")
+    if STEERED in new:
+        return small.steer("Speak of something else.", "words")
+    if REDACTED in new:
+        return small.redact(LEFT_OUT, "words")
+    return None
 
-    def names(self, direction: Direction) -> tuple[str, ...]:
-        return ("words",)
 
-    def judge(
-        self,
-        rail: str,
-        direction: Direction,
-        text: str,
-        embedding: np.ndarray,
-        context: str = "",
-        beside: Beside = NOTHING_BESIDE,
-    ) -> Verdict:
-        if pause := (0, 0, 0, 0, 0, 0.001, 0.004)[zlib.crc32(text.encode()) % 7]:
-            time.sleep(pause)
-        before, both = plain(context), plain(context + text)
-        new = [word for word in (*STOPPING, REDACTED) if word in both and word not in before]
-        if RAISES in new:
-            raise ValueError(f"the rail broke on {text}")
-        if DIES in new:
-            raise BotDied(f"the rail died on {text}")
-        if HANGS in new:
-            time.sleep(RAIL_TIMEOUT_S * 1.5)
-        if BLOCKED in new:
-            return small.block("words")
-        if STEERED in new:
-            return small.steer("Speak of something else.", "words")
-        if REDACTED in new:
-            return small.redact(LEFT_OUT, "words")
-        return Allow(small.finding("words"))
-
-    def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
-        return small.block(rail, why)
+def rails_by_words() -> small.ScriptedRails:
+    return small.ScriptedRails(by_words, names=("words",))
 
 
 class Player:
@@ -210,7 +198,7 @@ class Heard:
 class Stage:
     """The service and its listener. Used by several threads, each with its own client."""
 
-    def __init__(self, app: Flask, key: str, record: InMemory, rails: Rails | None) -> None:
+    def __init__(self, app: Flask, key: str, record: InMemory, rails: small.ScriptedRails | None) -> None:
         self.record, self.rails = record, rails
         self._app, self._key = app, key
         self._streams: dict[int, Stream] = {}
@@ -355,7 +343,7 @@ def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iter
     from app.adapters.record import QueryRecord
 
     record = Stored(house, lambda **who: QueryRecord(house.audit, **who)) if stored else InMemory()
-    stage = Stage(app, key, record, Rails())
+    stage = Stage(app, key, record, rails_by_words())
     with small.a_house(
         Player(stage.find),
         known={NAME: "PERSON"},
@@ -363,7 +351,7 @@ def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iter
         memory=house.memory if stored else Quiet(),
         meter=house.metrics,
         open_record=stage.open_record,
-        rails=Rails(),
+        rails=rails_by_words(),
         breakers={Player.name: Breaker(failures=1_000_000_000)},
     ) as inner:
         house.pipeline = Pipeline(inner.parts, NoOpTracerProvider().get_tracer("test"))

@@ -27,7 +27,7 @@ from audit.sealing.subject_keys import SubjectKeys, load_kek
 from orchestrator.selection.breaker import Breaker
 from tests.faults.drivers import ROOT
 from tests.faults.oracle import Events, wrongs
-from tests.faults.stage import RAIL_TIMEOUT_S, Heard, Player, Rails, asked_of, hear_whole, listen
+from tests.faults.stage import RAIL_TIMEOUT_S, Heard, Player, asked_of, hear_whole, listen, rails_by_words
 from tests.faults.streams import NAME, Stream, stream
 from tests.support.house import a_house
 
@@ -38,7 +38,7 @@ class PlayingServer(Server):
     def _warm(self, house: House) -> None:
         with a_house(
             Player(lambda number: stream(self.seed, number)),
-            rails=Rails(),
+            rails=rails_by_words(),
             breakers={Player.name: Breaker(failures=1_000_000_000)},
             known={NAME: "PERSON"},
             rail_timeout_s=RAIL_TIMEOUT_S,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from moderation.rails.base import Seen
 from moderation.types import Allow, Direction, Finding, Verdict
 from orchestrator.bots.base import Cited, Made, Text
 from orchestrator.errors import RecordUnavailable
@@ -39,10 +40,10 @@ class Panic(BaseException):
 
 
 class DyingRails(ScriptedRails):
-    def judge(self, rail: str, direction: Direction, text: str, *rest: Any, **more: Any) -> Verdict:
-        if "sharks" in text:
+    def judge(self, rail: str, seen: Seen) -> Verdict:
+        if "sharks" in seen.text:
             raise Panic
-        return super().judge(rail, direction, text, *rest, **more)
+        return super().judge(rail, seen)
 
 
 class DyingBot(ScriptedBot):
@@ -86,8 +87,8 @@ def test_nothing_follows_the_end_of_the_record_however_late_a_judge_is() -> None
     late = threading.Event()
     model = ScriptedModel([FIRST, SECOND, "A third sentence is still being judged then. "])
 
-    def rule(rail: str, direction: Direction, text: str) -> Any:
-        return {"sharks": block(), "third": late}.get(next((w for w in ("sharks", "third") if w in text), ""))
+    def rule(rail: str, seen: Seen) -> Any:
+        return {"sharks": block(), "third": late}.get(next((w for w in ("sharks", "third") if w in seen.text), ""))
 
     with a_house(model=model, rule=rule) as house:
         out = house.ask()
@@ -149,10 +150,10 @@ def test_an_answer_steered_by_its_own_words_still_heeds_the_correction_that_the_
     spoken = threading.Event()
     bot = ScriptedBot("onprem", Text(SECOND), Text("Then more follows."))
 
-    def rule(rail: str, direction: Direction, text: str) -> Any:
+    def rule(rail: str, seen: Seen) -> Any:
         if rail != "stern" or len(bot.asked) > 1:
             return None
-        if direction is Direction.INPUT:
+        if seen.direction is Direction.INPUT:
             assert spoken.wait(LONG_S)
             return steer("Give no advice.")
         spoken.set()

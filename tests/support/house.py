@@ -10,6 +10,7 @@ import json
 import re
 import threading
 import zlib
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,14 +25,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from moderation.gate import StreamGate
 from moderation.pii.pseudonyms import Covered
 from moderation.pii.pseudonyms import Pseudonyms as RealPseudonyms
-from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Finding, Redact, Steer, Verdict
+from moderation.rails.base import Seen
+from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Verdict
 from orchestrator.bots.base import Ask, Bot, Piece
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.journey.dependencies import Parts
 from orchestrator.journey.outgoing import Answer, Outgoing, RefusalOut, SegmentOut
 from orchestrator.journey.pipeline import Pipeline
-from orchestrator.judging.judges import Judges
+from orchestrator.judging.judges import UNEMBEDDED, Judges
 from orchestrator.judging.pinned_policy import Ruling
 from orchestrator.ports import Passage
 from orchestrator.ports import Redact as PortRedact
@@ -121,34 +123,27 @@ class Ticket:
         return {"log": "test", "seq": self.number, "leaf": "00", "event_id": str(self.number)}
 
 
-Rule = Callable[[str, Direction, str], Verdict | Exception | threading.Event | None]
+Rule = Callable[[str, Seen], Verdict | BaseException | threading.Event | None]
 
 
 class ScriptedRails:
-    """Two rails that follow a rule: a verdict, an exception to raise, or an event to wait for before allowing.
+    """Rails that follow a rule: a verdict, an error to raise, or an event to wait for before allowing.
 
     open: rails whose written fail mode is to allow.
     """
 
-    def __init__(self, rule: Rule, open: frozenset[str] = frozenset()) -> None:
-        self._rule, self._open = rule, open
-        self.seen: list[str] = []
+    def __init__(self, rule: Rule, open: frozenset[str] = frozenset(), names: tuple[str, ...] = ("calm", "stern")) -> None:
+        self._rule, self._open, self._names = rule, open, names
+        self.seen: deque[str] = deque(maxlen=10_000)
+        """Texts, and what came before them, as the rails were shown them lately."""
 
     def names(self, direction: Direction) -> tuple[str, ...]:
-        return ("calm", "stern")
+        return self._names
 
-    def judge(
-        self,
-        rail: str,
-        direction: Direction,
-        text: str,
-        embedding: np.ndarray,
-        context: str = "",
-        beside: Beside = NOTHING_BESIDE,
-    ) -> Verdict:
-        self.seen += [text, context]
-        match self._rule(rail, direction, text):
-            case Exception() as error:
+    def judge(self, rail: str, seen: Seen) -> Verdict:
+        self.seen += (seen.text, seen.before)
+        match self._rule(rail, seen):
+            case BaseException() as error:
                 raise error
             case threading.Event() as gate:
                 gate.wait(LONG_S)
@@ -159,8 +154,8 @@ class ScriptedRails:
         return Allow(finding(rail))
 
     def screen(self, text: str) -> Verdict:
-        match self._rule("screen", Direction.INPUT, text):
-            case Exception() as error:
+        match self._rule("screen", Seen(Direction.INPUT, text, UNEMBEDDED)):
+            case BaseException() as error:
                 raise error
             case Allow() | Block() as verdict:
                 return verdict
@@ -187,9 +182,9 @@ def redact(text: str, rail: str = "stern") -> Redact:
     return Redact(finding(rail), text)
 
 
-def on(direction: Direction, word: str, result: Verdict | Exception | threading.Event, rail: str = "stern") -> Rule:
+def on(direction: Direction, word: str, result: Verdict | BaseException | threading.Event, rail: str = "stern") -> Rule:
     """A rule: that rail does so for texts of that direction that hold the word."""
-    return lambda r, d, text: result if (r, d) == (rail, direction) and word in text else None
+    return lambda judging, seen: result if (judging, seen.direction) == (rail, direction) and word in seen.text else None
 
 
 class ScriptedModel:
@@ -387,7 +382,7 @@ class House:
 def a_house(
     *bots: Bot,
     model: ScriptedModel | None = None,
-    rule: Rule = lambda _rail, _direction, _text: None,
+    rule: Rule = lambda _rail, _seen: None,
     open: frozenset[str] = frozenset(),
     rails: Any = None,
     log: Log | None = None,

@@ -10,6 +10,7 @@ import pytest
 from moderation.heads.head import Heads
 from moderation.policy import Policy, load_policy
 from moderation.rails import Rails
+from moderation.rails.base import Seen
 from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Redact, Steer, Verdict
 
 NOTHING = np.zeros(384, np.float32)
@@ -33,7 +34,7 @@ def rails(**changes: object) -> Rails:
 
 def judged(text: str, before: str = "", beside: Beside | None = None, **changes: object) -> Verdict:
     beside = beside or Beside(sources={1: PASSAGE, 2: OTHER})
-    return rails(**changes).judge("groundedness", Direction.OUTPUT, text, NOTHING, before, beside)
+    return rails(**changes).judge("groundedness", Seen(Direction.OUTPUT, text, NOTHING, before, beside))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_each_sentence_of_the_sample_documents_supports_itself() -> None:
         for line in text.splitlines():
             if line.strip().endswith(".") and not line.startswith("#"):
                 seen += 1
-                verdict = judge("groundedness", Direction.OUTPUT, line, NOTHING, "", Beside(sources={1: text}))
+                verdict = judge("groundedness", Seen(Direction.OUTPUT, line, NOTHING, beside=Beside(sources={1: text})))
                 if not isinstance(verdict, Allow):
                     stopped.append((line, verdict.finding))
     assert seen > 30

@@ -15,6 +15,7 @@ from moderation.gate import Halt, StreamGate
 from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Rails
+from moderation.rails.base import Seen
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Verdict
 from orchestrator.prompting.canary import Marks
 from orchestrator.prompting.messages import OWN_WORDS
@@ -26,7 +27,7 @@ JUDGE = Rails(load_policy(), Heads.load())
 
 
 def judged(text: str, before: str = "") -> Verdict:
-    return JUDGE.judge("leakage", Direction.OUTPUT, text, NOTHING, before, BESIDE)
+    return JUDGE.judge("leakage", Seen(Direction.OUTPUT, text, NOTHING, before, BESIDE))
 
 
 DISGUISES: dict[str, Callable[[str], str]] = {
@@ -120,5 +121,5 @@ def test_an_ordinary_answer_passes(text: str) -> None:
 
 
 def test_without_a_prompt_of_ours_there_is_nothing_to_leak() -> None:
-    verdict = JUDGE.judge("leakage", Direction.OUTPUT, OWN_WORDS, NOTHING)
+    verdict = JUDGE.judge("leakage", Seen(Direction.OUTPUT, OWN_WORDS, NOTHING))
     assert isinstance(verdict, Allow)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from moderation.rails import Embed, Rails
+from moderation.rails.base import Seen
 from moderation.training.corpora import CONTEXTUAL
 from moderation.types import Allow, Block, Direction, Verdict
 
@@ -39,7 +40,7 @@ def rows(name: str, one_in: int = 1) -> list[dict[str, Any]]:
 def judged(rails: Rails, embed: Embed) -> Judged:
     def judged(texts: Sequence[str], direction: Direction = Direction.INPUT) -> list[dict[str, Verdict]]:
         return [
-            {rail: rails.judge(rail, direction, text, vector) for rail in rails.names(direction)}
+            {rail: rails.judge(rail, Seen(direction, text, vector)) for rail in rails.names(direction)}
             for text, vector in zip(texts, embed(texts), strict=True)
         ]
 

@@ -16,6 +16,7 @@ from moderation.heads.head import Heads
 from moderation.policy import Policy, PolicyError, load_policy
 from moderation.policy.load import read_policy
 from moderation.rails import Rails
+from moderation.rails.base import Seen
 from moderation.text.name_index import NameIndex
 from moderation.types import Allow, Block, Direction, Redact, Steer, Verdict
 
@@ -35,7 +36,7 @@ def competitors(**more: object) -> dict[str, object]:
 
 
 def judged(text: str, before: str = "", direction: Direction = Direction.OUTPUT, **more: object) -> Verdict:
-    return rails(competitors(**more)).judge("restricted", direction, text, NOTHING, before)
+    return rails(competitors(**more)).judge("restricted", Seen(direction, text, NOTHING, before))
 
 
 DRESSES: dict[str, Callable[[str], str]] = {
@@ -125,7 +126,7 @@ def test_questions_are_looked_at_only_where_a_list_says_so() -> None:
     assert "restricted" not in rails().names(Direction.OUTPUT)
     asked = rails(competitors(directions=["input"], action="block"))
     assert "restricted" in asked.names(Direction.INPUT)
-    assert isinstance(asked.judge("restricted", Direction.INPUT, "What of Visa?", NOTHING), Block)
+    assert isinstance(asked.judge("restricted", Seen(Direction.INPUT, "What of Visa?", NOTHING)), Block)
 
 
 @settings(max_examples=60, deadline=None)

@@ -23,6 +23,7 @@ from moderation.heads.head import Heads
 from moderation.pii.redactor import Pseudonyms, Redactor
 from moderation.policy import Policy, load_policy
 from moderation.rails import Rails
+from moderation.rails.base import Seen
 from moderation.secrets import find
 from moderation.types import Allow, Block, Direction, Redact
 
@@ -186,7 +187,7 @@ def policy(**changes: object) -> Policy:
 
 def test_an_answers_secret_is_replaced_and_the_verdict_does_not_repeat_it(heads: Heads) -> None:
     text = f"The key is {SECRETS['Stripe key']}, do not share it."
-    verdict = Rails(load_policy(), heads).judge("secrets", Direction.OUTPUT, text, NOTHING)
+    verdict = Rails(load_policy(), heads).judge("secrets", Seen(Direction.OUTPUT, text, NOTHING))
     assert isinstance(verdict, Redact)
     assert verdict.text == "The key is [SECRET], do not share it."
     assert verdict.finding.category == "key"
@@ -195,10 +196,10 @@ def test_an_answers_secret_is_replaced_and_the_verdict_does_not_repeat_it(heads:
 
 def test_a_question_that_lost_its_secret_passes_or_is_refused_as_the_policy_says(heads: Heads) -> None:
     text = "My key [SECRET] does not work."
-    kept = Rails(load_policy(), heads).judge("secrets", Direction.INPUT, text, NOTHING)
+    kept = Rails(load_policy(), heads).judge("secrets", Seen(Direction.INPUT, text, NOTHING))
     assert isinstance(kept, Allow)
     assert kept.finding.reason.startswith("1 removed")
-    refused = Rails(policy(action="block"), heads).judge("secrets", Direction.INPUT, text, NOTHING)
+    refused = Rails(policy(action="block"), heads).judge("secrets", Seen(Direction.INPUT, text, NOTHING))
     assert isinstance(refused, Block)
 
 
@@ -219,7 +220,7 @@ def released(rails: Rails, answer: str, sizes: list[int]) -> str:
         turn += 1
         segments = gate.feed(answer[at : at + size]) if at < len(answer) else gate.close()
         for segment in segments:
-            verdict = rails.judge("secrets", Direction.OUTPUT, segment.text, NOTHING, segment.context)
+            verdict = rails.judge("secrets", Seen(Direction.OUTPUT, segment.text, NOTHING, segment.context))
             result = gate.verdict(segment.id, verdict)
             assert not isinstance(result, Halt)
             out += [one.text for one in result if isinstance(one, Release)]

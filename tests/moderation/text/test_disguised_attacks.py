@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moderation.rails import Embed, Rails
+from moderation.rails.base import Seen
 from moderation.rules import hits
 from moderation.text.variants import views
 from moderation.training.held_out import Trial, trials
@@ -85,7 +86,9 @@ def _some(harmless: bool) -> list[Trial]:
 
 def _blocked(rails: Rails, embed: Embed, text: str) -> bool:
     vector = embed([text])[0]
-    return any(isinstance(rails.judge(rail, Direction.INPUT, text, vector), Block) for rail in ("injection", "toxicity"))
+    return any(
+        isinstance(rails.judge(rail, Seen(Direction.INPUT, text, vector)), Block) for rail in ("injection", "toxicity")
+    )
 
 
 @pytest.mark.models

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from moderation.rails.base import Seen
 from moderation.types import Direction, Verdict
 from orchestrator.bots.base import Text
 from orchestrator.bots.onprem import OnPremBot
@@ -78,7 +79,7 @@ def test_a_steered_question_is_answered_with_the_instruction() -> None:
 
 
 def test_an_answer_steered_after_its_question_was_steered_is_a_refusal() -> None:
-    def rule(rail: str, direction: Direction, text: str) -> Verdict | None:
+    def rule(rail: str, seen: Seen) -> Verdict | None:
         return steer(CORRECT) if rail == "stern" else None
 
     with a_house(model=ScriptedModel([GOOD]), rule=rule) as house:
@@ -89,8 +90,8 @@ def test_an_answer_steered_after_its_question_was_steered_is_a_refusal() -> None
 def test_the_instruction_of_a_steer_goes_with_the_question_to_the_next_bot() -> None:
     late = threading.Event()
 
-    def rule(rail: str, direction: Direction, text: str) -> Verdict | None:
-        return steer(CORRECT) if direction is Direction.INPUT and rail == "stern" else None
+    def rule(rail: str, seen: Seen) -> Verdict | None:
+        return steer(CORRECT) if seen.direction is Direction.INPUT and rail == "stern" else None
 
     class Failing(ScriptedBot):
         def answer(self, ask):  # type: ignore[no-untyped-def]
@@ -126,8 +127,8 @@ def test_the_next_bot_answers_when_the_first_is_unavailable() -> None:
 def test_what_an_unavailable_bot_had_begun_to_say_is_not_mixed_into_the_next_ones_answer() -> None:
     hold = threading.Event()
 
-    def rule(rail: str, direction: Direction, text: str) -> threading.Event | None:
-        return hold if direction is Direction.OUTPUT and "first bot" in text else None
+    def rule(rail: str, seen: Seen) -> threading.Event | None:
+        return hold if seen.direction is Direction.OUTPUT and "first bot" in seen.text else None
 
     first = ScriptedBot("rag", Text("The first bot began like this. "), Text(MORE), BotUnavailable("gone"))
     with a_house(first, ScriptedBot("onprem", Text(GOOD)), rule=rule) as house:

@@ -13,8 +13,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Rails
+from moderation.rails.base import Seen
 from moderation.types import Allow, Block, Direction
-from orchestrator.judging.judges import Judged, JudgeRails, Judges, worst
+from orchestrator.judging.judges import UNEMBEDDED, Judged, JudgeRails, Judges, QueryJudge, worst
 from orchestrator.telemetry.trace import Trace
 from tests.support.house import LONG_S, Log, Meter, Rule, ScriptedRails, block, on, redact, steer
 
@@ -42,7 +43,7 @@ def judging(log: Log) -> Iterator[Judging]:
             timeout_s: float = LONG_S,
         ) -> list[Judged]:
             judges = Judges(rails, pool, Meter(), timeout_s, "digest of the heads")
-            return judges.judge(direction, text, embedding, "", None, trace, log)
+            return QueryJudge(judges, trace, log).judge(Seen(direction, text, UNEMBEDDED), embedding)
 
         yield judge
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from moderation.pii.pseudonyms import Covered, Pseudonyms, Style
-from moderation.types import Direction, Verdict
+from moderation.types import Direction
 from orchestrator.journey.outgoing import SegmentOut
 from orchestrator.prompting import messages as prompts
-from tests.support.house import ScriptedModel, a_house, text_of
+from tests.support.house import ScriptedModel, a_house, block, on, text_of
 
 NAME, IBAN = "Alice Martin", "DE89 3704 0044 0532 0130 00"
 QUESTION = f"I am {NAME} with {IBAN}: what is inflation?"
@@ -134,12 +134,7 @@ def test_a_later_turn_reads_the_same_surrogate_as_the_first() -> None:
 
 
 def test_a_blocked_answer_shows_no_part_of_a_name() -> None:
-    from tests.support.house import block, on
-
-    def rule(rail: str, direction: Direction, text: str) -> Verdict | None:
-        found = on(Direction.OUTPUT, "<PERSON_1>", block())(rail, direction, text)
-        return found if not isinstance(found, Exception) else None
-
-    with a_house(model=Echo("Good day {name}. "), redact=RealRedact({"default": "surrogate"}), rule=rule) as house:  # type: ignore[arg-type]
+    rule = on(Direction.OUTPUT, "<PERSON_1>", block())
+    with a_house(model=Echo("Good day {name}. "), redact=RealRedact({"default": "surrogate"}), rule=rule) as house:
         out = house.ask(QUESTION)
     assert text_of(out) == ""
