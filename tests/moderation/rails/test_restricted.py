@@ -111,7 +111,7 @@ def test_each_list_has_its_own_action_and_the_severest_decides() -> None:
     ]
     judge = rails(*lists).judge
     verdicts = {
-        text: judge("restricted", Direction.OUTPUT, text, NOTHING)
+        text: judge("restricted", Seen(Direction.OUTPUT, text, NOTHING))
         for text in ("Old Friend and Visa.", "Someone Else and Visa.", "Project Falcon and Someone Else.", "Old Friend.")
     }
     assert [type(one) for one in verdicts.values()] == [Redact, Steer, Block, Allow]
@@ -146,11 +146,13 @@ def test_a_name_never_leaves_whatever_its_dress_and_the_chunking(
     while at < len(answer):
         size = sizes[turn % len(sizes)]
         for segment in (*gate.feed(answer[at : at + size]), *(gate.close() if at + size >= len(answer) else ())):
-            result = gate.verdict(segment.id, judge("restricted", Direction.OUTPUT, segment.text, NOTHING, segment.context))
+            result = gate.verdict(
+                segment.id, judge("restricted", Seen(Direction.OUTPUT, segment.text, NOTHING, segment.context))
+            )
             assert not isinstance(result, Halt)
             out += "".join(one.text for one in result)
         at, turn = at + size, turn + 1
-    assert isinstance(judge("restricted", Direction.OUTPUT, out, NOTHING), Allow)
+    assert isinstance(judge("restricted", Seen(Direction.OUTPUT, out, NOTHING)), Allow)
     assert "another firm" in out
 
 
