@@ -43,6 +43,8 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
+from audit.kinds import JUDGED
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from audit.append.sequencer import Sequencer
@@ -79,7 +81,7 @@ _TEXT = (
 def an_entry(number: int) -> Entry:
     """About what a judged message leaves: 700 bytes of envelope and 500 of sealed body."""
     return Entry(
-        "judged", f"query-{number // 12}", f"conversation-{number // 60}", "actor:9f1c02ab44d1e8a7",
+        JUDGED, f"query-{number // 12}", f"conversation-{number // 60}", "actor:9f1c02ab44d1e8a7",
         f"subject:{number // 60 % 997:016x}", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "aa" * 32, "bb" * 32,
         {"rail": "toxicity", "verdict": "allow", "bot": "rag", "score": number % 1_000_000},
         {"text": f"{number} {_TEXT * 2}", "score": number % 1_000_000},

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from audit.kinds import Kind
 from orchestrator.types import Turn
 
 
@@ -122,7 +123,7 @@ class Record(Protocol):
     """The audit log of one query: each call appends one event and returns at once."""
 
     def append(
-        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+        self, kind: Kind, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
     ) -> Ticket: ...
 
 

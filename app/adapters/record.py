@@ -10,6 +10,7 @@ from audit.append.store import AuditStore
 from audit.append.store import Ticket as AuditTicket
 from audit.errors import AuditUnavailable
 from audit.format.events import Entry
+from audit.kinds import SHADOWED, Kind
 from orchestrator.errors import RecordUnavailable
 from orchestrator.types import Query
 
@@ -43,7 +44,7 @@ class QueryRecord:
     policy: str
 
     def append(
-        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+        self, kind: Kind, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
     ) -> Recorded:
         entry = Entry(
             kind=kind,
@@ -79,7 +80,7 @@ class ShadowRecord:
         self.store.append(
             query.tenant,
             Entry(
-                kind="shadowed",
+                kind=SHADOWED,
                 query=None,
                 conversation=None,
                 actor="service",

@@ -11,6 +11,7 @@ from flask import Blueprint, request
 from app.web.context import caller, house
 from app.web.looking import record_access
 from app.web.problems import Problem
+from audit.kinds import VIEWED
 from audit.read.reader import EventView
 
 blueprint = Blueprint("audit", __name__)
@@ -22,7 +23,7 @@ def query(query_id: str) -> dict[str, Any]:
     if not house().reader.query(key.tenant, query_id):
         raise Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     reason = " ".join(request.args.get("reason", "").split())[:200]
-    record_access(key, "access.viewed", query_id, {"channel": "api", **({"reason": reason} if reason else {})})
+    record_access(key, VIEWED, query_id, {"channel": "api", **({"reason": reason} if reason else {})})
     events = house().reader.query(key.tenant, query_id)
     return {"query_id": query_id, "tenant": key.tenant, "events": [event_view(e) for e in events]}
 

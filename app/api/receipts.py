@@ -21,11 +21,12 @@ from audit.checkpoints.issuer import latest_checkpoint
 from audit.format.merkle import leaf_hash
 from audit.format.notes import Checkpoint, Note
 from audit.format.receipts import MEDIA_TYPE, SUFFIX, LogProof, Step, prove, steps_of
+from audit.kinds import FINISHED, RELEASED, VIEWED, WITHHELD
 
 blueprint = Blueprint("receipts", __name__)
 WAIT_S = 2.0
 _LOOK_S = 0.05
-_ENDS = "finished"
+_TOLD = {kind.name for kind in (RELEASED, WITHHELD, FINISHED)}
 
 
 @blueprint.get("/v1/receipts/<query_id>")
@@ -33,7 +34,7 @@ def receipts(query_id: str) -> Response | dict[str, Any]:
     key = caller("caller", "auditor", "administrator")
     steps = _steps(key, query_id)
     if key.role != "caller":
-        record_access(key, "access.viewed", query_id, {"channel": "api", "what": "receipts"})
+        record_access(key, VIEWED, query_id, {"channel": "api", "what": "receipts"})
     wanted = request.args.get("seq", type=int)
     if "seq" in request.args and wanted not in [step.seq for step in steps]:
         raise Problem(404, "This query has no receipt of that event.", code="event_unknown", param="seq")
@@ -50,7 +51,7 @@ def receipts(query_id: str) -> Response | dict[str, Any]:
         "query_id": query_id,
         "log": key.tenant,
         "origin": tree.origin,
-        "complete": steps[-1].kind == _ENDS,
+        "complete": steps[-1].kind == FINISHED.name,
         "checkpoint": note.dump(),
         "receipts": [
             _told(step, prove(house().engine, key.tenant, step.seq, step.envelope, note, tree.size)) for step in chosen
@@ -67,7 +68,7 @@ def _steps(key: Key, query_id: str) -> Sequence[Step]:
             steps = []
     if not steps:
         raise Problem(404, "You have no such query.", code="query_unknown")
-    told = [step for step in steps if step.kind in ("released", "withheld", _ENDS)]
+    told = [step for step in steps if step.kind in _TOLD]
     if not told:
         raise Problem(409, "This query is still being answered; ask again when it is.", code="unanswered", retry_after=1)
     return told

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audit.kinds import is_step
 from audit.read.reader import EventView
 from audit.retention.state import Erasure, Hold, Keeping
 
@@ -27,7 +28,7 @@ class ContentView:
 
 def content_view(events: Sequence[EventView], keeping: Keeping | None) -> ContentView:
     """events: of one query, at least one. keeping: None where it cannot be told."""
-    own = [event for event in events if "." not in event.kind]
+    own = [event for event in events if is_step(event.kind)]
     found = {event.state for event in own}
     state = next((worst for worst in ("damaged", "lost", "erased") if worst in found), "open")
     if keeping is None:

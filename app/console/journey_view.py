@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from audit import kinds
+from audit.format.kind import Kind
 from audit.read.reader import EventView
 
 _MICRO = 1_000_000
@@ -44,11 +46,9 @@ class JourneyView:
 def journey_view(tenant: str, events: Sequence[EventView], policy: Mapping[str, str]) -> JourneyView:
     """events: of one query, in order, at least one. policy: versions of the policies known here, by digest."""
     first = events[0]
-    own = [event for event in events if not event.kind.startswith("access.")]
-    finished = next((event for event in own if event.kind == "finished"), None)
-    body = {
-        kind: _bodies(own, kind) for kind in ("redacted", "routed", "released", "withheld", "cited", "retrieved", "screened")
-    }
+    own = [event for event in events if not kinds.is_look(event.kind)]
+    finished = next((event for event in own if event.kind == kinds.FINISHED.name), None)
+    redacted, routed = _bodies(own, kinds.REDACTED), _bodies(own, kinds.ROUTED)
     return JourneyView(
         query=first.query or "",
         tenant=tenant,
@@ -58,21 +58,21 @@ def journey_view(tenant: str, events: Sequence[EventView], policy: Mapping[str, 
         started=first.time,
         finished=finished.time if finished else None,
         outcome=_label(finished, "outcome"),
-        question=body["redacted"][0].get("question") if body["redacted"] else None,
-        answer="".join(str(b.get("text", "")) for b in body["released"]).strip() or None,
-        withheld=[str(b.get("message", "")) for b in body["withheld"]],
-        route=_route(body["routed"][-1]) if body["routed"] else None,
-        verdicts=[_verdict(b) for b in _bodies(own, "judged")],
-        passages=_passages(body["cited"], body["retrieved"]),
-        left_out=[_verdict(one) for b in body["screened"] for one in b.get("left_out", ())],
+        question=redacted[0].get("question") if redacted else None,
+        answer="".join(str(b.get("text", "")) for b in _bodies(own, kinds.RELEASED)).strip() or None,
+        withheld=[str(b.get("message", "")) for b in _bodies(own, kinds.WITHHELD)],
+        route=_route(routed[-1]) if routed else None,
+        verdicts=[_verdict(b) for b in _bodies(own, kinds.JUDGED)],
+        passages=_passages(_bodies(own, kinds.CITED), _bodies(own, kinds.RETRIEVED)),
+        left_out=[_verdict(one) for b in _bodies(own, kinds.SCREENED) for one in b.get("left_out", ())],
         timings=_timings(own),
         models=[
             {"role": b.get("bot", ""), "name": b.get("model", ""), "digest": event.model_digest}
             for event in own
-            if event.kind == "generated" and (b := event.body or {})
+            if event.kind == kinds.GENERATED.name and (b := event.body or {})
         ],
         policy={"version": policy.get(first.policy_digest, "earlier policy"), "digest": first.policy_digest},
-        looks=[_look(event) for event in events if event.kind.startswith("access.")],
+        looks=[_look(event) for event in events if kinds.is_look(event.kind)],
         events=events,
     )
 
@@ -80,13 +80,13 @@ def journey_view(tenant: str, events: Sequence[EventView], policy: Mapping[str, 
 def _look(event: EventView) -> Mapping[str, Any]:
     """Who looked, when and why."""
     body = event.body or {}
-    what = event.kind.removeprefix("access.").replace("_", " ")
+    what = event.kind.removeprefix(kinds.LOOKS).replace("_", " ")
     via = f" ({body['channel']})" if "channel" in body else ""
     return {"time": event.time, "actor": event.actor, "what": what + via, "why": body.get("reason")}
 
 
-def _bodies(events: Sequence[EventView], kind: str) -> list[Mapping[str, Any]]:
-    return [event.body for event in events if event.kind == kind and event.body is not None]
+def _bodies(events: Sequence[EventView], kind: Kind) -> list[Mapping[str, Any]]:
+    return [event.body for event in events if event.kind == kind.name and event.body is not None]
 
 
 def _label(event: EventView | None, name: str) -> str | None:

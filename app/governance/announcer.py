@@ -12,6 +12,7 @@ from typing import Any
 from app.identity.api_keys import KeyRing
 from audit.append.store import AuditStore
 from audit.format.events import Entry
+from audit.format.kind import Kind
 from audit.sealing.subject_keys import FIRM
 
 
@@ -34,7 +35,7 @@ class Announcer:
         """Everybody whose log there is or may be: who has a key, and the settings' own. Raises SQLAlchemyError."""
         return tuple(sorted({self._own, *(key.tenant for key in self._keys.list() if key.revoked is None)}))
 
-    def tell(self, kind: str, actor: str, about: Callable[[str], Said], tenant: str = "") -> None:
+    def tell(self, kind: Kind, actor: str, about: Callable[[str], Said], tenant: str = "") -> None:
         """One event in the tenant's log, or in everybody's. actor: a pseudonym. Raises AuditUnavailable, SQLAlchemyError."""
         tickets = []
         for log in (tenant,) if tenant else self.tenants():

@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from app.governance.announcer import Announcer, Said
 from app.identity.tables import kill_switch
 from audit.database.engine import writing
+from audit.kinds import SWITCH_OFF, SWITCH_ON, Kind
 
 log = structlog.get_logger(__name__)
 EVERY_S = 0.4
@@ -66,14 +67,14 @@ class Switches:
         if tenant and tenant not in (known := self._announcer.tenants()):
             raise SwitchRefused(f"no key belongs to tenant '{tenant}'; tenants: {', '.join(known)}")
         self._put(tenant, bot, True, reason, actor)
-        self._tell("switch.off", tenant, bot, reason, actor)
+        self._tell(SWITCH_OFF, tenant, bot, reason, actor)
 
     def turn_on(self, tenant: str, bot: str, reason: str, actor: str) -> None:
         """Is recorded first and acts then. Raises SwitchRefused, and AuditUnavailable where nothing has changed."""
         reason = self._checked(tenant, bot, reason)
         if (tenant, bot) not in {(one.tenant, one.bot) for one in self.off()}:
             raise SwitchRefused("that is not switched off; see: countersign switch list")
-        self._tell("switch.on", tenant, bot, reason, actor)
+        self._tell(SWITCH_ON, tenant, bot, reason, actor)
         self._put(tenant, bot, False, reason, actor)
 
     def _checked(self, tenant: str, bot: str, reason: str) -> str:
@@ -99,7 +100,7 @@ class Switches:
             with writing(self._engine) as db:
                 db.execute(update(kill_switch).where(here).values(**values))
 
-    def _tell(self, kind: str, tenant: str, bot: str, reason: str, actor: str) -> None:
+    def _tell(self, kind: Kind, tenant: str, bot: str, reason: str, actor: str) -> None:
         body = {"tenant": tenant or None, "bot": bot or None, "reason": reason}
         labels = {"switched": bot or "all bots", "for": tenant or "every tenant"}
         self._announcer.tell(kind, actor, lambda _log: Said(body, labels), tenant)

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.governance.announcer import Announcer, Said
 from app.governance.rulings import KEPT, Rulings, Workshop
 from audit.errors import AuditUnavailable
+from audit.kinds import POLICY_LOADED, POLICY_REJECTED
 from moderation.policy import Policy, PolicyError, PolicyFile, read_policy
 from moderation.types import ModerationError
 from orchestrator.judging.pinned_policy import Ruling
@@ -82,7 +83,7 @@ class Document:
             return
         try:
             made = Rulings(found.policy, self._workshop).prepare(self.rulings)
-            self._announcer.tell("policy_loaded", "service", lambda tenant: self._loaded(tenant, found.policy))
+            self._announcer.tell(POLICY_LOADED, "service", lambda tenant: self._loaded(tenant, found.policy))
         except (AuditUnavailable, SQLAlchemyError) as error:
             log.warning(
                 "policy.not_swapped", role=self._role, reason="the log cannot be written", error=type(error).__name__
@@ -122,7 +123,7 @@ class Document:
             self._suspected = problem
             return
         try:
-            self._announcer.tell("policy_rejected", "service", lambda tenant: self._rejected(tenant, problem, problems))
+            self._announcer.tell(POLICY_REJECTED, "service", lambda tenant: self._rejected(tenant, problem, problems))
         except (AuditUnavailable, SQLAlchemyError) as error:
             log.warning("policy.rejection_not_recorded", role=self._role, error=type(error).__name__)
             return

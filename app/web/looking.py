@@ -8,9 +8,10 @@ from typing import Any
 from app.identity.api_keys import Key
 from app.web.context import house
 from audit.format.events import Entry
+from audit.kinds import Kind
 
 
-def record_access(key: Key, kind: str, query_id: str | None, details: Mapping[str, Any]) -> None:
+def record_access(key: Key, kind: Kind, query_id: str | None, details: Mapping[str, Any]) -> None:
     """Who looked at what; durable before this returns. Raises AuditUnavailable."""
     entry = Entry(
         kind=kind,

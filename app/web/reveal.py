@@ -14,12 +14,14 @@ from typing import Any
 from app.identity.api_keys import Key
 from app.web.problems import Problem
 from app.wiring.house import House
+from audit import kinds
 from audit.format.events import Entry
+from audit.format.kind import Kind
 from audit.read.reader import EventView
 from moderation.pii.pseudonyms import Pseudonyms
 from orchestrator.errors import ConversationUnknown
 
-REQUESTED, APPROVED, REVEALED = "access.reveal_requested", "access.reveal_approved", "access.revealed"
+_SHOWN = (kinds.REDACTED, kinds.RELEASED)
 USABLE_FOR = timedelta(minutes=15)
 SHORTEST_REASON = 8
 
@@ -61,16 +63,16 @@ def requests(events: Sequence[EventView]) -> list[Request]:
     for event in events:
         if event.body is None or not event.intact:
             continue
-        if event.kind == REQUESTED:
+        if event.kind == kinds.REVEAL_REQUESTED.name:
             reason, needs = str(event.body["reason"]), int(event.body["needs"])
             found[event.seq] = Request(event.seq, event.actor, reason, needs, (event.actor,), event.time)
             continue
         asked = found.get(event.body.get("request", -1))
         if asked is None or asked.used:
             continue
-        if event.kind == APPROVED and event.actor not in asked.agreed:
+        if event.kind == kinds.REVEAL_APPROVED.name and event.actor not in asked.agreed:
             found[asked.number] = replace(asked, agreed=(*asked.agreed, event.actor), since=event.time)
-        elif event.kind == REVEALED:
+        elif event.kind == kinds.REVEALED.name:
             found[asked.number] = replace(asked, used=True)
     return list(found.values())
 
@@ -82,7 +84,7 @@ def ask(house: House, key: Key, query_id: str, reason: str) -> Request:
     why = " ".join(reason.split())
     if not SHORTEST_REASON <= len(why) <= 500:
         raise Problem(422, "reason: say in a few words why the personal data is needed.", code="reason", param="reason")
-    number = _record(house, key, REQUESTED, query_id, {"reason": why, "needs": house.settings.reveal_persons})
+    number = _record(house, key, kinds.REVEAL_REQUESTED, query_id, {"reason": why, "needs": house.settings.reveal_persons})
     return _request(house, key, query_id, number)
 
 
@@ -93,7 +95,7 @@ def approve(house: House, key: Key, query_id: str, number: int) -> Request:
     if asked.state != "waiting" or _name(key) in asked.agreed:
         why = "another administrator must agree" if asked.state == "waiting" else f"it is {asked.state}"
         raise Problem(409, f"You cannot agree to this request: {why}.", code="reveal_state")
-    _record(house, key, APPROVED, query_id, {"request": number})
+    _record(house, key, kinds.REVEAL_APPROVED, query_id, {"request": number})
     return _request(house, key, query_id, number)
 
 
@@ -105,9 +107,9 @@ def reveal(house: House, key: Key, query_id: str, number: int) -> Revealed:
         why = "only who asked may see it" if asked.state == "ready" else f"it is {asked.state}"
         raise Problem(409, f"This request cannot be shown: {why}.", code="reveal_state")
     events = _events(house, key, query_id)
-    if any(event.state == "erased" for event in events if "." not in event.kind):
+    if any(event.state == "erased" for event in events if kinds.is_step(event.kind)):
         raise Problem(410, "The content was erased: nobody can read it any more.", code="erased")
-    _record(house, key, REVEALED, query_id, {"request": number, "reason": asked.reason, "agreed": list(asked.agreed)})
+    _record(house, key, kinds.REVEALED, query_id, {"request": number, "reason": asked.reason, "agreed": list(asked.agreed)})
     return _restored(house, events, asked.reason)
 
 
@@ -118,9 +120,9 @@ def _restored(house: House, events: Sequence[EventView], reason: str) -> Reveale
     except ConversationUnknown as error:
         raise Problem(410, "The conversation is gone, and with it what the pseudonyms stand for.", code="erased") from error
     originals = Pseudonyms.load(dumped) if dumped is not None else Pseudonyms()
-    bodies = {kind: [e.body for e in events if e.kind == kind and e.body] for kind in ("redacted", "released")}
-    question = "".join(str(body.get("question", "")) for body in bodies["redacted"][:1])
-    answer = "".join(str(body.get("text", "")) for body in bodies["released"]).strip()
+    redacted, released = ([e.body for e in events if e.kind == kind.name and e.body] for kind in _SHOWN)
+    question = "".join(str(body.get("question", "")) for body in redacted[:1])
+    answer = "".join(str(body.get("text", "")) for body in released).strip()
     return Revealed(originals.restore(question), originals.restore(answer), reason)
 
 
@@ -143,7 +145,7 @@ def _request(house: House, key: Key, query_id: str, number: int) -> Request:
     raise Problem(404, "This query has no such request.", code="reveal_unknown")
 
 
-def _record(house: House, key: Key, kind: str, query_id: str, body: Mapping[str, Any]) -> int:
+def _record(house: House, key: Key, kind: Kind, query_id: str, body: Mapping[str, Any]) -> int:
     subject = house.keys.pseudonym(key.tenant, _name(key))
     entry = Entry(kind, query_id, None, _name(key), subject, body=body)
     return house.audit.append(key.tenant, entry).wait().seq

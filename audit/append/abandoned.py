@@ -16,7 +16,7 @@ from audit.append.store import AuditStore
 from audit.append.writer_presence import alone, is_present
 from audit.database import tables
 from audit.format.events import Entry
-from audit.read.reader import ABOUT, CLOSING, OPENING
+from audit.kinds import FINISHED, RECEIVED, RELEASED, is_look
 
 ABORTED = "aborted"
 LOOKED_AT = 100_000  # a crash leaves open what was under way then, which is among a log's newest queries
@@ -63,12 +63,12 @@ def _open(connection: Connection, log: str) -> list[tuple[str, int]]:
     opening, ending = tables.record.alias("opening"), tables.record.alias("ending")
     newest = (
         select(opening.c.query, opening.c.seq)
-        .where(opening.c.kind == OPENING, opening.c.log == log, opening.c.query.is_not(None))
+        .where(opening.c.kind == RECEIVED.name, opening.c.log == log, opening.c.query.is_not(None))
         .order_by(opening.c.seq.desc())
         .limit(LOOKED_AT)
         .subquery()
     )
-    ends = select(1).where(ending.c.query == newest.c.query, ending.c.log == log, ending.c.kind == CLOSING)
+    ends = select(1).where(ending.c.query == newest.c.query, ending.c.log == log, ending.c.kind == FINISHED.name)
     found = connection.execute(select(newest.c.query, newest.c.seq).where(~exists(ends)).order_by(newest.c.seq))
     return [(row.query, row.seq) for row in found]
 
@@ -91,14 +91,14 @@ def _state(connection: Connection, log: str, query: str) -> tuple[int, int, str]
     rows = connection.execute(
         select(record.ts, record.kind, record.bot).where(record.query == query, record.log == log).order_by(record.seq)
     ).all()
-    own = [row for row in rows if not row.kind.startswith(ABOUT)]
+    own = [row for row in rows if not is_look(row.kind)]
     bot = next((row.bot for row in reversed(own) if row.bot), "")
-    return own[-1].ts, sum(row.kind == "released" for row in own), bot
+    return own[-1].ts, sum(row.kind == RELEASED.name for row in own), bot
 
 
 def _ending(told: Mapping[str, Any], released: int, bot: str) -> Entry:
     return Entry(
-        kind=CLOSING,
+        kind=FINISHED,
         query=told["query"],
         conversation=told["conversation"],
         actor=told["actor"],

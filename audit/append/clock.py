@@ -8,8 +8,8 @@ import threading
 from time import monotonic_ns, time_ns
 
 from audit.format.events import Clock, Entry
+from audit.kinds import CLOCK_JUMPED
 
-JUMPED = "clock.jumped"
 JUMP_US = 1_000_000
 _SLEWED = 1_000  # one part in a thousand: twice as fast as a time server corrects a clock
 
@@ -35,4 +35,4 @@ class Watch:
 
 def jumped(log: str, by_us: int) -> Entry:
     """The event that says so, before the first one of the new time."""
-    return Entry(JUMPED, None, None, "service", f"firm:{log}", labels={"by_us": by_us})
+    return Entry(CLOCK_JUMPED, None, None, "service", f"firm:{log}", labels={"by_us": by_us})

@@ -154,7 +154,7 @@ def _record(one: Draft, seq: int, envelope: bytes, leaf: bytes, chain: bytes) ->
     """In the order of audit.append.driver_rows."""
     entry = one.entry
     return (
-        one.log, seq, one.event_id, entry.kind, entry.query, entry.conversation, entry.actor, entry.subject, one.ts,
+        one.log, seq, one.event_id, entry.kind.name, entry.query, entry.conversation, entry.actor, entry.subject, one.ts,
         entry.label("bot"), entry.label("verdict"), entry.label("outcome"), envelope, leaf, chain,
     )  # fmt: skip
 

@@ -117,7 +117,11 @@ class AuditStore:
 
     `_changed` owns the pool, the lost queries and the counters; the sequencer belongs to the writer thread alone.
     Bodies are sealed in the caller's thread: the pool holds no plaintext. `writer` is what the envelopes' clocks call it.
+    strict: an event that does not fit its kind is refused. Tests say so; a service records it as it is, and complains in its
+    own log once for each kind, because an event that was lost is worse than one with a field too many.
     """
+
+    strict = False
 
     def __init__(
         self,
@@ -128,9 +132,13 @@ class AuditStore:
         capacity_bytes: int = 64 << 20,
         patience: float = 1.0,
         retry_for: float = 2.0,
+        strict: bool | None = None,
     ) -> None:
         """capacity: events (and bytes) pooled at most; patience: seconds an append waits for room;
-        retry_for: seconds a batch is retried after faults that pass (a restart of the database, a busy lock)."""
+        retry_for: seconds a batch is retried after faults that pass (a restart of the database, a busy lock);
+        strict: where it is to differ from the class's."""
+        self.strict = self.strict if strict is None else strict
+        self._misfit: set[str] = set()
         self._keys = keys
         self.writer = os.urandom(4).hex()
         self._watch = Watch(self.writer)
@@ -154,6 +162,7 @@ class AuditStore:
         Raises EventRefused where it has no canonical form, AuditUnavailable where the pool stays full, the key store
         cannot be used or the store is closed.
         """
+        self._check_fields(entry)
         clock, jump = self._watch.read(tenant)
         if jump and tenant:
             self._append(tenant, jumped(tenant, jump), clock)
@@ -182,6 +191,16 @@ class AuditStore:
             self._pool_bytes += weight
             self._changed.notify_all()
         return ticket
+
+    def _check_fields(self, entry: Entry) -> None:
+        misfits = entry.kind.misfits(entry.body, entry.labels)
+        if not misfits:
+            return
+        if self.strict:
+            raise EventRefused(f"{'; '.join(misfits)}: say so in audit/kinds.py, or correct the event")
+        if entry.kind.name not in self._misfit:
+            self._misfit.add(entry.kind.name)
+            _log.error("an event of kind %s does not fit its description, and is recorded as it is", entry.kind.name)
 
     def close(self, timeout: float = 10.0) -> None:
         """Makes durable what is pooled, then stops. What could not be written fails its ticket."""

@@ -20,8 +20,7 @@ from audit.database.tiles import Tiles
 from audit.errors import EventRefused, LogDamaged, NoteRefused
 from audit.format.events import Entry, Receipt
 from audit.format.notes import Checkpoint, Note, VerifierKey, open_checkpoint
-
-STARTED = "epoch.started"
+from audit.kinds import EPOCH_STARTED
 
 
 class Ticketed(Protocol):
@@ -95,7 +94,7 @@ def start_epoch(
         "epoch": epoch, "agreed_size": agreed, "lost_size": kept.size, "lost_root": signed.root.hex(),
         "lost_note": digest(kept.note), "approver_1": approvers[0], "approver_2": approvers[1],
     }  # fmt: skip
-    entry = Entry(STARTED, None, None, approvers[0], f"firm:{log}", labels=labels, body={"reason": reason})
+    entry = Entry(EPOCH_STARTED, None, None, approvers[0], f"firm:{log}", labels=labels, body={"reason": reason})
     receipt = store.append(log, entry).wait()
     with writing(engine) as connection:
         connection.execute(insert(tables.epoch).values(log=log, epoch=epoch, first=receipt.seq, note=kept.note))

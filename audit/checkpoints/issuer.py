@@ -25,6 +25,7 @@ from audit.errors import AuditError, LogDamaged, NoteRefused, ProofRefused
 from audit.format.events import Entry
 from audit.format.notes import Checkpoint, Note, Signature, Signer
 from audit.format.proofs import check_consistency, consistency_proof
+from audit.kinds import KEY_ROTATED
 
 Offer = Callable[[Note], Note]
 _OFFER_AGAIN_S = 10.0
@@ -351,4 +352,4 @@ def _rotated(log: str, before: frozenset[tuple[str, bytes]], after: frozenset[tu
         return " ".join(sorted(f"{name}+{digest.hex()}" for name, digest in keys))[:256]
 
     labels = {"signing": named(after), "added": named(after - before), "removed": named(before - after)}
-    return Entry("key.rotated", None, None, "service", f"firm:{log}", labels=labels)
+    return Entry(KEY_ROTATED, None, None, "service", f"firm:{log}", labels=labels)

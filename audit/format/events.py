@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit.errors import EventRefused
+from audit.format.kind import MAX_NAME, Kind
 
 VERSION = 1
 MAX_INT = 2**53  # RFC 8785 section 3.2.2.3: larger integers are not exact in every JSON reader
 MAX_DEPTH = 32
 MAX_BODY = 1 << 20
-MAX_NAME = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One step to be recorded.
 
-    kind: lower-case word, dots allowed ("judged", "access.viewed"). actor and subject are pseudonyms already.
+    kind: one of audit.kinds. actor and subject are pseudonyms already.
     labels: searchable, never personal; "bot", "verdict" and "outcome" have columns. body: sealed with the subject's key.
     Scores are integers in millionths, in labels and bodies alike.
     """
 
-    kind: str
+    kind: Kind
     query: str | None
     conversation: str | None
     actor: str
@@ -40,9 +40,7 @@ class Entry:
     body: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.kind or not self.kind.isascii() or not self.kind.replace(".", "a").replace("_", "a").isalnum():
-            raise EventRefused(f"event kind {self.kind!r} is not a word like 'judged' or 'access.viewed'")
-        for name in ("kind", "actor", "subject"):
+        for name in ("actor", "subject"):
             _name(name, getattr(self, name), needed=True)
         for name in ("trace_id", "span_id", "policy_digest", "model_digest"):
             _name(name, getattr(self, name), needed=False)
@@ -115,7 +113,7 @@ def draft(log: str, event_id: str, entry: Entry, clock: Clock, sealed: bytes, di
         f'{{"actor":{_quoted(entry.actor)},"body":{{"ct":"{digest}","pt":"{commitment}"}},'
         f'"clock":{{"mono":{clock.mono},"process":{_quoted(clock.process)},"source":{_quoted(clock.source)}}},'
         f'"conversation":{_quoted_or_null(entry.conversation)},"event_id":{_quoted(event_id)},'
-        f'"kind":{_quoted(entry.kind)},"labels":'
+        f'"kind":{_quoted(entry.kind.name)},"labels":'
     )
     between = (
         f',"log":{_quoted(log)},"model":{_quoted(entry.model_digest)},"policy":{_quoted(entry.policy_digest)},'

@@ -73,9 +73,10 @@ def steps_of(engine: "Engine", log: str, query: str) -> list[Step]:
     from sqlalchemy import select
 
     from audit.database.tables import record
+    from audit.kinds import LOOKS
 
     wanted = select(record.c.seq, record.c.kind, record.c.subject, record.c.envelope).where(
-        record.c.log == log, record.c.query == query, record.c.kind.not_like("access.%")
+        record.c.log == log, record.c.query == query, ~record.c.kind.startswith(LOOKS)
     )
     with engine.connect() as connection:
         rows = connection.execute(wanted.order_by(record.c.seq)).all()

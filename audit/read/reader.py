@@ -6,7 +6,7 @@ clock's. Reading is itself to be recorded: callers append an `access.*` event be
 
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,11 +21,9 @@ from audit.database import tables
 from audit.errors import EventRefused, KeyDestroyed, KeyMissing, SealBroken
 from audit.format import merkle
 from audit.format.events import parse
+from audit.kinds import FINISHED, LOOKS, RECEIVED, Kind, is_look
 from audit.sealing.subject_keys import SubjectKeys
 
-OPENING = "received"  # the event that begins a query; nothing of a query is released before it is durable
-CLOSING = "finished"  # the event that ends it; audit.append.abandoned appends it where a process died
-ABOUT = "access."  # events of someone who looked at the query: not part of its journey
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -99,7 +97,7 @@ class AuditReader:
     ) -> list[QuerySummary]:
         """Newest first. since ≤ start < until; verdict: the strongest one; before: the last line's `seq` (next page)."""
         opening, event = tables.record.alias("opening"), tables.record.alias("event")
-        wanted = [opening.c.log == tenant, opening.c.kind == OPENING, opening.c.query.is_not(None)]
+        wanted = [opening.c.log == tenant, opening.c.kind == RECEIVED.name, opening.c.query.is_not(None)]
         if before is not None:
             wanted.append(opening.c.seq < before)
         if since is not None:
@@ -136,9 +134,9 @@ class AuditReader:
         """Every event of the query in order, `access.*` events about it included; empty where it is unknown."""
         return self._views(tenant, tables.record.c.query == query_id)
 
-    def of_kinds(self, tenant: str, kinds: Sequence[str]) -> list[EventView]:
+    def of_kinds(self, tenant: str, kinds: Iterable[Kind]) -> list[EventView]:
         """Every event of these kinds in order. after_us counts from the one before it in this list."""
-        return self._views(tenant, tables.record.c.kind.in_(kinds))
+        return self._views(tenant, tables.record.c.kind.in_([kind.name for kind in kinds]))
 
     def _views(self, tenant: str, wanted: ColumnElement[bool]) -> list[EventView]:
         record, payload = tables.record, tables.payload
@@ -205,8 +203,8 @@ class AuditReader:
 
 
 def _summary(query: str, rows: Sequence[Any], strength: Sequence[str]) -> QuerySummary:
-    opening = next(row for row in rows if row.kind == OPENING)
-    own = [row for row in rows if not row.kind.startswith(ABOUT)]
+    opening = next(row for row in rows if row.kind == RECEIVED.name)
+    own = [row for row in rows if not is_look(row.kind)]
     verdicts = [row.verdict for row in own if row.verdict is not None]
     last = own[-1]
     return QuerySummary(
@@ -214,7 +212,7 @@ def _summary(query: str, rows: Sequence[Any], strength: Sequence[str]) -> QueryS
         conversation=opening.conversation,
         actor=opening.actor,
         started=_EPOCH + timedelta(microseconds=opening.ts),
-        finished=_EPOCH + timedelta(microseconds=last.ts) if last.kind == CLOSING else None,
+        finished=_EPOCH + timedelta(microseconds=last.ts) if last.kind == FINISHED.name else None,
         bot=next((row.bot for row in reversed(own) if row.bot is not None), None),
         verdict=max(verdicts, key=lambda v: strength.index(v) if v in strength else -1, default=None),
         outcome=next((row.outcome for row in reversed(own) if row.outcome is not None), None),
@@ -225,7 +223,7 @@ def _summary(query: str, rows: Sequence[Any], strength: Sequence[str]) -> QueryS
 
 def _some(opening: FromClause, event: FromClause, condition: ColumnElement[bool]) -> ColumnElement[bool]:
     same = and_(event.c.log == opening.c.log, event.c.query == opening.c.query)
-    own = ~event.c.kind.startswith(ABOUT)
+    own = ~event.c.kind.startswith(LOOKS)
     return exists(select(1).select_from(event).where(same, own, condition))
 
 

@@ -18,22 +18,18 @@ from audit.append.store import AuditStore
 from audit.database.tables import record
 from audit.errors import KeepingRefused
 from audit.format.events import Entry
-from audit.read.reader import AuditReader
-from audit.retention.state import (
-    APPROVED,
-    DONE,
+from audit.kinds import (
+    ERASURE_APPROVED,
+    ERASURE_DONE,
+    ERASURE_REFUSED,
+    ERASURE_REQUESTED,
     HOLD_LIFTED,
     HOLD_PLACED,
-    KINDS,
-    REFUSED,
-    REQUESTED,
     RETENTION_SET,
-    Erasure,
-    Hold,
-    Keeping,
-    Rule,
-    fold,
+    Kind,
 )
+from audit.read.reader import AuditReader
+from audit.retention.state import KINDS, Erasure, Hold, Keeping, Rule, fold
 from audit.sealing.subject_keys import FIRM, SubjectKeys
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -105,7 +101,7 @@ class KeepingDesk:
                 raise KeepingRefused(f"erasure {known.id} of this subject waits already: another person must approve it")
         request = f"e_{uuid_utils.uuid7().hex}"
         body = {"request": request, "subject": subject, "reason": reason, "needs": needs}
-        seq = self._record(tenant, actor, REQUESTED, body, {"about": subject, "request": request})
+        seq = self._record(tenant, actor, ERASURE_REQUESTED, body, {"about": subject, "request": request})
         return self._conclude(tenant, actor, request, seq)
 
     def approve_erasure(self, tenant: str, actor: str, request: str) -> Erasure:
@@ -116,7 +112,9 @@ class KeepingDesk:
             raise KeepingRefused(f"erasure {request!r} is {what}: nothing waits for approval under this id")
         if actor in asked.approvers:
             raise KeepingRefused(f"{actor} has agreed to {request} already: another person must approve it")
-        seq = self._record(tenant, actor, APPROVED, {"request": request}, {"about": asked.subject, "request": request})
+        seq = self._record(
+            tenant, actor, ERASURE_APPROVED, {"request": request}, {"about": asked.subject, "request": request}
+        )
         return self._conclude(tenant, actor, request, seq)
 
     def resume(self, tenant: str, actor: str) -> list[Erasure]:
@@ -127,7 +125,7 @@ class KeepingDesk:
     def resume_all(self, actor: str) -> list[Erasure]:
         """The same for every tenant that was ever asked for an erasure: to be called when a service starts."""
         with self._engine.connect() as connection:
-            logs = connection.scalars(select(record.c.log).where(record.c.kind == REQUESTED).distinct()).all()
+            logs = connection.scalars(select(record.c.log).where(record.c.kind == ERASURE_REQUESTED.name).distinct()).all()
         return [one for log in logs for one in self.resume(log, actor)]
 
     def due(self, tenant: str, now: datetime | None = None) -> Iterator[Due]:
@@ -157,14 +155,14 @@ class KeepingDesk:
         if (ground := then.ground(asked.subject, newest, now)) is not None:
             until = ground.until.isoformat() if ground.until else None
             body: dict[str, Any] = {"request": request, "ground": ground.kind, "detail": ground.detail, "until": until}
-            self._record(tenant, actor, REFUSED, body, {**about, "ground": ground.kind})
+            self._record(tenant, actor, ERASURE_REFUSED, body, {**about, "ground": ground.kind})
         elif asked.state == "decided":
             gone = self._keys.destroy(asked.subject)
             body = {
                 "request": request, "keys": list(gone.keys), "scrubbed": gone.scrubbed, "events": count,
                 "approvers": list(asked.approvers),
             }  # fmt: skip
-            self._record(tenant, actor, DONE, body, about)
+            self._record(tenant, actor, ERASURE_DONE, body, about)
         return self.state(tenant).erasures[request]
 
     def _newest(self, tenant: str, subject: str, seq: int) -> tuple[Mapping[str, datetime], int, datetime]:
@@ -179,7 +177,7 @@ class KeepingDesk:
             at = connection.execute(select(record.c.ts).where(record.c.log == tenant, record.c.seq == seq)).scalar_one()
         return {row[0]: _time(row[1]) for row in rows}, sum(row[2] for row in rows), _time(at)
 
-    def _record(self, tenant: str, actor: str, kind: str, body: Mapping[str, Any], labels: Mapping[str, str | int]) -> int:
+    def _record(self, tenant: str, actor: str, kind: Kind, body: Mapping[str, Any], labels: Mapping[str, str | int]) -> int:
         entry = Entry(kind, None, None, actor, FIRM + tenant, labels=labels, body=body)
         return self._store.append(tenant, entry).wait().seq
 

@@ -9,15 +9,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from audit import kinds
 from audit.errors import LogDamaged
 from audit.read.reader import EventView
 
-HOLD_PLACED, HOLD_LIFTED, RETENTION_SET = "hold.placed", "hold.lifted", "retention.set"
-REQUESTED, APPROVED = "erasure.requested", "erasure.approved"
-DONE, REFUSED = "erasure.done", "erasure.refused"
-KINDS = (HOLD_PLACED, HOLD_LIFTED, RETENTION_SET, REQUESTED, APPROVED, DONE, REFUSED)
+KINDS = (
+    kinds.HOLD_PLACED,
+    kinds.HOLD_LIFTED,
+    kinds.RETENTION_SET,
+    kinds.ERASURE_REQUESTED,
+    kinds.ERASURE_APPROVED,
+    kinds.ERASURE_DONE,
+    kinds.ERASURE_REFUSED,
+)
 COMMUNICATIONS = "communications"
-"""A rule for every step of a query: the kinds without a dot. Kinds of the house itself (`access.viewed`) have one."""
+"""A rule for every event of a query (`kinds.is_step`): not for the firm's own events, nor for looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Rule:
         if self.kind in ("*", kind):
             return True
         if self.kind == COMMUNICATIONS:
-            return "." not in kind
+            return kinds.is_step(kind)
         return self.kind.endswith(".*") and kind.startswith(self.kind[:-1])
 
 
@@ -166,23 +172,23 @@ class _Fold:
 
     def take(self, event: EventView, body: Mapping[str, Any]) -> None:
         match event.kind:
-            case "hold.placed" if body["hold"] not in self.holds:
+            case kinds.HOLD_PLACED.name if body["hold"] not in self.holds:
                 self.holds[body["hold"]] = Hold(
                     body["hold"], body["subject"], body["matter"], event.actor, event.time, event.seq, body["needs"]
                 )
-            case "hold.lifted" if hold := self.holds.get(body["hold"]):
+            case kinds.HOLD_LIFTED.name if hold := self.holds.get(body["hold"]):
                 if not hold.lifted:
                     needs = max(hold.needs, body["needs"])
                     self.holds[hold.id] = replace(hold, lifting=_joined(hold.lifting, event.actor), needs=needs)
-            case "retention.set":
+            case kinds.RETENTION_SET.name:
                 self._rule(Rule(body["kind"], body["days"]), event.actor, body["needs"])
-            case "erasure.requested" if body["request"] not in self.erasures:
+            case kinds.ERASURE_REQUESTED.name if body["request"] not in self.erasures:
                 self.erasures[body["request"]] = self._agreed(
                     Erasure(body["request"], body["subject"], body["reason"], event.time, body["needs"], ()), event
                 )
-            case "erasure.approved" if (asked := self.erasures.get(body["request"])) and asked.state == "waiting":
+            case kinds.ERASURE_APPROVED.name if (asked := self.erasures.get(body["request"])) and asked.state == "waiting":
                 self.erasures[asked.id] = self._agreed(asked, event)
-            case "erasure.done" | "erasure.refused":
+            case kinds.ERASURE_DONE.name | kinds.ERASURE_REFUSED.name:
                 asked = self.erasures.get(body["request"])
                 if asked is not None and asked.state in ("waiting", "decided"):
                     self.erasures[asked.id] = _ended(asked, event, body)
@@ -207,7 +213,7 @@ class _Fold:
 
 
 def _ended(asked: Erasure, event: EventView, body: Mapping[str, Any]) -> Erasure:
-    if event.kind == DONE:
+    if event.kind == kinds.ERASURE_DONE.name:
         return replace(asked, state="done", ended=event.time, ended_seq=event.seq, events=body["events"])
     until = body["until"]
     ground = Ground(body["ground"], body["detail"], datetime.fromisoformat(until) if until else None)

@@ -16,6 +16,7 @@ from typing import Any
 from audit.checkpoints.file import Kept, read_checkpoints
 from audit.errors import NoteRefused
 from audit.format.notes import Checkpoint, Note, VerifierKey, open_checkpoint
+from audit.kinds import EPOCH_STARTED
 from audit.verify.findings import Findings
 from audit.verify.snapshot import DAMAGE, Columns, Snapshot, first_line
 
@@ -185,7 +186,7 @@ def _epochs(snapshot: Snapshot, log: str, trust: Trust, findings: Findings) -> d
                 raise NoteRefused(f"epoch {expected} was expected")
             told = json.loads(snapshot.envelope(log, first) or b"{}")
             labels = told.get("labels", {})
-            if told.get("kind") != "epoch.started" or labels.get("epoch") != epoch:
+            if told.get("kind") != EPOCH_STARTED.name or labels.get("epoch") != epoch:
                 raise NoteRefused(f"record {first} did not start it")
             if sha256(note.encode()).hexdigest() != labels["lost_note"]:
                 raise NoteRefused("the checkpoint that it quotes is not the one that its event names: it was altered")

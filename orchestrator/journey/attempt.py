@@ -16,6 +16,7 @@ from functools import partial
 
 import numpy as np
 
+from audit import kinds
 from moderation.gate import Halt, Release, Segment, StreamGate
 from moderation.rails.base import Seen
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
@@ -226,7 +227,7 @@ class Answering:
             case Made():
                 self.made = piece
                 body = {"bot": self.bot.name, "model": piece.model, **dict(piece.details)}
-                self._record.append("generated", body, labels={"bot": self.bot.name}, model=piece.digest)
+                self._record.append(kinds.GENERATED, body, labels={"bot": self.bot.name}, model=piece.digest)
 
     def _judge(self, segments: list[Segment]) -> None:
         for segment in segments:
@@ -280,7 +281,7 @@ class Answering:
                 citation, future = self._quotes.pop(number)
                 passed = isinstance(worst(future.result()), Allow)
                 self.citations[number] = citation if passed else dataclasses.replace(citation, quote="")
-                self._record.append("cited", dataclasses.asdict(self.citations[number]))
+                self._record.append(kinds.CITED, dataclasses.asdict(self.citations[number]))
 
     def _late(self, seconds: float, heard: bool) -> str | None:
         limits = self._parts.selector.routes.bots[self.bot.name]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import structlog
 
+from audit import kinds
 from moderation.rails.base import Seen
 from moderation.types import Block, Direction, Redact, Steer, Verdict
 from orchestrator.bots.base import Ask, Made
@@ -126,7 +127,7 @@ class Journey:
 
     def _travel(self) -> Generator[Outgoing, None, None]:
         query, parts = self._query, self._parts
-        self._record.append("received", {"characters": len(query.text)})
+        self._record.append(kinds.RECEIVED, {"characters": len(query.text)})
         dumped: bytes | None = None
         remembered: Sequence[Turn] = ()
         if not query.fresh:
@@ -138,7 +139,7 @@ class Journey:
             for entity, count in counts.items():
                 span.set_attribute(names.ENTITIES + entity, count)
         parts.meter.entities(counts)
-        self._record.append("redacted", {"question": self._question, "entities": dict(counts)})
+        self._record.append(kinds.REDACTED, {"question": self._question, "entities": dict(counts)})
         if (why := self._off()) is not None:
             yield from self._conclude(Stopped(why))
             return
@@ -185,7 +186,7 @@ class Journey:
             clean, _ = self._pseudonyms.redact(text)
             judged = self._hearing.judge(Seen(Direction.INPUT, clean, UNEMBEDDED), partial(self._embed, clean))
             if any(isinstance(j.verdict, Block) for j in judged if j.verdict.finding.rail in _CONTEXT_RAILS):
-                self._record.append("left_out", {"role": role, "text": clean})
+                self._record.append(kinds.LEFT_OUT, {"role": role, "text": clean})
                 asked = ""
                 continue
             match role:
@@ -219,12 +220,12 @@ class Journey:
              "score": micro(p.score), "dense": micro(p.dense)}
             for n, p in enumerate(passages, 1)
         ]  # fmt: skip
-        self._record.append("retrieved", {"passages": found, "corpus": self._parts.corpus_digest()})
+        self._record.append(kinds.RETRIEVED, {"passages": found, "corpus": self._parts.corpus_digest()})
         return passages
 
     def _kept_of(self, screened: Screened) -> Sequence[Passage]:
         if screened.left_out:
-            self._record.append("screened", screened.body())
+            self._record.append(kinds.SCREENED, screened.body())
         self._parts.meter.screened(len(screened.kept), len(screened.left_out))
         return screened.kept
 
@@ -246,7 +247,7 @@ class Journey:
             {"bot": c.bot, "score": micro(c.score), "reason": c.reason, "removed": c.removed} for c in route.candidates
         ]
         body = {"bot": route.bot, "fallback": list(route.fallback), "candidates": candidates}
-        ticket = self._record.append("routed", body, labels={"bot": route.bot})
+        ticket = self._record.append(kinds.ROUTED, body, labels={"bot": route.bot})
         parts.meter.route(route.bot)
         ticket.wait()
         return route
@@ -272,7 +273,7 @@ class Journey:
                     return found
                 if found and not steered:
                     steered, instruction = True, self._correct(name, ask, found)
-                self._record.append("leaving", {"bot": name}, labels={"bot": name}).wait()
+                self._record.append(kinds.LEAVING, {"bot": name}, labels={"bot": name}).wait()
             while True:
                 attempt = Answering(self._parts, self._hearing, bot, ask, instruction, self._wake, off_now)
                 ending = yield from self._follow(attempt, rails, steered)
@@ -292,7 +293,7 @@ class Journey:
                 breaker.succeeded()
                 return ending
             breaker.failed()
-            self._record.append("bot_failed", {"bot": name, "reason": ending.reason}, labels={"bot": name})
+            self._record.append(kinds.BOT_FAILED, {"bot": name, "reason": ending.reason}, labels={"bot": name})
             if self._said:
                 return ending
         return ending
@@ -316,7 +317,7 @@ class Journey:
         """The instruction with every correction, each once."""
         corrections = {one.instruction: one.rail for one in by if one}
         for rail in corrections.values():
-            self._record.append("steered", {"bot": bot, "rail": rail})
+            self._record.append(kinds.STEERED, {"bot": bot, "rail": rail})
         return " ".join((ask.instruction, *corrections)).strip()
 
     def _follow(self, attempt: Answering, rails: Future[list[Judged]], steered: bool) -> Generator[Outgoing, None, Ending]:
@@ -340,7 +341,7 @@ class Journey:
         new = [c for c in cited if c not in self._shown]
         body = {"segment": said.id, "text": said.text, "citations": [c.number for c in new]}
         with self._trace.step(names.AUDIT) as span:
-            receipt = self._record.append("released", body, labels={"bot": attempt.bot.name}).wait()
+            receipt = self._record.append(kinds.RELEASED, body, labels={"bot": attempt.bot.name}).wait()
             span.set_attribute(names.SEQ, int(receipt["seq"]))
         self._await_pseudonyms()
         if not self._said:
@@ -381,7 +382,7 @@ class Journey:
             case Failed(reason):
                 yield from self._apologise(reason)
             case Stopped(reason):
-                self._record.append("stopped", {"reason": reason, "segments": len(self._said)})
+                self._record.append(kinds.STOPPED, {"reason": reason, "segments": len(self._said)})
                 yield from self._refuse(self._parts.paused_message, self._parts.paused_alternatives, "switch")
                 yield self._finish(Outcome.REFUSED, "content_filter", SWITCHED_OFF + reason)
             case Steered(_, rail):
@@ -393,7 +394,7 @@ class Journey:
     def _refuse(self, message: str, alternatives: Sequence[str], rail: str) -> Generator[Outgoing, None, None]:
         offered = tuple(Alternative("note", text) for text in alternatives)
         body = {"rail": rail, "message": message, "alternatives": list(alternatives)}
-        self._record.append("withheld", body, labels={"rail": rail, "verdict": "block"}).wait()
+        self._record.append(kinds.WITHHELD, body, labels={"rail": rail, "verdict": "block"}).wait()
         yield RefusalOut(message, offered, rail)
 
     def _apologise(self, reason: str) -> Generator[Outgoing, None, None]:
@@ -453,7 +454,7 @@ class Journey:
         self._parts.meter.finished(bot, outcome.value, self._trace.elapsed())
         for step, seconds in timings.items():
             self._parts.meter.step(step, seconds)
-        return self._record.append("finished", body, labels={"outcome": outcome.value, "bot": bot, "verdict": verdict})
+        return self._record.append(kinds.FINISHED, body, labels={"outcome": outcome.value, "bot": bot, "verdict": verdict})
 
     def _end_unheard(self, outcome: Outcome, finish_reason: str, reason: str = "") -> None:
         """Ends the record where nobody listens any more; if it cannot be written, the first failure is the news."""

@@ -10,10 +10,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from audit.kinds import FINISHED, Kind
 from orchestrator.errors import RecordUnavailable
 from orchestrator.ports import Record, Ticket
-
-ENDING = "finished"
 
 
 class Over:
@@ -32,11 +31,11 @@ class UntilFinished:
         self._lock = threading.Lock()
 
     def append(
-        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+        self, kind: Kind, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
     ) -> Ticket:
         """Appends, or after the ending does nothing: then the ticket raises RecordUnavailable when it is waited for."""
         with self._lock:
             if self._over:
                 return Over()
-            self._over = kind == ENDING
+            self._over = kind == FINISHED
             return self._inner.append(kind, body, labels=labels, model=model)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from opentelemetry.trace import Span
 
+from audit import kinds
 from moderation.rails.base import Embedding, Seen
 from moderation.rails.edits import together
 from moderation.severity import severity
@@ -144,7 +145,7 @@ class Judges:
 
     def _recorded(self, judged: list[Judged], record: Record) -> list[Judged]:
         for one in judged:
-            record.append("judged", one.body(), labels=_labels(one), model=self._digest)
+            record.append(kinds.JUDGED, one.body(), labels=_labels(one), model=self._digest)
             self._meter.verdict(one.direction.value, one.verdict.finding.rail, one.verdict.name, one.ms / 1000)
         return judged
 

@@ -19,6 +19,7 @@ from opentelemetry.trace import NoOpTracerProvider
 
 from app.wiring.house import House
 from audit.format.events import Entry
+from audit.format.kind import Kind, Whose
 from moderation.rails.base import Seen
 from moderation.types import Verdict
 from orchestrator.bots.base import Ask, Piece
@@ -93,6 +94,9 @@ class Player:
                     yield step
 
 
+_LOOK = Kind("test.look", Whose.ACCESS, "Of a test.")
+
+
 @dataclass
 class Breaking:
     """A record that can no longer be written from one event on; otherwise the one inside."""
@@ -104,7 +108,7 @@ class Breaking:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def append(
-        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+        self, kind: Kind, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
     ) -> Ticket:
         with self.lock:
             broken = self.fails is not None and self.count >= self.fails
@@ -167,7 +171,7 @@ class Stored(InMemory):
 
     def take(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:
         """The end of a cancelled query is not waited for by anybody, so this waits for an event after it."""
-        self._house.audit.append("halden", Entry("test.look", None, None, "actor:test", "subject:test")).wait()
+        self._house.audit.append("halden", Entry(_LOOK, None, None, "actor:test", "subject:test")).wait()
         return self._read(query)
 
     def _read(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:

@@ -20,10 +20,10 @@ from app.cli.shared import plain
 from app.settings import Settings
 from app.wiring.house import House
 from audit.database.triggers import sqlite_guards
-from audit.format.events import Entry
 from audit.format.notes import VerifierKey
 from audit.verify.offline import Trust, verify_bundle
 from tests.faults.drivers import ROOT
+from tests.support.events import step
 
 TENANT = "halden"
 HOSTILE = {
@@ -58,8 +58,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VerifierKey
     home = tmp_path_factory.mktemp("hostile") / "var"
     house = House.open(Settings(home=home))
     for number, text in enumerate(HOSTILE.values()):
-        body = {"question": text, "parts": [text, {"text": text}]}
-        house.audit.append(TENANT, Entry("redacted", f"q-{number}", "c-1", "key:1", "subject:1", body=body)).wait()
+        body = {"question": text, "entities": {"parts": [text, {"text": text}]}}
+        house.audit.append(TENANT, step("redacted", f"q-{number}", "subject:1", conversation="c-1", body=body)).wait()
     key = VerifierKey.parse(str(house.signing.public[0]))
     house.close()
     return home, key
@@ -103,7 +103,7 @@ def test_who_alters_the_database_cannot_write_on_the_terminal_of_who_verifies_it
     home = tmp_path / "var"
     house = House.open(Settings(home=home))
     for number in range(len(HOSTILE)):
-        house.audit.append(TENANT, Entry("received", f"q-{number}", "c-1", "key:1", "subject:1")).wait()
+        house.audit.append(TENANT, step("received", f"q-{number}", "subject:1", conversation="c-1")).wait()
     house.close()
     client = sqlite3.connect(home / Path(house.settings.url).name)
     for name in sqlite_guards():

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from audit import kinds
 from moderation.rails.base import Seen
 from moderation.types import Allow, Direction, Finding, Verdict
 from orchestrator.bots.base import Cited, Made, Text
@@ -101,14 +102,15 @@ def test_nothing_follows_the_end_of_the_record_however_late_a_judge_is() -> None
 def test_after_the_end_of_a_record_nothing_may_be_released_on_its_word() -> None:
     log = Log()
     record = UntilFinished(log)
-    record.append("received", {}).wait()
-    record.append("finished", {}).wait()
-    late = record.append("released", {"text": FIRST})
+    record.append(kinds.RECEIVED, {"characters": 3}).wait()
+    record.append(kinds.FINISHED, ENDED, labels={"outcome": "answered", "bot": "rag"}).wait()
+    late = record.append(kinds.RELEASED, {"segment": 0, "text": FIRST, "citations": []}, labels={"bot": "rag"})
     assert log.kinds() == ["received", "finished"]
     with pytest.raises(RecordUnavailable):
         late.wait()
 
 
+ENDED = {"outcome": "answered", "finish_reason": "stop", "reason": "", "segments": 1, "us": {}}
 HOSTILE: tuple[Mapping[str, Any], ...] = (
     {"finish_reason": "FORBIDDEN words"},
     {"finish_reason": {"FORBIDDEN": 1}},

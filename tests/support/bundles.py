@@ -13,6 +13,7 @@ from audit.format.events import Clock, Entry, canonical, draft
 from audit.format.merkle import CompactRange, leaf_hash
 from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey
 from audit.format.proofs import consistency_proof, inclusion_proof
+from audit.kinds import JUDGED
 
 LOG, ORIGIN = "acme", "countersign.invalid/audit/acme/e1"
 KEY = SecretKey("countersign.invalid/audit", bytes(range(32)))
@@ -32,7 +33,7 @@ class History:
         for seq in range(count):
             salt, body = os.urandom(16), canonical({"text": f"Grüße {mark}{seq}"})
             entry = Entry(
-                "judged", f"q{seq // 4}", f"c{seq // 8}", "actor", f"s{seq % 3}", policy_digest=POLICY if seq % 4 else ""
+                JUDGED, f"q{seq // 4}", f"c{seq // 8}", "actor", f"s{seq % 3}", policy_digest=POLICY if seq % 4 else ""
             )
             sealed = os.urandom(40)
             made = draft(

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from audit.format.kind import Kind
 from moderation.gate import StreamGate
 from moderation.pii.pseudonyms import Covered
 from moderation.pii.pseudonyms import Pseudonyms as RealPseudonyms
@@ -87,14 +88,15 @@ class Log:
         self._lock = threading.Lock()
 
     def append(
-        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+        self, kind: Kind, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
     ) -> Ticket:
         json.dumps(body)  # a body is JSON
+        assert kind.misfits(body, labels or {}) == []
         with self._lock:
-            self._broken = self._broken or self._breaks(len(self.events), kind)
+            self._broken = self._broken or self._breaks(len(self.events), kind.name)
             if self._broken and not self._late:
                 raise RecordUnavailable("the log cannot be written; try again shortly")
-            self.events.append(Event(kind, body, labels or {}))
+            self.events.append(Event(kind.name, body, labels or {}))
             return Ticket(self, len(self.events) - 1, self._broken)
 
     def kinds(self) -> list[str]:

@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.wiring.house import House
 from app.wiring.joining import board, policies, shadow
 from app.wiring.metrics import Metrics
+from audit.kinds import BY_NAME
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Pseudonyms, Redaction
 from moderation.policy import DEFAULT_PATH
@@ -87,7 +88,7 @@ class Site:
         return query, list(self.answer(query))
 
     def events(self, kind: str, tenant: str = "halden") -> list[Any]:
-        return self.house.reader.of_kinds(tenant, (kind,))
+        return self.house.reader.of_kinds(tenant, (BY_NAME[kind],))
 
 
 @contextmanager

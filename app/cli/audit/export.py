@@ -68,6 +68,7 @@ def export(
     from audit.format.bundle import Selection
     from audit.format.events import Entry
     from audit.format.notes import Checkpoint
+    from audit.kinds import EXPORTED
     from audit.read.export import Source, write_bundle
     from audit.read.export_tables import write_csv, write_parquet
 
@@ -87,7 +88,7 @@ def export(
         selection = Selection(query, conversation, person, _microseconds(since), _microseconds(until))
         body = {"selection": selection.told(), "format": kind, "bodies": bodies, "reason": reason or ""}
         terminal = house.keys.pseudonym(log, "terminal")
-        house.audit.append(log, Entry("access.exported", query, None, "terminal", terminal, body=body)).wait()
+        house.audit.append(log, Entry(EXPORTED, query, None, "terminal", terminal, body=body)).wait()
         checkpoint = house.checkpoints.issue(log)
         with progress() as bar, _whole(output) as stream:
             source = Source(

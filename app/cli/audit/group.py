@@ -143,6 +143,7 @@ def list_queries(
     from app.cli.shared import console, plain, put, settings
     from app.wiring.house import House
     from audit.format.events import Entry
+    from audit.kinds import SEARCHED
 
     found = settings()
     require(found.url)
@@ -151,7 +152,7 @@ def list_queries(
         log = tenant or found.tenant
         filters = {"bot": bot, "verdict": verdict, "outcome": outcome}
         subject = house.keys.pseudonym(log, "terminal")
-        entry = Entry("access.searched", None, None, "terminal", subject, body={"filters": filters, "limit": limit})
+        entry = Entry(SEARCHED, None, None, "terminal", subject, body={"filters": filters, "limit": limit})
         house.audit.append(log, entry).wait()
         rows = house.reader.queries(log, bot=bot, verdict=verdict, outcome=outcome, limit=limit)
     finally:

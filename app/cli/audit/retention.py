@@ -58,9 +58,10 @@ class Desk:
 
     def looked(self, what: str) -> None:
         from audit.format.events import Entry
+        from audit.kinds import SEARCHED
 
         about = self.house.keys.pseudonym(self.tenant, self.actor)
-        entry = Entry("access.searched", None, None, self.actor, about, body={"filters": {"list": what}})
+        entry = Entry(SEARCHED, None, None, self.actor, about, body={"filters": {"list": what}})
         self.house.audit.append(self.tenant, entry).wait()
 
 

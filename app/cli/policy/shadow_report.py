@@ -38,6 +38,7 @@ def shadow_report(since: str | None, tenant: str | None, as_json: bool) -> None:
     from app.governance.shadow_report import summed
     from app.wiring.house import House
     from audit.format.events import Entry
+    from audit.kinds import SEARCHED, SHADOWED
 
     found = settings()
     require(found.url)
@@ -45,9 +46,9 @@ def shadow_report(since: str | None, tenant: str | None, as_json: bool) -> None:
     try:
         log = tenant or found.tenant
         about = house.keys.pseudonym(log, "terminal")
-        looked = Entry("access.searched", None, None, "terminal", about, body={"filters": {"list": "shadowed"}})
+        looked = Entry(SEARCHED, None, None, "terminal", about, body={"filters": {"list": "shadowed"}})
         house.audit.append(log, looked).wait()
-        report = summed(house.reader.of_kinds(log, ("shadowed",)), start)
+        report = summed(house.reader.of_kinds(log, (SHADOWED,)), start)
     finally:
         house.close()
     if report is None:

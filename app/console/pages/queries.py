@@ -35,6 +35,7 @@ from app.web import reveal as reveals
 from app.web.context import house
 from app.web.looking import record_access
 from app.wiring.trust import own_trust
+from audit import kinds
 from audit.errors import LogDamaged
 from audit.read.reader import QuerySummary
 from audit.retention.state import Keeping
@@ -115,7 +116,7 @@ def take_key() -> Response | BaseResponse:
     session.permanent = True
     session["key"] = key.id
     session["purpose"] = " ".join(request.form.get("purpose", "").split())[:200]
-    record_access(key, "access.signed_in", None, looking())
+    record_access(key, kinds.SIGNED_IN, None, looking())
     return redirect(url_for("review.queries"), 303)
 
 
@@ -136,7 +137,7 @@ def queries() -> str | BaseResponse:
     before = before if before is not None and 0 <= before < 2**53 else None
     record_access(
         key,
-        "access.searched",
+        kinds.SEARCHED,
         None,
         {"filters": {k: str(v) for k, v in filters.items() if v}, "before": before, **looking()},
     )
@@ -174,7 +175,7 @@ def query(query_id: str) -> str | BaseResponse:
         return redirect(url_for("review.sign_in"))
     if not house().reader.query(key.tenant, query_id):
         raise problems.Problem(404, "The log of your tenant has no such query.", code="query_unknown")
-    record_access(key, "access.viewed", query_id, looking())
+    record_access(key, kinds.VIEWED, query_id, looking())
     events = house().reader.query(key.tenant, query_id)
     return render_template(
         "review/query.html",
@@ -221,7 +222,7 @@ def keeping() -> str | BaseResponse:
     key = reader()
     if key is None:
         return redirect(url_for("review.sign_in"))
-    record_access(key, "access.searched", None, {"filters": {"list": "keeping"}, **looking()})
+    record_access(key, kinds.SEARCHED, None, {"filters": {"list": "keeping"}, **looking()})
     return render_template(
         "review/keeping.html",
         keeping=house().keeping.state(key.tenant),
@@ -288,7 +289,7 @@ def _time(text: str | None) -> datetime | None:
 def _row(tenant: str, summary: QuerySummary, keeping: Keeping | None) -> dict[str, Any]:
     took = (summary.finished - summary.started).total_seconds() * 1000 if summary.finished else None
     events = house().reader.query(tenant, summary.query)
-    question = next((e.body for e in events if e.kind == "redacted"), None)
+    question = next((e.body for e in events if e.kind == kinds.REDACTED.name), None)
     return {
         "query": summary.query,
         "started": summary.started,

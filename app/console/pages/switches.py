@@ -16,6 +16,7 @@ from app.identity.api_keys import Key
 from app.web import problems
 from app.web.context import house
 from app.web.looking import record_access
+from audit.kinds import SEARCHED
 from orchestrator.selection.routes import load_routes
 
 blueprint = Blueprint("switches", __name__, url_prefix="/review/switches")
@@ -28,7 +29,7 @@ def switches() -> str | BaseResponse:
     key = reader()
     if key is None:
         return redirect(url_for("review.sign_in"))
-    record_access(key, "access.searched", None, {"filters": {"list": "switches"}, **looking()})
+    record_access(key, SEARCHED, None, {"filters": {"list": "switches"}, **looking()})
     return _page(key)
 
 

@@ -16,10 +16,10 @@ from flask.testing import FlaskClient
 from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.house import House
-from audit.format.events import Entry
 from audit.format.notes import VerifierKey
 from audit.format.receipts import LogProof
 from audit.verify.offline import Trust, verify_bundle, verify_receipt
+from tests.support.events import step
 
 TENANT = "halden"
 ANSWER = ("received", "redacted", "judged", "released", "released", "finished")
@@ -55,8 +55,8 @@ def headers(house: House, role: Any = "caller", person: str | None = "anna") -> 
 def answered(house: House, query: str, person: str = "anna", kinds: tuple[str, ...] = ANSWER) -> None:
     subject = house.keys.pseudonym(TENANT, person)
     for number, kind in enumerate(kinds):
-        entry = Entry(kind, query, f"c-{query}", "key:1", subject, body={"text": f"{query} {kind} {number}"})
-        ticket = house.audit.append(TENANT, entry)
+        body = {"text": f"{query} {kind} {number}"} if kind == "released" else {}
+        ticket = house.audit.append(TENANT, step(kind, query, subject, conversation=f"c-{query}", body=body))
     ticket.wait()
 
 

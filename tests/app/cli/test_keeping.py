@@ -13,9 +13,10 @@ from click.testing import CliRunner, Result
 from app.cli.main import cli
 from app.settings import Settings
 from app.wiring.house import House
-from audit.format.events import Entry
+from audit.kinds import SEARCHED
 from orchestrator.errors import ConversationUnknown
 from orchestrator.types import Turn
+from tests.support.events import step
 
 Command = Callable[..., Result]
 PERSON = "customer 4711"
@@ -33,9 +34,9 @@ def house(home: Path) -> Iterator[House]:
     """A house in which the person asked something; another process, as far as the commands are concerned."""
     house = House.open(Settings())
     subject = house.keys.pseudonym("halden", PERSON)
+    texts = {"redacted": {"question": "about <PERSON_1>"}, "released": {"text": "an answer"}}
     for kind in ("received", "redacted", "released", "finished"):
-        entry = Entry(kind, "q_1", "c_1", "key:1", subject, body={"question": "about <PERSON_1>", "text": "an answer"})
-        house.audit.append("halden", entry).wait()
+        house.audit.append("halden", step(kind, "q_1", subject, conversation="c_1", body=texts.get(kind))).wait()
     house.memory.save_pseudonyms("halden", subject, "c_1", b"what the tags stand for")
     house.memory.save_turn("halden", subject, "c_1", "q_1", Turn("about <PERSON_1>", "an answer"), "answered")
     yield house
@@ -126,7 +127,7 @@ def test_two_administrators_with_keys_of_their_own_must_agree_where_settings_say
 def test_looking_at_the_lists_is_recorded(house: House, countersign: Command) -> None:
     for command in (["hold", "list"], ["retention", "list"], ["erasures"]):
         countersign(*command)
-    looks = house.reader.of_kinds("halden", ["access.searched"])
+    looks = house.reader.of_kinds("halden", [SEARCHED])
     assert [one.body for one in looks] == [{"filters": {"list": what}} for what in ("holds", "retention", "erasures")]
 
 

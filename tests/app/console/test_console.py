@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from flask.testing import FlaskClient
 
-from audit.format.events import Entry
 from tests.app.conftest import Site
+from tests.support.events import step
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -28,11 +28,8 @@ def signed_in(site: Site, role: str = "administrator") -> FlaskClient:
 
 
 def append(site: Site, tenant: str, query: str, question: str = "hello") -> None:
-    def entry(kind: str, **body: str) -> Entry:
-        return Entry(kind=kind, query=query, conversation=None, actor="key:test", subject=f"s_{tenant}", body=body)
-
-    site.house.audit.append(tenant, entry("received"))
-    site.house.audit.append(tenant, entry("redacted", question=question)).wait()
+    site.house.audit.append(tenant, step("received", query, f"s_{tenant}"))
+    site.house.audit.append(tenant, step("redacted", query, f"s_{tenant}", body={"question": question})).wait()
 
 
 def kinds(site: Site, query: str) -> list[str]:

@@ -20,10 +20,10 @@ from werkzeug.test import TestResponse
 from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.house import House
-from audit.format.events import Entry
 from audit.retention.state import Rule
 from moderation.pii.pseudonyms import Pseudonyms
 from orchestrator.types import Turn
+from tests.support.events import step
 
 NAME, REASON = "Wilhelmina Oosterhuis", "complaint 4711 of the ombudsman"
 AUDIT = (Path(__file__).parents[1] / "browser" / "readable.js").read_text()
@@ -70,8 +70,8 @@ def record(house: House, person: str) -> None:
     ]
     who = subject(house, person)
     for kind, body, labels in steps:
-        entry = Entry(kind, f"q_{person}", f"c_{person}", "key:portal", who, labels=labels, body=body)
-        house.audit.append("halden", entry).wait()
+        asked = step(kind, f"q_{person}", who, conversation=f"c_{person}", actor="key:portal", labels=labels, body=body)
+        house.audit.append("halden", asked).wait()
     house.memory.save_pseudonyms("halden", who, f"c_{person}", pseudonyms.dump())
     house.memory.save_turn("halden", who, f"c_{person}", f"q_{person}", Turn(question, answer), "answered")
 

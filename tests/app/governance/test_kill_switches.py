@@ -18,6 +18,7 @@ from app.cli.main import cli
 from app.governance.kill_switches import STALE_S, Switch, SwitchBoard, Switches, SwitchRefused
 from app.serving.application import create_app
 from audit.errors import AuditUnavailable
+from audit.kinds import SWITCH_OFF, SWITCH_ON
 from orchestrator.bots.onprem import OnPremBot
 from tests.audit.conftest import postgres_url  # noqa: F401  (a fixture)
 from tests.support.house import LONG_S, ScriptedModel, answer_of, refusals, text_of
@@ -71,7 +72,7 @@ def test_who_threw_what_and_why_is_in_the_logs_that_it_concerns(site: Site) -> N
 
 
 def _switched(site: Site, tenant: str) -> list[object]:
-    return site.house.reader.of_kinds(tenant, ("switch.off", "switch.on"))  # type: ignore[return-value]
+    return site.house.reader.of_kinds(tenant, (SWITCH_OFF, SWITCH_ON))  # type: ignore[return-value]
 
 
 def test_a_tenant_is_off_while_another_is_answered(site: Site) -> None:

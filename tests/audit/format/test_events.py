@@ -8,6 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit import kinds
 from audit.errors import EventRefused
 from audit.format.events import MAX_INT, Clock, Entry, canonical, draft, parse
 from tests.audit.conftest import entry
@@ -143,4 +144,4 @@ def test_an_entry_with_a_malformed_field_is_refused(changes: dict[str, Any]) -> 
 
 
 def test_an_entry_needs_only_who_and_what() -> None:
-    assert Entry("access.viewed", None, None, "actor:1", "subject:1").labels == {}
+    assert Entry(kinds.VIEWED, None, None, "actor:1", "subject:1").labels == {}
