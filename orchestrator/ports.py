@@ -58,6 +58,50 @@ class Support(Protocol):
         """The passages' own sentences that answer best, each with its passage's index."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a figure or a sentence of an answer stands: the row or sentence as written, under its document's heading."""
+
+    document: str
+    title: str
+    page: int | None
+    section: str
+    quote: str
+
+
+@dataclass(frozen=True)
+class Worked:
+    """An answer that code looked up or computed in the documents' tables and sentences; no model worded it.
+
+    text: with marks [n], n from 1 into `sources`. figures: each with value, unit, scale, period and the cells it rests on.
+    plan: how it was found, for the record. chance: of being right, 0..1. slots: what a follow-up may carry on.
+    """
+
+    text: str
+    sources: Sequence[Source]
+    figures: Sequence[Mapping[str, Any]]
+    plan: Mapping[str, Any]
+    chance: float
+    slots: Mapping[str, str]
+
+
+class Resolve(Protocol):
+    """Answers from the evidence graph of the documents that these groups may read, or None where it does not know."""
+
+    def __call__(
+        self, question: str, passages: Sequence[Passage], groups: frozenset[str], slots: Mapping[str, str], language: str, /
+    ) -> Worked | None: ...
+
+
+class Quote(Protocol):
+    """The passages' own words that answer a question, in the passage's order: (text, index of its passage, chance to be
+    right). Empty where none reaches `least`."""
+
+    def __call__(
+        self, question: str, passages: Sequence[Passage], least: float, /
+    ) -> Sequence[tuple[str, int, float]]: ...
+
+
 class Generate(Protocol):
     """A chat model: yields text, returns usage. digest: SHA-256 of its weights; empty where nobody knows it."""
 

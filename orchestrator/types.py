@@ -6,6 +6,7 @@ Invariant: every text in these types is pseudonymised, except `Query.text`, whic
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 from enum import StrEnum
 
 
@@ -59,6 +60,25 @@ class Citation:
     page: int | None
     section: str
     quote: str
+
+
+ClosedBook = Literal["off", "language_tasks", "concepts"]
+"""What a model may say from its own memory: nothing; only work on a text that the caller gave; general notions as well."""
+
+
+@dataclass(frozen=True)
+class AnswerRules:
+    """What policy says of answers, for one tenant, audience and language.
+
+    sure: the least chance to be right (0..1) of an answer from the documents; below it the answer is withheld with `message`
+    and `alternatives`. notice: what stands before an answer that comes from a model's general knowledge.
+    """
+
+    closed_book: ClosedBook = "concepts"
+    sure: float = 0.7
+    message: str = "I could not find an answer to that in the documents you may read, so I would rather not give one."
+    alternatives: tuple[str, ...] = ("Ask your usual contact at the firm.",)
+    notice: str = ""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,25 @@ class TopicPolicy(_Strict):
     description_similarity: float = Field(default=0.25, gt=0.0, le=1.0)
 
 
+class AnswerPolicy(_Strict):
+    """What an answer may rest on, and what is said where none may be given.
+
+    closed_book    what a model may say from its own memory: `off` nothing; `language_tasks` work on a text that the caller
+                   gave; `concepts` general notions as well. Never a fact about somebody, something, a price, a date or a law
+    sure           the least chance to be right, 0..1, of an answer from the documents; below it the answer is withheld
+    withheld       what is said then: who can help stands among its alternatives
+    notice         what stands before a general explanation, by language
+    """
+
+    closed_book: Literal["off", "language_tasks", "concepts"] = "concepts"
+    sure: float = Field(default=0.7, ge=0.0, le=1.0)
+    withheld: Words = Words(
+        message="I could not find an answer to that in the documents you may read, so I would rather not give one.",
+        alternatives=("Ask your usual contact at the firm.",),
+    )
+    notice: Mapping[str, str] = {"en": "General explanation, not from our documents."}
+
+
 class Policy(_Strict):
     """One deployment's policy, and the layers that tenants and audiences lay over it.
 
@@ -138,6 +157,7 @@ class Policy(_Strict):
     pii: PiiPolicy
     topic: TopicPolicy = TopicPolicy()
     restricted: RestrictedPolicy = RestrictedPolicy()
+    answers: AnswerPolicy = AnswerPolicy()
     audiences: Mapping[str, Mapping[str, Any]] = {}
     tenants: Mapping[str, Mapping[str, Any]] = {}
 
@@ -198,7 +218,8 @@ class Policy(_Strict):
     def spoken(self, language: str) -> Policy:
         """The same policy with its words in a language. It is for rails to speak from: records name this one's digest."""
         rails = {name: rail.spoken(language) for name, rail in self.rails.items()} if language else self.rails
-        return self.model_copy(update={"rails": rails})
+        answers = self.answers.model_copy(update={"withheld": self.answers.withheld.spoken(language)}) if language else self.answers
+        return self.model_copy(update={"rails": rails, "answers": answers})
 
     def _laid(self, tenant: str, audience: str) -> Policy:
         whole = self.model_dump(mode="json")

@@ -11,7 +11,7 @@ import numpy as np
 
 from orchestrator.ports import Generate, Passage
 from orchestrator.prompting.canary import Marks
-from orchestrator.types import Citation, Turn
+from orchestrator.types import AnswerRules, Citation, Turn
 
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens")
 _REASONS = ("stop", "length", "content_filter", "cancelled")
@@ -23,6 +23,8 @@ class Ask:
 
     veil: through which a bot must ask any model (orchestrator/prompting/surrogate_model.py).
     marks: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
+    language: the question's (ISO 639-1). english: its English reading where the documents need one. slots: what a follow-up
+    carries on from the turns before. rules: what policy says of answers.
     """
 
     question: str
@@ -36,6 +38,10 @@ class Ask:
     veil: Callable[[Generate], Generate] = field(default=lambda model: model, repr=False)
     marks: Marks = field(default_factory=Marks.fresh)
     attacks: Callable[[str], bool] = field(default=lambda _text: False)
+    language: str = "en"
+    english: str = ""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    rules: AnswerRules = field(default_factory=AnswerRules)
 
 
 @dataclass(frozen=True)

@@ -1,185 +1,67 @@
-"""The rag bot: answers from the firm's documents, and from nothing else.
+"""The documents' bot: answers from what the firm has written down, and from nothing else.
 
-Every sentence that leaves this bot is supported by one of the passages and carries its number; a sentence that
-no passage supports is dropped. When the model's own words have no support, or it cannot be asked, the passages' sentences
-answer.
-When the passages do not answer either, the bot abstains.
+A figure, a list or a comparison is looked up or computed by code; what stands in prose is quoted; where neither is likely
+enough to be right, the answer is withheld, with the way to go on.
+Invariant: no word of an answer comes from a model's memory. Every sentence is a passage's own, or a template around cells
+and a computation over them, and carries its source's number.
 """
 
 from __future__ import annotations
 
-import math
-import re
-import threading
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.bots.base import Abstained, Ask, Cited, Made, Piece, Text
-from orchestrator.bots.onprem import said
-from orchestrator.errors import BotUnavailable
-from orchestrator.ports import Generate, Passage, Support
-from orchestrator.prompting import messages as prompts
+from orchestrator.bots.base import Abstained, Ask, Made, Piece, Text
+from orchestrator.bots.wording import Sources, phrase, withheld
+from orchestrator.ports import Quote, Resolve, Worked
+from orchestrator.telemetry.trace import micro
 from orchestrator.types import Citation
-
-PASSAGES = 4
-"""Passages that the model is shown: more cost prefill time and dilute a small model's attention."""
-QUOTE = 320
-SENTENCES = 3
-Weigh = Callable[[str], tuple[int, float]]
-_MARK = re.compile(r"\s*\[(\d+)(?:\s*,\s*\d+)*\]")
-_SENTENCE_END = re.compile(r"(?<=[.!?])(?:\s*\[[\d, ]+\])*\s+(?=[^\s\[])|\n+")
-_UNKNOWN = re.compile(r"\bI (?:do not|don't|don’t) know\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Bar:
-    """How sure the documents must be: `answer` to answer at all, `sentence` to let a sentence stand (both 0..1).
-
-    patience_s: time the model has for its first supported sentence; after it the passages are quoted.
-    """
-
-    answer: float = 0.3
-    sentence: float = 0.5
-    patience_s: float = 45.0
+from orchestrator.understanding.language import language_of
 
 
 class RagBot:
-    """Retrieval-augmented answers. `model` is None where no generator is to be used: then it quotes."""
+    """Holds no state of a query; may be asked by many threads."""
 
     name = "rag"
     leaves_boundary = False
 
-    def __init__(self, support: Support, model: Generate | None, bar: Bar | None = None) -> None:
-        self._support, self._model, self._bar = support, model, bar or Bar()
+    def __init__(self, resolve: Resolve, quote: Quote) -> None:
+        self._resolve, self._quote = resolve, quote
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
-        likely = self._support.answerable(ask.embedding, ask.passages, ask.question)
-        if not ask.passages or likely < self._bar.answer:
-            yield Abstained(_nothing_found(ask.passages))
+        asked = ask.english or ask.question
+        worked = self._resolve(asked, ask.passages, ask.groups, ask.slots, ask.language)
+        if worked is not None and worked.chance >= ask.rules.sure:
+            yield from self._said(worked)
             return
-        passages = list(ask.passages[:PASSAGES])
-        cited = _Cited(passages)
-        spoken = 0
-        if self._model is not None:
-            spoken = yield from self._generated(self._model, ask, passages, cited)
-        if not spoken and not ask.cancel.is_set():
-            spoken = yield from self._quoted(ask, cited)
-        if not spoken:
-            yield Abstained(_nothing_found(ask.passages))
+        if ask.cancel.is_set():
+            return
+        found = self._quote(asked, ask.passages, ask.rules.sure) if ask.passages else ()
+        if found:
+            sources = Sources()
+            text, index, chance = found[0]
+            if language_of(text) != ask.language:
+                yield Text(phrase("quoted", ask.language) + " ")
+            for text, index, _ in found:
+                yield from sources.quote(text, ask.passages[index])
+            yield _made("quoted", {"quotations": len(found), "chance": micro(chance)})
+            return
+        nearly = {"chance": micro(worked.chance), "plan": worked.plan} if worked else {}
+        yield _made("withheld", {"least": micro(ask.rules.sure), **nearly})
+        yield Abstained(withheld(ask.rules.message, ask.rules.alternatives, ask.passages, ask.language))
 
-    def _generated(
-        self, model: Generate, ask: Ask, passages: Sequence[Passage], cited: _Cited
-    ) -> Generator[Piece, None, int]:
-        """The model's sentences that a passage supports; returns how many there were."""
-        weigh = self._support.weigh(passages)
-        messages = prompts.from_passages(ask.question, passages, ask.instruction, ask.marks)
-        patience = _Patience(self._bar.patience_s, ask.cancel)
-        stream = said(ask.veil(model).stream(messages, ask.sampling, patience))
-        spoken, dropped, rest = 0, 0, ""
-        usage: Mapping[str, Any] = {}
-        try:
-            while True:
-                try:
-                    rest += next(stream).text
-                except StopIteration as end:
-                    usage = end.value
-                    break
-                except BotUnavailable as error:
-                    if spoken:  # half an answer is never passed off as a whole one
-                        raise
-                    usage, rest = {"failed": str(error)}, ""
-                    break
-                *whole, rest = _SENTENCE_END.split(rest)
-                for sentence in whole:
-                    pieces = self._checked(sentence, weigh, cited)
-                    spoken, dropped = spoken + bool(pieces), dropped + (not pieces)
-                    if pieces:
-                        patience.satisfied()
-                    yield from pieces
-        finally:
-            stream.close()
-        if patience.is_set():
-            rest = ""  # it was cut off in mid-sentence
-        pieces = self._checked(rest, weigh, cited)
-        yield from pieces
-        spoken, dropped = spoken + bool(pieces), dropped + (not pieces and bool(rest.strip()))
-        yield Made(
-            model.name,
-            model.digest,
-            {"prompt": prompts.digest(messages, ask.marks), "kept": spoken, "dropped": dropped, **usage},
-        )
-        return spoken
-
-    def _checked(self, sentence: str, weigh: Weigh, cited: _Cited) -> list[Piece]:
-        """A sentence with the number of the passage that supports it; nothing if none does."""
-        bare = _MARK.sub("", sentence).strip(" -*•\t\n")
-        if len(bare) < 8 or _UNKNOWN.search(bare):
-            return []
-        index, score = weigh(bare)
-        if score < self._bar.sentence:
-            return []
-        return cited.say(bare, index)
-
-    def _quoted(self, ask: Ask, cited: _Cited) -> Generator[Piece, None, int]:
-        """The passages' own best sentences; returns how many there were."""
-        sentences = self._support.extract(ask.embedding, ask.passages[:PASSAGES], SENTENCES, ask.question)
-        for sentence, index in sentences:
-            yield from cited.say(sentence.strip(), index)
-        if sentences:
-            yield Made("extractive", "", {"kept": len(sentences)})
-        return len(sentences)
+    def _said(self, worked: Worked) -> Iterator[Piece]:
+        """The figures' evidence is the rows as written and the working itself: code computed it, so it can be computed again."""
+        sources = Sources()
+        for source in worked.sources:
+            place = " › ".join(dict.fromkeys(part for part in (source.title, source.section) if part))
+            citation = Citation(0, source.document, source.page, source.section, source.quote)
+            _, pieces = sources.cite(citation, f"{place}\n{source.quote}\n{worked.text}")
+            yield from pieces
+        yield Text(worked.text.rstrip() + " ")
+        figures = [dict(figure) for figure in worked.figures]
+        yield _made("worked", {"plan": dict(worked.plan), "figures": figures, "chance": micro(worked.chance)})
 
 
-class _Patience(threading.Event):
-    """What the model's stream looks at to know whether to go on: set with the journey's cancel event, or when the time
-    for the first supported sentence is up. Asked by one thread."""
-
-    def __init__(self, seconds: float, cancel: threading.Event) -> None:
-        super().__init__()
-        self._cancel, self._ends = cancel, time.monotonic() + seconds
-
-    @property
-    def ran_out(self) -> bool:
-        return time.monotonic() > self._ends
-
-    def satisfied(self) -> None:
-        self._ends = math.inf
-
-    def is_set(self) -> bool:
-        return self._cancel.is_set() or self.ran_out
-
-
-@dataclass
-class _Cited:
-    """Numbers the sources of one answer in the order in which they are first used."""
-
-    passages: Sequence[Passage]
-    numbers: dict[int, int] = field(default_factory=dict)
-
-    def say(self, sentence: str, index: int) -> list[Piece]:
-        pieces: list[Piece] = []
-        if index not in self.numbers:
-            self.numbers[index] = len(self.numbers) + 1
-            passage = self.passages[index]
-            quote = passage.text if len(passage.text) <= QUOTE else passage.text[:QUOTE].rsplit(" ", 1)[0] + " …"
-            citation = Citation(self.numbers[index], passage.document, passage.page, passage.section, quote)
-            evidence = "\n".join((" › ".join(part for part in (passage.title, passage.section) if part), passage.text))
-            pieces.append(Cited(citation, evidence))
-        return [*pieces, Text(_with_mark(sentence, self.numbers[index]))]
-
-
-def _with_mark(sentence: str, number: int) -> str:
-    """The mark stands before the full stop, so that it is released together with its sentence."""
-    if sentence[-1] in ".!?":
-        return f"{sentence[:-1]} [{number}]{sentence[-1]} "
-    return f"{sentence} [{number}]. "
-
-
-def _nothing_found(passages: Sequence[Passage]) -> str:
-    where = ""
-    if passages:
-        nearest = passages[0].title or passages[0].document
-        where = f" The nearest document is “{nearest}”, but it does not settle the question."
-    return f"I could not find an answer to that in the documents you may read.{where}"
+def _made(how: str, details: dict[str, Any]) -> Made:
+    return Made(how, "", details)

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.documents.sentences import is_title_line, sentences
-from retrieval.types import Passage
 
 Answers = Callable[[str, Sequence[str]], npt.NDArray[np.float32]]
 """(question, pieces of evidence under their headings) → the chance that each answers it, float32[n] in 0..1."""
@@ -42,16 +41,16 @@ class _Unit:
     whole_list: bool = False
 
 
-def quotations(question: str, passages: Sequence[Passage], answers: Answers, least: float) -> list[Quotation]:
-    """What answers best: one sentence or list with at most NEIGHBOURS of its passage; empty below `least`.
+def quotations(question: str, passages: Sequence[tuple[str, str]], answers: Answers, least: float) -> list[Quotation]:
+    """`passages` are (heading, text). What answers best: one sentence or list with at most NEIGHBOURS of its passage; empty below `least`.
 
     In the passage's order, so that a condition stays before what follows from it. The chance of a quotation is that of
     its best part.
     """
-    units = [unit for number, passage in enumerate(passages) for unit in _units(number, passage.text)]
+    units = [unit for number, (_, text) in enumerate(passages) for unit in _units(number, text)]
     if not units:
         return []
-    chances = answers(question, [f"{heading(passages[unit.passage])}: {unit.text}" for unit in units])
+    chances = answers(question, [f"{passages[unit.passage][0]}: {unit.text}" for unit in units])
     best = int(np.argmax(chances))
     top = units[best]
     if chances[best] < least:
@@ -66,11 +65,6 @@ def quotations(question: str, passages: Sequence[Passage], answers: Answers, lea
         chosen += sorted(near, key=lambda index: -chances[index])[:NEIGHBOURS]
     chosen.sort(key=lambda index: units[index].place)
     return [Quotation(units[i].passage, units[i].text, float(chances[best])) for i in chosen]
-
-
-def heading(passage: Passage) -> str:
-    """What a passage's sentences are about: title and section, each once."""
-    return " › ".join(dict.fromkeys(part for part in (passage.title, passage.section) if part))
 
 
 def _units(number: int, text: str) -> Iterator[_Unit]:

@@ -1,0 +1,87 @@
+"""The few sentences that the documents' bot says in its own words, and how a source gets its number.
+
+Invariant: a mark stands before the end of its sentence, so that it is released together with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from orchestrator.bots.base import Cited, Piece, Text
+from orchestrator.ports import Passage
+from orchestrator.types import Citation
+
+_SHOWN = 600
+"""Characters of a quote that a client is shown."""
+
+
+def phrase(name: str, language: str, **values: str) -> str:
+    """A sentence of orchestrator/data/wording.yaml, in English where the language has none."""
+    table = _phrases()
+    return table.get(language, table["en"])[name].format(**values)
+
+
+def withheld(message: str, alternatives: Sequence[str], passages: Sequence[Passage], language: str) -> str:
+    """Why nothing is answered, where the nearest passage is, and what can be done. The passages are the caller's to read."""
+    parts = [message]
+    if passages:
+        parts.append(phrase("nearest", language, where=where(passages[0])))
+    if alternatives:
+        parts.append("\n\n" + phrase("instead", language) + "".join(f"\n- {text}" for text in alternatives))
+    return " ".join(parts)
+
+
+def where(passage: Passage) -> str:
+    """A passage's place for a reader: title and section, each once."""
+    return " › ".join(dict.fromkeys(part for part in (passage.title or passage.document, passage.section) if part))
+
+
+@dataclass
+class Sources:
+    """Numbers the sources of one answer in the order in which they are first used. Used by one thread."""
+
+    numbers: dict[tuple[str, int | None, str], int] = field(default_factory=dict)
+
+    def cite(self, citation: Citation, evidence: str) -> tuple[int, list[Piece]]:
+        """The source's number, and what must be said before the text that uses it (nothing the second time)."""
+        key = (citation.document, citation.page, citation.quote)
+        if key in self.numbers:
+            return self.numbers[key], []
+        number = self.numbers[key] = len(self.numbers) + 1
+        shown = citation.quote if len(citation.quote) <= _SHOWN else citation.quote[:_SHOWN].rsplit(" ", 1)[0] + " …"
+        numbered = Citation(number, citation.document, citation.page, citation.section, shown)
+        return number, [Cited(numbered, evidence)]
+
+    def quote(self, text: str, passage: Passage) -> list[Piece]:
+        """A passage's own words with their mark; a list keeps its lines."""
+        citation = Citation(0, passage.document, passage.page, passage.section, text)
+        number, pieces = self.cite(citation, f"{where(passage)}\n{passage.text}")
+        return [*pieces, Text(marked(text, number))]
+
+
+def marked(text: str, number: int) -> str:
+    """`text` with its source's mark, ready to be followed by more."""
+    text = text.strip()
+    first, newline, rest = text.partition("\n")
+    if newline:  # of a list, the line that leads into it bears the mark
+        return f"{_marked(first, number)}\n{rest}\n\n"
+    return f"{_marked(text, number)} "
+
+
+def _marked(text: str, number: int) -> str:
+    if text[-1] in ".!?:;":
+        return f"{text[:-1].rstrip()} [{number}]{text[-1]}"
+    return f"{text} [{number}]."
+
+
+@cache
+def _phrases() -> Mapping[str, Mapping[str, str]]:
+    found: Mapping[str, Mapping[str, str]] = yaml.safe_load(
+        files("orchestrator").joinpath("data/wording.yaml").read_text("utf-8")
+    )
+    return found
