@@ -74,9 +74,9 @@ class RagBot:
     ) -> Generator[Piece, None, int]:
         """The model's sentences that a passage supports; returns how many there were."""
         weigh = self._support.weigh(passages)
-        messages = prompts.from_passages(ask.question, passages, ask.instruction, ask.marks)
+        messages = prompts.from_passages(ask.question, passages, ask.instruction, ask.markers)
         patience = _Patience(self._bar.patience_s, ask.cancel)
-        stream = said(ask.veil(model).stream(messages, ask.sampling, patience))
+        stream = said(ask.with_surrogates(model).stream(messages, ask.sampling, patience))
         spoken, dropped, rest = 0, 0, ""
         usage: Mapping[str, Any] = {}
         try:
@@ -108,7 +108,7 @@ class RagBot:
         yield Made(
             model.name,
             model.digest,
-            {"prompt": prompts.digest(messages, ask.marks), "kept": spoken, "dropped": dropped, **usage},
+            {"prompt": prompts.digest(messages, ask.markers), "kept": spoken, "dropped": dropped, **usage},
         )
         return spoken
 
