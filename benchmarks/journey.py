@@ -39,7 +39,7 @@ from app.wiring.house import House
 from moderation.types import Direction, Verdict
 from orchestrator.journey.outgoing import Answer, SegmentOut
 from orchestrator.journey.pipeline import Pipeline
-from orchestrator.judging.pinned_policy import Ruling
+from orchestrator.judging.pinned_policy import PinnedPolicy
 from orchestrator.types import Query
 
 ROOT = Path(__file__).parents[1]
@@ -110,8 +110,8 @@ def ask(house: House, pipeline: Pipeline, text: str, tokens: int) -> tuple[float
 
 
 def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[str, Any]:
-    parts = pipeline.parts
-    off = dataclasses.replace(parts, rule_on=lambda query: _switched_off(parts.rule_on(query)))
+    parts = pipeline.dependencies
+    off = dataclasses.replace(parts, policy_for=lambda query: _switched_off(parts.policy_for(query)))
     variants = {
         "off": Pipeline(off, pipeline.tracer),
         "one after another": Pipeline(dataclasses.replace(parts, speculate=False), pipeline.tracer),
@@ -162,7 +162,7 @@ def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[s
     }
 
 
-def _switched_off(ruling: Ruling) -> Ruling:
+def _switched_off(ruling: PinnedPolicy) -> PinnedPolicy:
     quiet: Any = copy.copy(ruling.judges)
     quiet._rails = NoRails(ruling.judges.screen("Good morning."))
     return dataclasses.replace(ruling, judges=quiet)

@@ -1,6 +1,6 @@
 """What the pipeline needs from other rooms, in the orchestrator's own words.
 
-The composition root hands over implementations; nothing here names a database, a model or a web framework.
+Invariant: the composition root hands over implementations; nothing here names a database, a model or a web framework.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Generate(Protocol):
         scope, and with nobody where it is empty."""
 
 
-class Read(Protocol):
+class AnswerReader(Protocol):
     """A model's words as they come, with tags where it meant personal data."""
 
     def feed(self, chunk: str) -> str:
@@ -127,13 +127,13 @@ class Read(Protocol):
         """The rest."""
 
 
-class Cover(Protocol):
+class SurrogateMessages(Protocol):
     """Messages as a model reads them, the reader of its answer, and how many surrogates of each entity stand in them."""
 
     @property
     def messages(self) -> Sequence[tuple[str, str]]: ...
     @property
-    def reader(self) -> Read: ...
+    def reader(self) -> AnswerReader: ...
     @property
     def surrogates(self) -> Mapping[str, int]: ...
 
@@ -144,7 +144,7 @@ class Pseudonymise(Protocol):
     def redact(self, text: str) -> tuple[str, Mapping[str, int]]:
         """The text with tags, and how many of each entity were found."""
 
-    def cover(self, messages: Sequence[tuple[str, str]]) -> Cover:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> SurrogateMessages:
         """The messages with surrogates for tags, where the policy wants them."""
 
     def restore(self, text: str, before: str) -> tuple[str, int]:
@@ -153,7 +153,7 @@ class Pseudonymise(Protocol):
     def dump(self) -> bytes: ...
 
 
-class Redact(Protocol):
+class OpenPseudonyms(Protocol):
     def open(self, dumped: bytes | None) -> Pseudonymise:
         """The pseudonyms of a conversation; None for a new one."""
 

@@ -34,7 +34,7 @@ class ConversationPseudonyms:
 
 @dataclass(frozen=True)
 class Pseudonymiser:
-    """Implements `ports.Redact`."""
+    """Implements `ports.OpenPseudonyms`."""
 
     redactor: Redactor
     entities: frozenset[str]

@@ -26,8 +26,8 @@ from audit.errors import AuditUnavailable
 from audit.kinds import POLICY_LOADED, POLICY_REJECTED
 from moderation.policy import Policy, PolicyError, PolicyFile, read_policy
 from moderation.types import ModerationError
-from orchestrator.judging.pinned_policy import Ruling
-from orchestrator.judging.shadow import Candidate
+from orchestrator.judging.pinned_policy import PinnedPolicy
+from orchestrator.judging.shadow import CandidatePolicy
 from orchestrator.types import Query
 
 log = structlog.get_logger(__name__)
@@ -167,8 +167,8 @@ class PolicyInForce:
     def start(self) -> None:
         self._thread.start()
 
-    def on(self, query: Query) -> Ruling:
-        """Implements `orchestrator.judging.pinned_policy.RuleOn`."""
+    def on(self, query: Query) -> PinnedPolicy:
+        """Implements `orchestrator.judging.pinned_policy.PolicyFor`."""
         ruling = self._in_force.rulings.on(query)
         if self._candidate is not None:
             ruling = dataclasses.replace(ruling, candidate=_tried(self._candidate, ruling, query))
@@ -222,14 +222,14 @@ class PolicyInForce:
                         log.error("policy.watch_failed", error=type(error).__name__)
 
 
-def _tried(document: Document, ruling: Ruling, query: Query) -> Candidate | None:
+def _tried(document: Document, ruling: PinnedPolicy, query: Query) -> CandidatePolicy | None:
     """The candidate for a query; None where it is the policy in force itself, or cannot be made: no reason to fail."""
     try:
         found = document.rulings.on(query)
     except Exception as error:
         log.warning("shadow.no_ruling", error=type(error).__name__)
         return None
-    return None if found.digest == ruling.digest else Candidate(found.digest, found.version, found.judges.rails)
+    return None if found.digest == ruling.digest else CandidatePolicy(found.digest, found.version, found.judges.rails)
 
 
 def _fingerprint(files: tuple[Path, ...]) -> str:

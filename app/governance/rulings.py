@@ -22,7 +22,7 @@ from moderation.pii.redactor import Redactor, known_entities
 from moderation.policy import Policy
 from moderation.rails import Rails, Readings
 from orchestrator.judging.judges import Judges
-from orchestrator.judging.pinned_policy import Ruling
+from orchestrator.judging.pinned_policy import PinnedPolicy
 from orchestrator.ports import Embed, Meter
 from orchestrator.types import Query
 
@@ -46,12 +46,12 @@ class Workshop:
     _vectors: OrderedDict[tuple[str, ...], np.ndarray] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ruling(self, policy: Policy, language: str) -> Ruling:
+    def ruling(self, policy: Policy, language: str) -> PinnedPolicy:
         """What follows from a resolved policy. Raises what the encoder raises."""
         rails = Rails.load(policy.spoken(language), self.heads, self.redactor, self._examples, self.readings)
         judges = Judges(rails, self.pool, self.meter, self.timeout_s, self.heads.digest)
         entities = known_entities(policy.redacted_first)
-        return Ruling(policy.digest, policy.version, judges, Pseudonymiser(self.redactor, entities, policy.pii.styles))
+        return PinnedPolicy(policy.digest, policy.version, judges, Pseudonymiser(self.redactor, entities, policy.pii.styles))
 
     def _examples(self, texts: Sequence[str]) -> np.ndarray:
         """Policies mostly share their examples of what is in scope: each set is embedded once."""
@@ -72,15 +72,15 @@ class Rulings:
     def __init__(self, policy: Policy, workshop: Workshop) -> None:
         self.policy = policy
         self._workshop = workshop
-        self._made: OrderedDict[tuple[str, str], Ruling] = OrderedDict()
+        self._made: OrderedDict[tuple[str, str], PinnedPolicy] = OrderedDict()
         self._callers: OrderedDict[tuple[str, frozenset[str], tuple[str, ...]], None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def on(self, query: Query) -> Ruling:
+    def on(self, query: Query) -> PinnedPolicy:
         """The ruling for a query: its tenant's policy for the caller's audience, in a language that the caller reads."""
         return self.for_caller(query.tenant, query.groups, query.languages)
 
-    def for_caller(self, tenant: str, groups: frozenset[str], languages: tuple[str, ...]) -> Ruling:
+    def for_caller(self, tenant: str, groups: frozenset[str], languages: tuple[str, ...]) -> PinnedPolicy:
         policy = self.policy.resolve(tenant, self.policy.audience_of(groups))
         language = policy.language_for(languages)
         with self._lock:

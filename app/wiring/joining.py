@@ -22,7 +22,7 @@ from orchestrator.bots import Bot
 from orchestrator.bots.api import ApiBot
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import Bar, RagBot
-from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.judging.shadow import Shadow
 from orchestrator.live_data.client import LiveData
@@ -57,9 +57,9 @@ def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: 
         lambda: rails_pool.shutdown(wait=False, cancel_futures=True),
         live.close,
     ]
-    parts = Parts(
+    parts = Dependencies(
         memory=house.memory,
-        rule_on=in_force.on,
+        policy_for=in_force.on,
         embed=embed,
         search=Searched(library),
         support=evidence,

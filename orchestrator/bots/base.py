@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from orchestrator.ports import Generate, Passage
-from orchestrator.prompting.canary import Marks
+from orchestrator.prompting.canary import PromptMarkers
 from orchestrator.types import AnswerRules, Citation, Turn
 
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens")
@@ -21,8 +21,8 @@ _REASONS = ("stop", "length", "content_filter", "cancelled")
 class Ask:
     """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict.
 
-    veil: through which a bot must ask any model (orchestrator/prompting/surrogate_model.py).
-    marks: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
+    with_surrogates: through which a bot must ask any model (orchestrator/prompting/surrogate_model.py).
+    markers: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
     language: the question's (ISO 639-1). english: its English reading where the documents need one. slots: what a follow-up
     carries on from the turns before. rules: what policy says of answers.
     """
@@ -35,8 +35,8 @@ class Ask:
     instruction: str
     sampling: Mapping[str, Any]
     cancel: threading.Event
-    veil: Callable[[Generate], Generate] = field(default=lambda model: model, repr=False)
-    marks: Marks = field(default_factory=Marks.fresh)
+    with_surrogates: Callable[[Generate], Generate] = field(default=lambda model: model, repr=False)
+    markers: PromptMarkers = field(default_factory=PromptMarkers.fresh)
     attacks: Callable[[str], bool] = field(default=lambda _text: False)
     language: str = "en"
     english: str = ""

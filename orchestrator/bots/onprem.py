@@ -18,9 +18,9 @@ class OnPremBot:
         self._model = model
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
-        messages = prompts.general(ask.question, ask.history, ask.instruction, ask.marks)
-        usage = yield from said(ask.veil(self._model).stream(messages, ask.sampling, ask.cancel))
-        yield Made(self._model.name, self._model.digest, {"prompt": prompts.digest(messages, ask.marks), **usage})
+        messages = prompts.general(ask.question, ask.history, ask.instruction, ask.markers)
+        usage = yield from said(ask.with_surrogates(self._model).stream(messages, ask.sampling, ask.cancel))
+        yield Made(self._model.name, self._model.digest, {"prompt": prompts.digest(messages, ask.markers), **usage})
 
 
 def said(stream: Generator[str, None, Mapping[str, Any]]) -> Generator[Text, None, Mapping[str, Any]]:

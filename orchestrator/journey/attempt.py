@@ -1,6 +1,6 @@
 """One bot's attempt at an answer: its pieces through the gate, each segment judged while the next is written.
 
-Invariant: `Said` is yielded only for what the gate released, so never before the input verdict is in.
+Invariant: `Released` is yielded only for what the gate released, so never before the input verdict is in.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from moderation.rails.base import Seen
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
 from orchestrator.bots.base import Abstained, Ask, Bot, Cited, Made, Piece, Text
 from orchestrator.errors import BotUnavailable
-from orchestrator.journey.bot_thread import Cancel, Ended, Production
-from orchestrator.journey.dependencies import Parts
-from orchestrator.journey.ordered_pool import Lane
+from orchestrator.journey.bot_thread import BotThread, Cancel, Ended
+from orchestrator.journey.dependencies import Dependencies
+from orchestrator.journey.ordered_pool import OrderedPool
 from orchestrator.journey.outgoing import KeepAlive
 from orchestrator.judging.judges import UNEMBEDDED, Judged, QueryJudge, worst
 from orchestrator.prompting import messages as prompts
@@ -43,7 +43,7 @@ BATCH = 256
 
 
 @dataclass(frozen=True)
-class Said:
+class Released:
     """A segment that the gate released; pseudonymised."""
 
     id: int
@@ -86,15 +86,15 @@ class Failed:
 
 
 Ending = Finished | Blocked | Steered | Stopped | Failed
-Step = Said | KeepAlive | Ending
+Step = Released | KeepAlive | Ending
 
 
-class Answering:
+class Attempt:
     """Runs once, on the journey's thread; the bot has its own thread, the rails theirs."""
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Dependencies,
         hearing: QueryJudge,
         bot: Bot,
         ask: Ask,
@@ -107,14 +107,14 @@ class Answering:
         self.made: Made | None = None
         self.judged: list[Judged] = []
         self.citations: dict[int, Citation] = {}
-        self._parts, self._hearing, self._wake = parts, hearing, wake
+        self._parts, self._judge_of_query, self._wake = parts, hearing, wake
         self._trace, self._record = hearing.trace, hearing.record
         self._cancel = Cancel(off)
         self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
-        self._hidden = Hidden(ask.marks.canary, prompts.OWN_WORDS)
+        self._hidden = Hidden(ask.markers.canary, prompts.OWN_WORDS)
         self._sources: dict[int, str] = {}
         self._gate: StreamGate = parts.new_gate()
-        self._lane = Lane(parts.pool, AT_A_TIME)
+        self._ordered = OrderedPool(parts.pool, AT_A_TIME)
         self._pending: dict[int, Future[list[Judged]]] = {}
         self._left: Text | None = None  # the rest of a long piece
         self._quotes: dict[int, tuple[Citation, Future[list[Judged]]]] = {}
@@ -129,7 +129,7 @@ class Answering:
         may_steer: bool,
     ) -> Generator[Step, None, None]:
         """Releases in order, keep-alives while there is nothing to say, and one Ending last."""
-        production = Production(self.bot, self._ask, self._trace, self._wake).start()
+        production = BotThread(self.bot, self._ask, self._trace, self._wake).start()
         try:
             yield from self._run(production, rails, settle, may_steer)
         finally:
@@ -139,7 +139,7 @@ class Answering:
 
     def _run(
         self,
-        production: Production,
+        production: BotThread,
         rails: Future[list[Judged]],
         settle: Callable[[Future[list[Judged]]], Verdict],
         may_steer: bool,
@@ -176,7 +176,7 @@ class Answering:
                 else:
                     self._hear(piece)
             for result in self._verdicts():
-                if not isinstance(result, Said):
+                if not isinstance(result, Released):
                     if isinstance(result, Steered) and (self._released or not may_steer):
                         result = Blocked(self._parts.as_block(result.rail))
                     yield result
@@ -199,7 +199,7 @@ class Answering:
                 spoke = now
                 yield KeepAlive()
 
-    def _take(self, production: Production) -> Iterator[Piece | Ended]:
+    def _take(self, production: BotThread) -> Iterator[Piece | Ended]:
         """What the bot has said meanwhile, but not more than the rails keep up with: then the queue fills and
         the bot waits."""
         for _ in range(BATCH):
@@ -241,11 +241,11 @@ class Answering:
         # a quote is the passage's own words: only what the answer says of it is held against it
         beside = Beside({} if segment is None else dict(self._sources), self._hidden)
         seen = Seen(Direction.OUTPUT, text, UNEMBEDDED, context, beside, segment)
-        future = self._lane.submit(partial(self._hearing.judge, seen, vector))
+        future = self._ordered.submit(partial(self._judge_of_query.judge, seen, vector))
         future.add_done_callback(lambda _: self._wake.set())
         return future
 
-    def _verdicts(self) -> Iterator[Said | Ending]:
+    def _verdicts(self) -> Iterator[Released | Ending]:
         """Judgements that have come in, in the order of their segments."""
         for number in [n for n, future in self._pending.items() if future.done()]:
             judged = self._pending.pop(number).result()
@@ -265,13 +265,13 @@ class Answering:
                 return
             yield from self._said(outcome)
 
-    def _said(self, releases: list[Release] | Halt) -> Iterator[Said]:
+    def _said(self, releases: list[Release] | Halt) -> Iterator[Released]:
         if isinstance(releases, Halt):
             return
         for release in releases:
             self._take_quotes(release.text)
             self._released = True
-            yield Said(release.id, release.text)
+            yield Released(release.id, release.text)
 
     def _take_quotes(self, text: str) -> None:
         """Citations whose marks stand in the text; a quote that did not pass the rails is left out."""

@@ -37,7 +37,7 @@ class Cancel(threading.Event):
         return self.switched is not None or super().is_set()
 
 
-class Production:
+class BotThread:
     """One bot's answer in the making. `cancel` stops it within one decode step."""
 
     def __init__(self, bot: Bot, ask: Ask, trace: Trace, wake: threading.Event) -> None:
@@ -45,7 +45,7 @@ class Production:
         self._pieces: queue.Queue[Piece | Ended] = queue.Queue(maxsize=256)
         self._thread = threading.Thread(target=self._run, name=f"bot-{bot.name}", daemon=True)
 
-    def start(self) -> Production:
+    def start(self) -> BotThread:
         self._thread.start()
         return self
 

@@ -10,30 +10,30 @@ from moderation.gate import StreamGate
 from moderation.types import Block, Finding
 from orchestrator.bots.base import Bot
 from orchestrator.judging.passages import Memo
-from orchestrator.judging.pinned_policy import RuleOn
+from orchestrator.judging.pinned_policy import PolicyFor
 from orchestrator.judging.shadow import Shadow
 from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Support
-from orchestrator.prompting.canary import Marking
+from orchestrator.prompting.canary import MarkerSource
 from orchestrator.selection.breaker import Breaker
 from orchestrator.selection.selector import Selector
 from orchestrator.types import Query
 
 
 @dataclass(frozen=True)
-class Parts:
+class Dependencies:
     """The parts of one deployment. `pool` runs retrieval, memory and the judging of texts; the rails
     themselves run on a pool of their own inside the ruling's judges, so that a judge never waits for itself.
 
-    rule_on: the policy in force for a query, with the judges and the redactor that follow from it.
+    policy_for: the policy in force for a query, with the judges and the redactor that follow from it.
     speculate: whether generation starts before the input verdict (off only to measure what it saves).
     switched_off: why a tenant, or a bot for a tenant, may not be asked at this moment (bot "": the tenant), or None. It is
     asked again all the time, so it must cost nothing.
     live_question: what a connector would be asked for a text, in words, or None.
-    marking: draws what is random in prompts. screened: verdicts on passages that were met before.
+    markers: draws what is random in prompts. screened: verdicts on passages that were met before.
     """
 
     memory: Remember
-    rule_on: RuleOn
+    policy_for: PolicyFor
     embed: Embed
     search: Search
     support: Support
@@ -46,7 +46,7 @@ class Parts:
     new_gate: Callable[[], StreamGate]
     live_question: Callable[[str], str | None]
     corpus_digest: Callable[[], str]
-    marking: Marking = field(default_factory=Marking)
+    markers: MarkerSource = field(default_factory=MarkerSource)
     screened: Memo = field(default_factory=Memo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})
     switched_off: Callable[[str, str], str | None] = field(default=lambda _tenant, _bot: None)

@@ -23,8 +23,8 @@ from moderation.rails.base import Seen
 from moderation.types import Block, Direction, Redact, Steer, Verdict
 from orchestrator.bots.base import Ask, Made
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
-from orchestrator.journey.attempt import Answering, Blocked, Ending, Failed, Finished, Said, Steered, Stopped
-from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.attempt import Attempt, Blocked, Ending, Failed, Finished, Released, Steered, Stopped
+from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.outgoing import (
     Alternative,
     Answer,
@@ -38,9 +38,9 @@ from orchestrator.journey.outgoing import (
 from orchestrator.journey.record import UntilFinished
 from orchestrator.judging.judges import UNEMBEDDED, Judged, QueryJudge, worst
 from orchestrator.judging.passages import Screened, Screening
-from orchestrator.judging.pinned_policy import Ruling
+from orchestrator.judging.pinned_policy import PinnedPolicy
 from orchestrator.ports import Passage
-from orchestrator.prompting.surrogate_model import Veiled
+from orchestrator.prompting.surrogate_model import SurrogateModel
 from orchestrator.selection.selector import SWITCHED_OFF, Evidence
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import Trace, micro
@@ -57,7 +57,9 @@ log = structlog.get_logger(__name__)
 class Journey:
     """Runs once: `for out in Journey(parts, ruling, query, sampling, trace).run()`. Used by one thread."""
 
-    def __init__(self, parts: Parts, ruling: Ruling, query: Query, sampling: Mapping[str, Any], trace: Trace) -> None:
+    def __init__(
+        self, parts: Dependencies, ruling: PinnedPolicy, query: Query, sampling: Mapping[str, Any], trace: Trace
+    ) -> None:
         self._parts, self._ruling, self._query, self._sampling, self._trace = parts, ruling, query, sampling, trace
         self._record = UntilFinished(
             parts.open_record(
@@ -161,7 +163,7 @@ class Journey:
         route = self._choose(asked, asked_vector, passages)
         yield RouteOut(route)
         scope = "\x1f".join((query.tenant, *sorted(query.groups)))  # those who may read the same documents
-        veil = partial(Veiled, pseudonyms=self._pseudonyms, scope=scope)
+        with_surrogates = partial(SurrogateModel, pseudonyms=self._pseudonyms, scope=scope)
         ask = Ask(
             asked,
             history,
@@ -171,8 +173,8 @@ class Journey:
             instruction,
             self._sampling,
             self._cancel,
-            veil,
-            parts.marking.of(query.tenant, query.conversation),
+            with_surrogates,
+            parts.markers.of(query.tenant, query.conversation),
             screening.attacks,
         )
         ending = yield from self._answer_along(route, ask, rails)
@@ -275,7 +277,7 @@ class Journey:
                     steered, instruction = True, self._correct(name, ask, found)
                 self._record.append(kinds.LEAVING, {"bot": name}, labels={"bot": name}).wait()
             while True:
-                attempt = Answering(self._parts, self._hearing, bot, ask, instruction, self._wake, off_now)
+                attempt = Attempt(self._parts, self._hearing, bot, ask, instruction, self._wake, off_now)
                 ending = yield from self._follow(attempt, rails, steered)
                 if isinstance(ending, Steered) and not steered:
                     # Steered by what it was saying: there is one restart, so it must also heed what the question calls for.
@@ -320,13 +322,13 @@ class Journey:
             self._record.append(kinds.STEERED, {"bot": bot, "rail": rail})
         return " ".join((ask.instruction, *corrections)).strip()
 
-    def _follow(self, attempt: Answering, rails: Future[list[Judged]], steered: bool) -> Generator[Outgoing, None, Ending]:
+    def _follow(self, attempt: Attempt, rails: Future[list[Judged]], steered: bool) -> Generator[Outgoing, None, Ending]:
         """Passes on what an attempt releases, each segment after its event is durable."""
         with closing(attempt.run(rails, self._settle, may_steer=not steered and not self._said)) as steps:
             for step in steps:
-                if isinstance(step, Said) and (why := self._off(attempt.bot.name)) is not None:
+                if isinstance(step, Released) and (why := self._off(attempt.bot.name)) is not None:
                     step = Stopped(why)  # while a slow client took what was said before
-                if isinstance(step, Said):
+                if isinstance(step, Released):
                     yield from self._send(attempt, step)
                 elif isinstance(step, KeepAlive):
                     yield step
@@ -336,7 +338,7 @@ class Journey:
                     return step
         raise AssertionError("an attempt ends with an Ending")
 
-    def _send(self, attempt: Answering, said: Said) -> Generator[Outgoing, None, None]:
+    def _send(self, attempt: Attempt, said: Released) -> Generator[Outgoing, None, None]:
         cited = [attempt.citations[n] for n in map(int, _MARK.findall(said.text)) if n in attempt.citations]
         new = [c for c in cited if c not in self._shown]
         body = {"segment": said.id, "text": said.text, "citations": [c.number for c in new]}

@@ -1,7 +1,7 @@
-"""One journey's share of a pool that all journeys use: its work runs in order, few pieces at a time.
+"""Runs one journey's tasks in order, at most `width` at a time, on the pool that all journeys share.
 
-An answer that is there at once would otherwise have all its segments judged at once, and its first, which the caller waits
-for, would be ready when the last one is.
+Without it, an answer that is there at once has all its segments judged at once, and the first one, which the caller waits
+for, is ready only when the last one is.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 Found = TypeVar("Found")
 
 
-class Lane:
-    """Safe to use from several threads."""
+class OrderedPool:
+    """Safe to use from several threads. `_lock` guards the queue and the count of free places."""
 
     def __init__(self, pool: Executor, width: int) -> None:
-        """width: how many pieces run at a time."""
+        """width: how many tasks run at a time."""
         self._pool, self._free = pool, width
         self._lock = threading.Lock()
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
@@ -40,7 +40,7 @@ class Lane:
             future, work = self._waiting.popleft()
         try:
             self._pool.submit(self._run, future, work)
-        except RuntimeError:  # nobody will come to the others either
+        except RuntimeError:  # the pool is shut down, and will not run the others either
             with self._lock:
                 self._free += 1
             future.cancel()

@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext, Tracer
 
-from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.journey import Journey
 from orchestrator.journey.outgoing import Outgoing
 from orchestrator.telemetry import attributes as names
@@ -19,8 +19,8 @@ from orchestrator.types import Query
 class Pipeline:
     """Answers queries; used by many threads at once. Holds no state of a query."""
 
-    def __init__(self, parts: Parts, tracer: Tracer) -> None:
-        self.parts, self.tracer = parts, tracer
+    def __init__(self, dependencies: Dependencies, tracer: Tracer) -> None:
+        self.dependencies, self.tracer = dependencies, tracer
 
     def answer(
         self, query: Query, sampling: Mapping[str, Any] | None = None, caller: SpanContext | None = None
@@ -30,16 +30,16 @@ class Pipeline:
         caller: the span context that the client sent; kept as a link, because a client is not trusted to
         choose our trace. Raises RecordUnavailable (nothing may leave) and ConversationUnknown.
         """
-        ruling = self.parts.rule_on(query)
+        policy = self.dependencies.policy_for(query)
         attributes = {
             names.OPERATION: "invoke_workflow",
             names.CONVERSATION: query.conversation,
             names.QUERY: query.id,
-            names.POLICY: ruling.digest,
+            names.POLICY: policy.digest,
         }
         links = [Link(caller)] if caller is not None and caller.is_valid else []
         root = self.tracer.start_span(names.JOURNEY, context=Context(), attributes=attributes, links=links)
-        journey = Journey(self.parts, ruling, query, sampling or {}, Trace(self.tracer, root)).run()
+        journey = Journey(self.dependencies, policy, query, sampling or {}, Trace(self.tracer, root)).run()
         try:
             yield from journey
         finally:

@@ -87,7 +87,7 @@ class Memo:
 class Screening:
     """One query's look at what it retrieved or was sent. policy: the ruling's digest; with the text it names a verdict."""
 
-    hearing: QueryJudge
+    judge: QueryJudge
     memo: Memo
     tenant: str
     policy: str
@@ -96,8 +96,8 @@ class Screening:
         """Runs on any thread; stops judging when the rails' time is up."""
         kept: list[Passage] = []
         left: list[LeftOut] = []
-        ends = time.perf_counter() + self.hearing.judges.timeout_s
-        with self.hearing.trace.step(names.SCREEN) as span:
+        ends = time.perf_counter() + self.judge.judges.timeout_s
+        with self.judge.trace.step(names.SCREEN) as span:
             for number, passage in enumerate(found, 1):
                 shown = "\n".join(part for part in (passage.title, passage.section, passage.text) if part)
                 verdict = self._verdict(shown, ends)
@@ -111,7 +111,7 @@ class Screening:
 
     def attacks(self, text: str) -> bool:
         """Whether a string of a live service reads like an instruction."""
-        ends = time.perf_counter() + self.hearing.judges.timeout_s
+        ends = time.perf_counter() + self.judge.judges.timeout_s
         return isinstance(self._verdict(text, ends), Block)
 
     def _verdict(self, text: str, ends: float) -> Verdict:
@@ -120,8 +120,8 @@ class Screening:
         if known is not None:
             return known
         if time.perf_counter() > ends:
-            return self.hearing.judges.unscreened("it was not screened in time")
-        verdict = self.hearing.judges.screen(text)
+            return self.judge.judges.unscreened("it was not screened in time")
+        verdict = self.judge.judges.screen(text)
         if verdict.finding.category != "failure":
             self.memo.put(self.tenant, key, verdict)
         return verdict

@@ -1,6 +1,6 @@
-"""What is in force for one query: pinned once at its start, and used for everything that the query leads to.
+"""The policy in force for one query: pinned at its start, and used for everything that the query leads to.
 
-Invariant: a journey asks for its ruling once. A policy that is swapped meanwhile, a caller whose groups change or a tenant
+Invariant: a journey asks for its policy once. A policy that is swapped meanwhile, a caller whose groups change or a tenant
 that gets rules of its own change the next query, never one under way: its record names one policy digest.
 """
 
@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.judging.judges import Judges
-from orchestrator.judging.shadow import Candidate
-from orchestrator.ports import Redact
+from orchestrator.judging.shadow import CandidatePolicy
+from orchestrator.ports import OpenPseudonyms
 from orchestrator.types import Query
 
 
 @dataclass(frozen=True)
-class Ruling:
+class PinnedPolicy:
     """A policy as it stands for one tenant, one audience and one language.
 
     digest, version: of the policy, resolved for this tenant and audience. redact: replaces what this policy names as
@@ -26,9 +26,9 @@ class Ruling:
     digest: str
     version: str
     judges: Judges
-    redact: Redact
-    candidate: Candidate | None = None
+    redact: OpenPseudonyms
+    candidate: CandidatePolicy | None = None
 
 
-RuleOn = Callable[[Query], Ruling]
-"""The ruling for a query that begins now."""
+PolicyFor = Callable[[Query], PinnedPolicy]
+"""The policy for a query that begins now."""

@@ -41,7 +41,7 @@ Tell = Callable[[Query, str, str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidatePolicy:
     """The policy that is tried out, resolved for one caller."""
 
     digest: str
@@ -53,7 +53,7 @@ class Candidate:
 class _Text:
     """One text that was judged, with everything its verdicts depended on."""
 
-    watched: Watched
+    watched: ShadowedQuery
     seen: Seen
     judged: Sequence[Judged]
 
@@ -64,7 +64,7 @@ class Shadow:
     def __init__(self, tell: Tell, meter: ShadowMeter, capacity: int = CAPACITY) -> None:
         self._tell, self._meter, self._capacity = tell, meter, capacity
         self._changed = threading.Condition()
-        self._waiting: deque[_Text | Watched] = deque()
+        self._waiting: deque[_Text | ShadowedQuery] = deque()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
 
@@ -72,9 +72,9 @@ class Shadow:
         self._thread.start()
         return self
 
-    def watch(self, query: Query, digest: str, candidate: Candidate) -> Watched:
+    def watch(self, query: Query, digest: str, candidate: CandidatePolicy) -> ShadowedQuery:
         """digest: of the policy in force for the query."""
-        return Watched(self, query, digest, candidate)
+        return ShadowedQuery(self, query, digest, candidate)
 
     def put(self, text: _Text) -> bool:
         """Whether there was room."""
@@ -85,7 +85,7 @@ class Shadow:
             self._changed.notify()
         return True
 
-    def end(self, watched: Watched) -> None:
+    def end(self, watched: ShadowedQuery) -> None:
         """After the query's texts: there are no more. Always finds room, since a query ends once."""
         with self._changed:
             self._waiting.append(watched)
@@ -112,14 +112,14 @@ class Shadow:
                 match one:
                     case _Text():
                         one.watched.compare(one)
-                    case Watched():
+                    case ShadowedQuery():
                         self._record(one)
             except Exception as error:  # a candidate that cannot be tried out disturbs nobody
                 self._meter.shadow("failed", 1)
                 with suppress(OSError, ValueError):
                     log.warning("shadow.failed", error=type(error).__name__)
 
-    def _record(self, watched: Watched) -> None:
+    def _record(self, watched: ShadowedQuery) -> None:
         self._meter.shadow("compared", watched.compared)
         self._meter.shadow("differed", watched.differing)
         self._meter.shadow("dropped", watched.dropped)
@@ -127,10 +127,10 @@ class Shadow:
             self._tell(watched.query, watched.digest, watched.candidate.digest, watched.body())
 
 
-class Watched:
+class ShadowedQuery:
     """One query under the candidate's eyes. `_lock` guards what the judging threads count; the rest is the thread's."""
 
-    def __init__(self, shadow: Shadow, query: Query, digest: str, candidate: Candidate) -> None:
+    def __init__(self, shadow: Shadow, query: Query, digest: str, candidate: CandidatePolicy) -> None:
         self.query, self.digest, self.candidate = query, digest, candidate
         self.compared = self.differing = self.dropped = 0
         self._differences: list[Mapping[str, Any]] = []

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from orchestrator.ports import Passage
-from orchestrator.prompting.canary import Marks
+from orchestrator.prompting.canary import PromptMarkers
 from orchestrator.types import Turn
 
 Message = tuple[str, str]
@@ -40,30 +40,30 @@ _TAG = re.compile(r"<(?=\s*/?\s*(?:passage|document|system|question|instruction)
 _DELIMITER = re.compile(r"^[ \t]*={3,}", re.MULTILINE)
 
 
-def general(question: str, history: Sequence[Turn], instruction: str, marks: Marks) -> list[Message]:
+def general(question: str, history: Sequence[Turn], instruction: str, markers: PromptMarkers) -> list[Message]:
     """Messages for a question that the model answers by itself."""
-    return [("system", _system(marks, _HOUSE, instruction)), *_past(history), ("user", question)]
+    return [("system", _system(markers, _HOUSE, instruction)), *_past(history), ("user", question)]
 
 
-def from_passages(question: str, passages: Sequence[Passage], instruction: str, marks: Marks) -> list[Message]:
+def from_passages(question: str, passages: Sequence[Passage], instruction: str, markers: PromptMarkers) -> list[Message]:
     """Messages for a question that the passages answer; passages are delimited and numbered from 1."""
     shown = "\n\n".join(
-        f"=== {marks.boundary} passage {number}\n{_disarmed(p.text, marks)}" for number, p in enumerate(passages, 1)
+        f"=== {markers.boundary} passage {number}\n{_disarmed(p.text, markers)}" for number, p in enumerate(passages, 1)
     )
-    asked = f"{shown}\n\n=== {marks.boundary} end of the passages\n\nQuestion: {question}"
-    return [("system", _system(marks, _HOUSE, _DOCUMENTS, instruction)), ("user", asked)]
+    asked = f"{shown}\n\n=== {markers.boundary} end of the passages\n\nQuestion: {question}"
+    return [("system", _system(markers, _HOUSE, _DOCUMENTS, instruction)), ("user", asked)]
 
 
-def digest(messages: Sequence[Message], marks: Marks) -> str:
-    """SHA-256 of the messages without their marks, for the record: the same question has the same prompt."""
-    text = "\x1e".join(f"{role}\x1f{marks.hidden(content)}" for role, content in messages)
+def digest(messages: Sequence[Message], markers: PromptMarkers) -> str:
+    """SHA-256 of the messages without their markers, for the record: the same question has the same prompt."""
+    text = "\x1e".join(f"{role}\x1f{markers.hidden(content)}" for role, content in messages)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _disarmed(text: str, marks: Marks) -> str:
+def _disarmed(text: str, markers: PromptMarkers) -> str:
     """A passage whose tags, control tokens and rules of equals signs are no longer what a prompt is made of."""
     text = _TAG.sub(lambda match: "‹" if match.group() == "<" else "›", text)
-    return _DELIMITER.sub("--", text.replace(marks.boundary, ""))
+    return _DELIMITER.sub("--", text.replace(markers.boundary, ""))
 
 
 def _past(history: Sequence[Turn]) -> list[Message]:
@@ -73,5 +73,5 @@ def _past(history: Sequence[Turn]) -> list[Message]:
     return messages
 
 
-def _system(marks: Marks, *parts: str) -> str:
-    return " ".join(part for part in (*parts, _CANARY.format(canary=marks.canary)) if part)
+def _system(markers: PromptMarkers, *parts: str) -> str:
+    return " ".join(part for part in (*parts, _CANARY.format(canary=markers.canary)) if part)

@@ -92,7 +92,7 @@ def play(seed: int, numbers: range) -> Iterator[tuple[int, list[tuple[int, str, 
             version=1, safest="onprem", bots={"onprem": BotRoute(exemplars=("a", "b", "c"), deadline_s=60, first_piece_s=60)}
         )
         parts = dataclasses.replace(
-            house.pipeline.parts,
+            house.pipeline.dependencies,
             bots={"onprem": Player(stage.find)},
             breakers={"onprem": Breaker()},
             selector=InOrder(routes),
@@ -123,9 +123,9 @@ def boundaries() -> dict[str, Any]:
     found: dict[str, Any] = {}
     with warm() as house:
         assert house.pipeline is not None
-        parts = house.pipeline.parts
+        parts = house.pipeline.dependencies
         query = Query("q1", "c1", "halden", "subject:1", "actor:1", frozenset(), "What is inflation?")
-        rails = parts.rule_on(query).judges._rails
+        rails = parts.policy_for(query).judges._rails
 
         def caught(text: str, context: str, vector: np.ndarray) -> bool:
             verdicts = (

@@ -358,6 +358,6 @@ def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iter
         rails=rails_by_words(),
         breakers={Player.name: Breaker(failures=1_000_000_000)},
     ) as inner:
-        house.pipeline = Pipeline(inner.parts, NoOpTracerProvider().get_tracer("test"))
+        house.pipeline = Pipeline(inner.dependencies, NoOpTracerProvider().get_tracer("test"))
         house._warmed.set()
         yield stage

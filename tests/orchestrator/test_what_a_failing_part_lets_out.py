@@ -94,7 +94,7 @@ def test_nothing_follows_the_end_of_the_record_however_late_a_judge_is() -> None
     with a_house(model=model, rule=rule) as house:
         out = house.ask()
         late.set()
-        house.parts.pool.shutdown(wait=True)
+        house.dependencies.pool.shutdown(wait=True)
     assert answer_of(out).outcome == "refused"
     assert house.log.kinds()[-1] == "finished"
 
@@ -176,7 +176,7 @@ def test_a_bot_that_says_everything_in_one_breath_is_cut_a_little_at_a_time() ->
         going = house.start()
         for _ in range(6):
             next(going)
-            waiting.append(house.parts.pool._work_queue.qsize())  # type: ignore[attr-defined]
+            waiting.append(house.dependencies.pool._work_queue.qsize())  # type: ignore[attr-defined]
         going.close()
     assert max(waiting) < 200
 

@@ -31,13 +31,12 @@ from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Ve
 from orchestrator.bots.base import Ask, Bot, Piece
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
-from orchestrator.journey.dependencies import Parts
+from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.outgoing import Answer, Outgoing, RefusalOut, SegmentOut
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.judging.judges import UNEMBEDDED, Judges
-from orchestrator.judging.pinned_policy import Ruling
-from orchestrator.ports import Passage
-from orchestrator.ports import Redact as PortRedact
+from orchestrator.judging.pinned_policy import PinnedPolicy
+from orchestrator.ports import OpenPseudonyms, Passage
 from orchestrator.selection.breaker import Breaker
 from orchestrator.selection.routes import BotRoute, Routes
 from orchestrator.selection.selector import Evidence, Selector
@@ -367,7 +366,7 @@ class House:
     embed: Words
     rails: ScriptedRails
     spans: InMemorySpanExporter
-    parts: Parts
+    dependencies: Dependencies
 
     def start(
         self, text: str = "What is inflation?", conversation: str = "c1", **more: Any
@@ -390,7 +389,7 @@ def a_house(
     log: Log | None = None,
     embed: Words | None = None,
     known: Mapping[str, str] | None = None,
-    redact: PortRedact | None = None,
+    redact: OpenPseudonyms | None = None,
     passages: Sequence[Passage] | Exception = (),
     rail_timeout_s: float = LONG_S,
     first_piece_s: float = LONG_S,
@@ -419,11 +418,11 @@ def a_house(
             raise passages
         return passages[:k]
 
-    ruling = Ruling(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), redact or Redactor(known or {}))
-    parts = Parts(
+    policy = PinnedPolicy(POLICY, "test", Judges(rails, rails_pool, meter, rail_timeout_s), redact or Redactor(known or {}))
+    dependencies = Dependencies(
         **{
             "memory": memory,
-            "rule_on": lambda _query: ruling,
+            "policy_for": lambda _query: policy,
             "embed": embed,
             "search": search,
             "support": Support(),
@@ -440,7 +439,9 @@ def a_house(
         }
     )
     try:
-        yield House(Pipeline(parts, provider.get_tracer("test")), log, memory, meter, embed, rails, spans, parts)
+        yield House(
+            Pipeline(dependencies, provider.get_tracer("test")), log, memory, meter, embed, rails, spans, dependencies
+        )
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         rails_pool.shutdown(wait=False, cancel_futures=True)

@@ -109,7 +109,7 @@ def a_site(home: Path, *bots: Bot, url: str = "", tried: Path | None = None, **m
     with a_house(
         *bots,
         embed=encoder,  # type: ignore[arg-type]
-        rule_on=in_force.on,
+        policy_for=in_force.on,
         open_record=lambda **who: QueryRecord(house.audit, **who),
         meter=house.metrics,
         switched_off=board(house, ("api", "onprem", "rag")).why_off,

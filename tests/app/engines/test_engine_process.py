@@ -246,7 +246,7 @@ def test_a_journey_whose_engine_is_killed_in_mid_answer_ends_courteously_and_is_
         finally:
             engines.close()
     assert answer_of(out).outcome == "failed"
-    assert [one.message for one in refusals(out)] == [house.parts.failed_message]
+    assert [one.message for one in refusals(out)] == [house.dependencies.failed_message]
     (failed,) = house.log.bodies("bot_failed")
     assert "in mid-answer" in failed["reason"]
     assert house.log.bodies("finished")[0]["outcome"] == "failed"

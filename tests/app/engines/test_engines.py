@@ -259,7 +259,7 @@ def test_a_journey_whose_engine_dies_in_mid_answer_ends_courteously_and_says_not
             out = house.ask()
         said = text_of(out)
         assert answer_of(out).outcome == "failed"
-        assert [one.message for one in refusals(out)] == [house.parts.failed_message]
+        assert [one.message for one in refusals(out)] == [house.dependencies.failed_message]
         assert all(said.count(sentence.strip()) <= 1 for sentence in SENTENCES)
         assert second.asked == []
         (failed,) = house.log.bodies("bot_failed")

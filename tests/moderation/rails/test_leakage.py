@@ -17,11 +17,11 @@ from moderation.policy import load_policy
 from moderation.rails import Rails
 from moderation.rails.base import Seen
 from moderation.types import Allow, Beside, Block, Direction, Hidden, Verdict
-from orchestrator.prompting.canary import Marks
+from orchestrator.prompting.canary import PromptMarkers
 from orchestrator.prompting.messages import OWN_WORDS
 
 NOTHING = np.zeros(384, np.float32)
-CANARY = Marks.fresh().canary
+CANARY = PromptMarkers.fresh().canary
 BESIDE = Beside(hidden=Hidden(CANARY, OWN_WORDS))
 JUDGE = Rails(load_policy(), Heads.load())
 

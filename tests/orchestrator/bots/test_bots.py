@@ -15,11 +15,11 @@ from orchestrator.bots.rag import PASSAGES, QUOTE, Bar, RagBot
 from orchestrator.errors import BotUnavailable
 from orchestrator.ports import Passage
 from orchestrator.prompting import messages as prompts
-from orchestrator.prompting.canary import Marks
+from orchestrator.prompting.canary import PromptMarkers
 from orchestrator.types import Turn
 from tests.support.house import ScriptedModel
 
-MARKS = Marks.fresh()
+MARKS = PromptMarkers.fresh()
 FEES = "The annual fee of the savings account is 12 EUR."
 CUTOFF = "Orders must arrive before two in the afternoon."
 
@@ -49,7 +49,7 @@ def passage(text: str, document: str = "fees.md", score: float = 0.9, title: str
 
 def ask(*passages: Passage, history: Sequence[Turn] = (), instruction: str = "") -> Ask:
     question = "What is the fee?"
-    return Ask(question, history, np.zeros(1), passages, frozenset(), instruction, {}, threading.Event(), marks=MARKS)
+    return Ask(question, history, np.zeros(1), passages, frozenset(), instruction, {}, threading.Event(), markers=MARKS)
 
 
 def text_of(pieces: Sequence[Piece]) -> str:

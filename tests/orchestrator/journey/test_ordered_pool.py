@@ -7,11 +7,11 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from orchestrator.journey.ordered_pool import Lane
+from orchestrator.journey.ordered_pool import OrderedPool
 from tests.support.waiting import eventually
 
 
-def test_work_runs_in_order_and_never_more_at_a_time_than_the_lane_is_wide() -> None:
+def test_work_runs_in_order_and_never_more_at_a_time_than_the_width() -> None:
     order: list[int] = []
     lock, running, most = threading.Lock(), [0], [0]
 
@@ -26,17 +26,17 @@ def test_work_runs_in_order_and_never_more_at_a_time_than_the_lane_is_wide() -> 
         return number
 
     with ThreadPoolExecutor(8) as pool:
-        lane = Lane(pool, 2)
-        futures = [lane.submit(lambda number=number: work(number)) for number in range(40)]
+        ordered = OrderedPool(pool, 2)
+        futures = [ordered.submit(lambda number=number: work(number)) for number in range(40)]
         assert [future.result(20) for future in futures] == list(range(40))
     assert most[0] == 2
     assert all(abs(place - number) <= 1 for place, number in enumerate(order))
 
 
-def test_two_lanes_do_not_wait_for_each_other() -> None:
+def test_two_journeys_do_not_wait_for_each_other() -> None:
     gate = threading.Event()
     with ThreadPoolExecutor(4) as pool:
-        slow, quick = Lane(pool, 1), Lane(pool, 1)
+        slow, quick = OrderedPool(pool, 1), OrderedPool(pool, 1)
         held = [slow.submit(gate.wait) for _ in range(3)]
         assert quick.submit(lambda: "quick").result(20) == "quick"
         gate.set()
@@ -46,11 +46,11 @@ def test_two_lanes_do_not_wait_for_each_other() -> None:
 def test_an_error_belongs_to_its_own_piece_and_what_was_cancelled_never_runs() -> None:
     gate, ran = threading.Event(), []
     with ThreadPoolExecutor(2) as pool:
-        lane = Lane(pool, 1)
-        first = lane.submit(gate.wait)
-        failing = lane.submit(lambda: 1 / 0)
-        cancelled = lane.submit(lambda: ran.append("cancelled"))
-        last = lane.submit(lambda: "last")
+        ordered = OrderedPool(pool, 1)
+        first = ordered.submit(gate.wait)
+        failing = ordered.submit(lambda: 1 / 0)
+        cancelled = ordered.submit(lambda: ran.append("cancelled"))
+        last = ordered.submit(lambda: "last")
         assert cancelled.cancel()
         gate.set()
         assert first.result(20)
@@ -63,11 +63,11 @@ def test_an_error_belongs_to_its_own_piece_and_what_was_cancelled_never_runs() -
 def test_where_the_pool_is_shut_down_everything_that_waits_is_cancelled() -> None:
     gate = threading.Event()
     pool = ThreadPoolExecutor(2)
-    lane = Lane(pool, 1)
-    first, waiting = lane.submit(gate.wait), lane.submit(lambda: "never")
+    ordered = OrderedPool(pool, 1)
+    first, waiting = ordered.submit(gate.wait), ordered.submit(lambda: "never")
     pool.shutdown(wait=False)
     gate.set()
     assert first.result(20)
     eventually(waiting.cancelled)
     with pytest.raises(CancelledError):
-        lane.submit(lambda: "never").result(20)
+        ordered.submit(lambda: "never").result(20)

@@ -41,7 +41,7 @@ def test_a_tenant_that_is_off_is_refused_kindly_and_nobody_is_asked() -> None:
     with a_house(model=model, log=log, switched_off=Board({("bank", ""): "case 7"})) as house:
         out = house.ask("What is inflation?")
         (refusal,) = refusals(out)
-        assert refusal.message == house.parts.paused_message
+        assert refusal.message == house.dependencies.paused_message
         assert refusal.rail == "switch"
         assert answer_of(out).outcome == "refused"
         assert "case 7" not in refusal.message

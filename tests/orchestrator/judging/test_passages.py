@@ -55,7 +55,7 @@ def test_where_every_passage_gives_orders_the_bot_abstains_kindly_and_no_model_a
     assert answer_of(out).outcome == "abstained"
     assert "could not find" in text_of(out)
     assert model.asked == []
-    assert house.parts.selector.evidence[0].support == 0.9  # type: ignore[attr-defined]
+    assert house.dependencies.selector.evidence[0].support == 0.9  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("open", "outcome"), [(frozenset[str](), "abstained"), (frozenset(("injection",)), "answered")])

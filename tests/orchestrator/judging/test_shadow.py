@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from moderation.severity import OFF
 from moderation.types import Direction
 from orchestrator.judging.judges import Judges
-from orchestrator.judging.pinned_policy import Ruling
-from orchestrator.judging.shadow import OFF, Candidate, Shadow
+from orchestrator.judging.pinned_policy import PinnedPolicy
+from orchestrator.judging.shadow import CandidatePolicy, Shadow
 from orchestrator.types import Query
 from tests.support.house import (
     LONG_S,
@@ -59,8 +60,10 @@ def tried(
     shadow = Shadow(told, told, capacity).start()
     with ThreadPoolExecutor(8) as pool:
         judges = Judges(ScriptedRails(in_force), pool, Meter(), LONG_S)
-        ruling = Ruling(POLICY, "1", judges, Redactor(), Candidate("bb" * 32, "2", rails or ScriptedRails(candidate)))
-        with a_house(model=model, rule_on=lambda _query: ruling, shadow=shadow) as house:
+        policy = PinnedPolicy(
+            POLICY, "1", judges, Redactor(), CandidatePolicy("bb" * 32, "2", rails or ScriptedRails(candidate))
+        )
+        with a_house(model=model, policy_for=lambda _query: policy, shadow=shadow) as house:
             yield house
         shadow.close()
 
@@ -156,7 +159,7 @@ def test_a_record_that_fails_disturbs_neither_the_answer_nor_the_next_comparison
         tell(*what)
 
     with tried(told, QUESTION) as house:
-        house.parts.shadow._tell = once  # type: ignore[union-attr]
+        house.dependencies.shadow._tell = once  # type: ignore[union-attr]
         assert answer_of(house.ask()).outcome == "answered"
         assert answer_of(house.ask()).outcome == "answered"
         assert told.came.wait(LONG_S)
