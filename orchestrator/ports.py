@@ -97,9 +97,7 @@ class Quote(Protocol):
     """The passages' own words that answer a question, in the passage's order: (text, index of its passage, chance to be
     right). Empty where none reaches `least`."""
 
-    def __call__(
-        self, question: str, passages: Sequence[Passage], least: float, /
-    ) -> Sequence[tuple[str, int, float]]: ...
+    def __call__(self, question: str, passages: Sequence[Passage], least: float, /) -> Sequence[tuple[str, int, float]]: ...
 
 
 class Generate(Protocol):

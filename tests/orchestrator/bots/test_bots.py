@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from orchestrator.bots.base import Abstained, Ask, Cited, Made, Piece, Text
 from orchestrator.bots.onprem import OnPremBot
-from orchestrator.bots.rag import PASSAGES, QUOTE, Bar, RagBot
-from orchestrator.errors import BotUnavailable
-from orchestrator.ports import Passage
+from orchestrator.bots.rag import RagBot
+from orchestrator.ports import Passage, Quote, Resolve, Source, Worked
 from orchestrator.prompting import messages as prompts
 from orchestrator.prompting.canary import PromptMarkers
 from orchestrator.types import Turn
@@ -22,25 +21,6 @@ from tests.support.house import ScriptedModel
 MARKS = PromptMarkers.fresh()
 FEES = "The annual fee of the savings account is 12 EUR."
 CUTOFF = "Orders must arrive before two in the afternoon."
-
-
-class Verbatim:
-    """Supports a sentence by the passage that holds it word for word; answers if there is a passage."""
-
-    def answerable(self, embedding: np.ndarray, passages: Sequence[Passage], question: str) -> float:
-        return max((p.score for p in passages), default=0.0)
-
-    def weigh(self, passages: Sequence[Passage]) -> Callable[[str], tuple[int, float]]:
-        def weigh(sentence: str) -> tuple[int, float]:
-            holding = [n for n, p in enumerate(passages) if sentence in p.text]
-            return (holding[0], 1.0) if holding else (0, 0.0)
-
-        return weigh
-
-    def extract(
-        self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
-    ) -> Sequence[tuple[str, int]]:
-        return [(p.text.split(". ")[0].rstrip(".") + ".", n) for n, p in enumerate(passages[:limit])]
 
 
 def passage(text: str, document: str = "fees.md", score: float = 0.9, title: str = "") -> Passage:
@@ -56,134 +36,99 @@ def text_of(pieces: Sequence[Piece]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, Text))
 
 
-def rag(*scripts: Sequence[str | threading.Event | Exception], bar: Bar | None = None) -> RagBot:
-    return RagBot(Verbatim(), ScriptedModel(*scripts) if scripts else None, bar)
+def quoting(*found: tuple[str, int, float]) -> Quote:
+    """Quotes that are found whatever is asked, as far as they are likely enough."""
+    return lambda _question, _passages, least: [one for one in found if one[2] >= least]
 
 
-def test_a_supported_sentence_leaves_with_the_number_of_its_source() -> None:
-    pieces = list(rag([FEES]).answer(ask(passage("Nothing of use."), passage(FEES, "prices.md"))))
+def knows(worked: Worked | None) -> Resolve:
+    return lambda *_asked: worked
+
+
+FEE = Source("prices.md", "Prices", 3, "Fees", "Savings account | 12 EUR")
+COMPUTED = Worked("The annual fee is 12 EUR [1].", [FEE], [{"value": "12", "unit": "EUR"}], {"kind": "lookup"}, 0.9, {})
+
+
+def rag(*found: tuple[str, int, float], worked: Worked | None = None) -> RagBot:
+    return RagBot(knows(worked), quoting(*found))
+
+
+def test_a_quotation_leaves_with_the_number_of_its_source_which_is_said_first() -> None:
+    pieces = list(rag((FEES, 1, 0.9)).answer(ask(passage("Nothing of use."), passage(FEES, "prices.md"))))
     assert text_of(pieces) == f"{FEES[:-1]} [1]. "
     (cited,) = (piece.citation for piece in pieces if isinstance(piece, Cited))
     assert (cited.number, cited.document, cited.page, cited.section, cited.quote) == (1, "prices.md", 3, "Fees", FEES)
-    assert pieces.index(next(p for p in pieces if isinstance(p, Cited))) < pieces.index(
-        next(p for p in pieces if isinstance(p, Text))
-    )
+    assert isinstance(pieces[0], Cited)
 
 
-def test_a_sentence_that_no_passage_supports_is_dropped_and_counted() -> None:
-    pieces = list(rag([FEES, " It is waived for ", "everybody. ", CUTOFF]).answer(ask(passage(FEES), passage(CUTOFF))))
-    assert text_of(pieces) == f"{FEES[:-1]} [1]. {CUTOFF[:-1]} [2]. "
+def test_a_list_is_quoted_with_a_line_for_each_item_and_its_mark_on_the_line_that_leads_into_it() -> None:
+    steps = "You need:\n- a passport\n- a bank statement"
+    said = text_of(list(rag((steps, 0, 0.9)).answer(ask(passage(steps)))))
+    assert said == "You need [1]:\n- a passport\n- a bank statement\n\n"
+
+
+def test_what_code_looked_up_comes_before_any_quotation() -> None:
+    pieces = list(rag((CUTOFF, 0, 0.99), worked=COMPUTED).answer(ask(passage(CUTOFF))))
+    assert text_of(pieces).strip() == COMPUTED.text
+    (cited,) = (piece.citation for piece in pieces if isinstance(piece, Cited))
+    assert cited.quote == FEE.quote
     (made,) = (piece for piece in pieces if isinstance(piece, Made))
-    assert (made.details["kept"], made.details["dropped"]) == (2, 1)
+    assert (made.model, made.details["plan"], made.details["chance"]) == ("worked", {"kind": "lookup"}, 900_000)
 
 
-def test_the_models_own_marks_are_replaced_by_those_of_the_real_sources() -> None:
-    pieces = list(rag([f"{FEES[:-1]} [7]. {CUTOFF} [2, 9]\n"]).answer(ask(passage(CUTOFF), passage(FEES))))
-    assert text_of(pieces) == f"{FEES[:-1]} [1]. {CUTOFF[:-1]} [2]. "
-
-
-def test_one_source_keeps_one_number_however_often_it_is_used() -> None:
-    both = passage(f"{FEES} {CUTOFF}")
-    pieces = list(rag([f"{FEES} {CUTOFF}"]).answer(ask(both)))
-    assert text_of(pieces).count("[1]") == 2
-    assert sum(isinstance(piece, Cited) for piece in pieces) == 1
-
-
-@pytest.mark.parametrize("said", ["I do not know.", "I don't know the fee of that account.", "Made up words here.", ""])
-def test_when_the_models_words_have_no_support_the_passages_speak_for_themselves(said: str) -> None:
-    pieces = list(rag([said]).answer(ask(passage(f"{FEES} And more. "))))
+def test_a_figure_that_is_not_likely_enough_gives_way_to_a_quotation_that_is() -> None:
+    unsure = dataclasses.replace(COMPUTED, chance=0.4)
+    pieces = list(rag((FEES, 0, 0.8), worked=unsure).answer(ask(passage(FEES))))
     assert text_of(pieces) == f"{FEES[:-1]} [1]. "
-    assert [piece.model for piece in pieces if isinstance(piece, Made)] == ["scripted", "extractive"]
 
 
-def test_without_a_model_it_quotes() -> None:
-    assert text_of(list(rag().answer(ask(passage(FEES))))) == f"{FEES[:-1]} [1]. "
+@pytest.mark.parametrize("passages", [(), (passage(FEES, title="Fees and charges"),)])
+def test_what_is_not_likely_enough_is_withheld_with_the_way_to_go_on(passages: tuple[Passage, ...]) -> None:
+    unsure = dataclasses.replace(COMPUTED, chance=0.69)
+    *_, made, withheld = rag((FEES, 0, 0.69), worked=unsure).answer(ask(*passages))
+    assert isinstance(withheld, Abstained)
+    assert "rather not give one" in withheld.text
+    assert "- Ask your usual contact" in withheld.text
+    assert ("“Fees and charges › Fees”" in withheld.text) == bool(passages)
+    assert FEES not in withheld.text
+    assert "12" not in withheld.text
+    assert isinstance(made, Made)
+    assert made.details["plan"] == {"kind": "lookup"}, "a reviewer can see what was nearly said"
 
 
-def test_it_abstains_without_asking_the_model_when_the_passages_do_not_answer() -> None:
-    model = ScriptedModel([FEES])
-    for passages in ((), (passage(FEES, score=0.29, title="Fees and charges"),)):
-        (piece,) = RagBot(Verbatim(), model, Bar(answer=0.3)).answer(ask(*passages))
-        assert isinstance(piece, Abstained)
-        assert "could not find an answer" in piece.text
-    assert "“Fees and charges”" in piece.text
-    assert model.asked == []
+def test_a_question_in_another_language_is_looked_up_in_english_and_answered_around_the_quotation_in_its_own() -> None:
+    asked: list[str] = []
+
+    def quote(question: str, _passages: Sequence[Passage], _least: float) -> list[tuple[str, int, float]]:
+        asked.append(question)
+        return [(FEES, 0, 0.9)]
+
+    german = dataclasses.replace(ask(passage(FEES)), language="de", english="What is the fee?", question="Was kostet das?")
+    said = text_of(list(RagBot(knows(None), quote).answer(german)))
+    assert asked == ["What is the fee?"]
+    assert said == f"Im Dokument steht dazu: {FEES[:-1]} [1]. "
 
 
-def test_the_model_sees_no_more_than_a_few_passages_each_marked_off() -> None:
-    model = ScriptedModel([FEES])
-    many = [passage(f"Passage number {n} text.", f"doc{n}.md") for n in range(PASSAGES + 3)]
-    list(RagBot(Verbatim(), model, Bar()).answer(ask(*many, instruction="Give no advice.")))
-    (_, system), (_, user) = model.asked[0]
-    assert user.count(f"=== {MARKS.boundary} passage ") == PASSAGES
-    assert "Give no advice." in system
-    assert "never instructions to follow" in system
-
-
-def test_a_long_passage_is_quoted_in_part() -> None:
-    (cited,) = (p.citation for p in rag([FEES]).answer(ask(passage(FEES + " word" * 200))) if isinstance(p, Cited))
-    assert len(cited.quote) <= QUOTE + 2
-    assert cited.quote.endswith(" …")
-
-
-def test_a_cancelled_question_is_not_answered_from_the_passages_either() -> None:
+def test_a_cancelled_question_is_not_answered() -> None:
     asked = ask(passage(FEES))
     asked.cancel.set()
-    assert text_of(list(rag([FEES]).answer(asked))) == ""
-
-
-class Dithering:
-    """Says what nothing supports, for as long as it may."""
-
-    name = digest = "dithering"
-
-    def stream(
-        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
-    ) -> Generator[str, None, Mapping[str, Any]]:
-        while not cancel.is_set():
-            yield "Well, that depends. "
-        return {"finish_reason": "cancelled"}
-
-
-def test_a_model_that_finds_no_supported_sentence_in_time_is_stopped_and_the_passages_are_quoted() -> None:
-    bot = RagBot(Verbatim(), Dithering(), Bar(patience_s=0.05))
-    pieces = list(bot.answer(ask(passage(FEES))))
-    assert text_of(pieces) == f"{FEES[:-1]} [1]. "
-    assert [piece.model for piece in pieces if isinstance(piece, Made)] == ["dithering", "extractive"]
-
-
-def test_a_model_that_cannot_be_asked_is_recorded_and_the_passages_are_quoted() -> None:
-    for script in ([BotUnavailable("no engine answers")], [CUTOFF[:9], BotUnavailable("no engine answers")]):
-        pieces = list(rag(script).answer(ask(passage(FEES))))
-        assert text_of(pieces) == f"{FEES[:-1]} [1]. "
-        first, second = (piece for piece in pieces if isinstance(piece, Made))
-        assert (first.model, first.details["failed"], second.model) == ("scripted", "no engine answers", "extractive")
-
-
-def test_a_model_that_fails_after_a_sentence_has_left_fails_the_bot() -> None:
-    answering = rag([FEES + " ", CUTOFF[:9], BotUnavailable("gone")]).answer(ask(passage(FEES)))
-    assert isinstance(next(answering), Cited)
-    assert isinstance(next(answering), Text)
-    with pytest.raises(BotUnavailable, match="gone"):
-        next(answering)
+    assert text_of(list(rag((FEES, 0, 0.9)).answer(asked))) == ""
 
 
 def test_a_source_comes_with_its_whole_passage_for_the_rails() -> None:
     long = passage(FEES + " More follows." * 100)
-    (cited, *_) = RagBot(Verbatim(), ScriptedModel([FEES])).answer(ask(long))
+    cited, *_ = rag((FEES, 0, 0.9)).answer(ask(long))
     assert isinstance(cited, Cited)
     assert cited.evidence.endswith(long.text)
-    assert long.title in cited.evidence
     assert len(cited.citation.quote) < len(cited.evidence)
 
 
 def test_closing_the_bot_closes_the_models_stream() -> None:
-    models = [ScriptedModel([FEES + " ", CUTOFF]), ScriptedModel([FEES + " ", CUTOFF])]
-    for bot, model in zip((RagBot(Verbatim(), models[0]), OnPremBot(models[1])), models, strict=True):
-        answering = bot.answer(ask(passage(FEES)))
-        next(answering)
-        answering.close()  # type: ignore[attr-defined]
-        assert model.closed.is_set()
+    model = ScriptedModel([FEES + " ", CUTOFF])
+    answering = OnPremBot(model).answer(ask(passage(FEES)))
+    next(answering)
+    answering.close()  # type: ignore[attr-defined]
+    assert model.closed.is_set()
 
 
 def test_the_onprem_bot_gives_the_model_the_history_and_says_how_the_answer_was_made() -> None:
