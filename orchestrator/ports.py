@@ -29,6 +29,13 @@ class Passage:
     dense: float
     chunk: str = ""
 
+    @property
+    def as_text(self) -> str:
+        """As rails and checks read it: its title and section stand above it, since they say what its figures are about.
+        The form of `retrieval.evidence.support.evidence_text`."""
+        heading = " › ".join(dict.fromkeys(part for part in (self.title, self.section) if part))
+        return f"{heading}\n{self.text}"
+
 
 class Embed(Protocol):
     """Sentences to unit vectors, float32[n, d]."""

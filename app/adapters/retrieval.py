@@ -20,18 +20,16 @@ class Supported:
         self._embed = embed
 
     def answerable(self, embedding: np.ndarray, passages: Sequence[Passage], question: str) -> float:
-        return answerable(embedding, [_found(p) for p in passages], question)
+        return answerable(embedding, passages, question)
 
     def weigh(self, passages: Sequence[Passage]) -> Callable[[str], tuple[int, float]]:
-        return Evidence([evidence_text(_found(p)) for p in passages], self._embed).support
+        return Evidence([evidence_text(passage) for passage in passages], self._embed).support
 
     def extract(
         self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
     ) -> Sequence[tuple[str, int]]:
-        found = [_found(p) for p in passages]
-        chosen = extract(embedding, found, self._embed, limit, question)
-        place = {p.chunk_id: n for n, p in enumerate(found)}
-        return [(sentence, place[passage.chunk_id]) for sentence, passage, _ in chosen]
+        chosen = extract(embedding, passages, self._embed, limit, question)
+        return [(sentence, passages.index(passage)) for sentence, passage, _ in chosen]
 
 
 @dataclass(frozen=True)
@@ -54,19 +52,4 @@ def _passage(found: Found) -> Passage:
         score=found.score,
         dense=found.dense,
         chunk=found.chunk_id,
-    )
-
-
-def _found(passage: Passage) -> Found:
-    return Found(
-        chunk_id=passage.chunk,
-        document=passage.document,
-        source=passage.document,
-        title=passage.title,
-        page=passage.page,
-        section=passage.section,
-        text=passage.text,
-        score=passage.score,
-        dense=passage.dense,
-        rank=0,
     )

@@ -59,7 +59,10 @@ def _orders(library: Library, keys: Sequence[str], settings: Settings, embed: Em
     from moderation.policy import load_policy
     from moderation.rails.passage_screen import PassageScreen
 
-    screen = PassageScreen(load_policy(settings.policy_file).rails["injection"], Heads.load(), embed)
+    rules = load_policy(settings.policy_file).rails.get("injection")
+    if rules is None or not rules.enabled:
+        return
+    screen = PassageScreen(rules, Heads.load(), embed)
     for document, page, text in library.texts(keys):
         finding = screen.judge(text)
         if finding.probability >= finding.threshold:

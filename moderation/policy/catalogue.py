@@ -1,23 +1,47 @@
-"""The names that a policy may use, and the near one for a name that it may not."""
+"""The rails there are, the languages, and the near name for one that a policy may not use.
+
+Invariant: a rail is one file and its one line in `RAILS`; whoever goes through all rails goes through that table.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 
-# The rails and the categories that each of them scores. A policy must give each category a threshold.
-RAILS: Mapping[str, tuple[str, ...]] = {
-    "injection": ("injection",),
-    "toxicity": ("hate", "harassment", "violence", "self_harm", "sexual", "minors"),
-    "topic": ("out_of_scope",),
-    "advice": ("personal_advice", "promissory", "forward_looking", "unbalanced", "missing_disclosure"),
-    "pii": ("hard_identifier",),
-    "secrets": ("key", "private_key", "password"),
-    "leakage": ("system_prompt",),
-    "restricted": ("name",),
-    "groundedness": ("unsupported",),
+
+@dataclass(frozen=True)
+class RailKind:
+    """What a policy must know of a rail without loading it.
+
+    categories  that it scores, in its order; a policy gives each of them a threshold
+    module      the file that builds it, by a function `rail(parts: RailParts) -> Rail` (see moderation/rails/base.py)
+    redacts     whether it finds where the harm stands, and not only that it is there: only then may a policy say redact
+    has_default whether that file has a `DEFAULT` (RailPolicy): what holds where a policy names the rail and leaves
+                something out. The rails without one are written out in policies/default.yaml
+    """
+
+    categories: tuple[str, ...]
+    module: str
+    redacts: bool = False
+    has_default: bool = False
+
+
+_TOXICITY = ("hate", "harassment", "violence", "self_harm", "sexual", "minors")
+_ADVICE = ("personal_advice", "promissory", "forward_looking", "unbalanced", "missing_disclosure")
+
+# In the order in which they judge and are shown. The modules are names, not imports: a policy is read without the rails.
+RAILS: Mapping[str, RailKind] = {
+    "injection": RailKind(("injection",), "moderation.rails.scored"),
+    "toxicity": RailKind(_TOXICITY, "moderation.rails.scored"),
+    "topic": RailKind(("out_of_scope",), "moderation.rails.topic_scope"),
+    "advice": RailKind(_ADVICE, "moderation.rails.scored"),
+    "pii": RailKind(("hard_identifier",), "moderation.rails.pii", redacts=True),
+    "secrets": RailKind(("key", "private_key", "password"), "moderation.rails.secrets", redacts=True),
+    "leakage": RailKind(("system_prompt",), "moderation.rails.leakage"),
+    "restricted": RailKind(("name",), "moderation.rails.restricted", redacts=True),
+    "groundedness": RailKind(("unsupported",), "moderation.rails.groundedness", redacts=True),
 }
-REDACTING = ("pii", "secrets", "restricted", "groundedness")  # the rails that find where, and not only whether
 
 # ISO 639-1, as far as a firm of our kind writes to its clients in it.
 LANGUAGES: Mapping[str, str] = {

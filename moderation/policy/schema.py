@@ -1,6 +1,6 @@
 """What a moderation policy is: the rails, their categories, thresholds, actions and words, as pydantic models.
 
-Invariant: a `Policy` that exists is complete (every rail named, every category with a threshold), and its
+Invariant: a `Policy` that exists is complete (of every rail that it names, every category has a threshold), and its
 digest depends on its meaning alone: comments, order and layout of the file do not change it.
 """
 
@@ -65,6 +65,10 @@ class RailPolicy(_Strict):
     fail: Literal["block", "allow"] = "block"
     words: Words
     categories: Mapping[str, CategoryRule] = {}
+
+    def judges(self, direction: Direction) -> bool:
+        """Whether the rail is switched on in this direction."""
+        return self.enabled and direction in self.directions
 
     def threshold_for(self, category: str, direction: Direction) -> float:
         given = self.thresholds[category]
@@ -144,6 +148,7 @@ class AnswerPolicy(_Strict):
 class Policy(_Strict):
     """One deployment's policy, and the layers that tenants and audiences lay over it.
 
+    rails       what holds for each rail; one that is not among them is off
     language    the one that words are written in; empty: the first of `languages`
     languages   those in which every message can be read; the first is for readers who name none of them
     audiences   name to {groups: […], and what differs for them}, the first that fits counts
@@ -172,11 +177,17 @@ class Policy(_Strict):
     def redacted_first(self) -> tuple[str, ...]:
         """The entities that go before anything else sees a question: those that become pseudonyms, and secrets,
         unless the policy takes no offence at them."""
-        secrets = self.rails["secrets"]
-        minded = any(secrets.action_for(category, Direction.INPUT) != "allow" for category in RAILS["secrets"])
-        if secrets.enabled and Direction.INPUT in secrets.directions and minded:
-            return (*self.pii.pseudonymise, "SECRET")
+        secrets, direction = self.rails.get("secrets"), Direction.INPUT
+        if secrets is not None and secrets.judges(direction):
+            actions = {secrets.action_for(category, direction) for category in RAILS["secrets"].categories}
+            if actions != {"allow"}:
+                return (*self.pii.pseudonymise, "SECRET")
         return tuple(name for name in self.pii.pseudonymise if name != "SECRET")
+
+    @property
+    def unnamed_rails(self) -> tuple[str, ...]:
+        """The rails that this policy does not name, so that they are off; a newer version may have brought them."""
+        return tuple(name for name in RAILS if name not in self.rails)
 
     @cached_property
     def digest(self) -> str:

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from moderation.policy.catalogue import RAILS, unknown
 from moderation.policy.schema import Policy
 from moderation.policy.schema_errors import misshapen
 from moderation.policy.source import PolicyError, Sourced, read
+from moderation.severity import ACTIONS, Action
 from moderation.types import Direction
 
-Expected = Literal["block", "steer", "redact", "pass"]
+Expected = Action | Literal["pass"]
 _LISTS: Mapping[str, Expected] = {
-    "must_block": "block",
-    "must_steer": "steer",
-    "must_redact": "redact",
+    **{f"must_{action}": action for action in reversed(ACTIONS) if action != "allow"},
     "must_pass": "pass",
 }
 
@@ -45,13 +44,8 @@ class Example(BaseModel):
     weakness: str = ""
 
 
-class _CaseFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    must_block: tuple[Example, ...] = ()
-    must_steer: tuple[Example, ...] = ()
-    must_redact: tuple[Example, ...] = ()
-    must_pass: tuple[Example, ...] = ()
+_lists: Any = dict.fromkeys(_LISTS, (tuple[Example, ...], ()))
+_CaseFile: type[BaseModel] = create_model("_CaseFile", __config__=ConfigDict(extra="forbid", frozen=True), **_lists)
 
 
 @dataclass(frozen=True)
@@ -104,8 +98,7 @@ def _misnamed(case: Case, policy: Policy) -> list[str]:
     example, told = case.example, []
     if example.rail and example.rail not in RAILS:
         told.append(unknown("rail", example.rail, sorted(RAILS)))
-    elif example.category and example.category not in RAILS.get(example.rail, ()):
-        known = RAILS.get(example.rail, ())
+    elif example.category and example.category not in (known := RAILS[example.rail].categories if example.rail else ()):
         told.append(unknown("category", example.category, known, of=f"rail '{example.rail}'", plural="categories"))
     if example.tenant and example.tenant not in policy.tenants:
         told.append(unknown("tenant", example.tenant, policy.tenants))

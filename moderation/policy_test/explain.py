@@ -89,7 +89,7 @@ def _why(found: PolicyFile, direction: Direction, verdict: Verdict, text: str, w
     finding = verdict.finding
     rail, category = finding.rail, finding.category
     rules = found.policy.rails[rail]
-    known = category if category in RAILS[rail] else RAILS[rail][0]
+    known = category if category in (own := RAILS[rail].categories) else own[0]
     said = rules.words_for(category)
     return Why(
         rail=rail,

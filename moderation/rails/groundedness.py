@@ -10,14 +10,19 @@ from collections.abc import Iterator, Mapping
 
 from moderation.grounding import Weighed, weigh
 from moderation.policy import RailPolicy
-from moderation.rails.base import Seen, act
+from moderation.rails.base import Rail, Seen, act
 from moderation.rails.edits import redaction
+from moderation.rails.parts import RailParts
 from moderation.types import Allow, Direction, Edit, Finding, Verdict
 
 _CATEGORY = "unsupported"
 _MARK = re.compile(r"\[(\d+)\]")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…](?:\s*\[\d+\])*[\"'”’)]*(?=\s|$)|$)", re.S)
 _OPEN = re.compile(r"(?:(?<=[.!?…]\s)|^)[^.!?…]*$")
+
+
+def rail(parts: RailParts) -> Rail:
+    return GroundednessRail(parts.rules)
 
 
 class GroundednessRail:

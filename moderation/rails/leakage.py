@@ -12,8 +12,9 @@ import re
 from functools import lru_cache
 
 from moderation.policy import RailPolicy
-from moderation.rails.base import Seen, act
-from moderation.rails.scored import Readings
+from moderation.rails.base import Rail, Seen, act
+from moderation.rails.parts import RailParts
+from moderation.rails.readings import Readings
 from moderation.types import Allow, Direction, Finding, Verdict
 
 PIECE = 8  # letters of the canary that give it away; by chance they stand together once in 20**8 places
@@ -21,6 +22,10 @@ RUN = 9  # words in a row that are as likely copied as not: ordinary language sh
 _CATEGORY = "system_prompt"
 _GRAM = 5
 _WORD = re.compile(r"[^\W_]+")
+
+
+def rail(parts: RailParts) -> Rail:
+    return LeakageRail(parts.rules, parts.readings)
 
 
 class LeakageRail:

@@ -15,7 +15,8 @@ import numpy as np
 from moderation.heads.head import DIMENSION, Heads
 from moderation.policy import RailPolicy
 from moderation.rails.base import Embed, Seen
-from moderation.rails.scored import Readings, ScoredRail
+from moderation.rails.readings import Readings
+from moderation.rails.scored import ScoredRail
 from moderation.types import Direction, Finding
 
 PIECE = 240  # characters, about two sentences

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from moderation.policy import RailPolicy
-from moderation.rails.base import FindsHardIdentifiers, Seen, UnknownRail, act
+from moderation.rails.base import FindsHardIdentifiers, Rail, Seen, UnknownRail, act
 from moderation.rails.edits import redaction
+from moderation.rails.parts import RailParts
 from moderation.types import Allow, Direction, Edit, Finding, Verdict
 
 _CATEGORY = "hard_identifier"
+
+
+def rail(parts: RailParts) -> Rail:
+    return IdentifiersRail(parts.rules, parts.redactor)
 
 
 class IdentifiersRail:

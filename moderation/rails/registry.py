@@ -7,19 +7,16 @@ from many threads at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 from moderation.heads.head import Heads
 from moderation.policy import RAILS, Policy, RailPolicy
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, Rail, Seen, UnknownRail
-from moderation.rails.groundedness import GroundednessRail
-from moderation.rails.leakage import LeakageRail
+from moderation.rails.parts import RailModule, RailParts
 from moderation.rails.passage_screen import PassageScreen
-from moderation.rails.pii import IdentifiersRail
-from moderation.rails.restricted import RestrictedRail
-from moderation.rails.scored import Readings, ScoredRail
-from moderation.rails.secrets import SecretsRail
+from moderation.rails.readings import Readings
+from moderation.rails.scored import ScoredRail
 from moderation.rails.topic_scope import Scope
 from moderation.types import Allow, Block, Direction, Finding, Verdict
 
@@ -39,19 +36,14 @@ class Rails:
         """embed: for what stands hidden in a text (encoded, backwards); scope: of the topic rail."""
         self._policy = policy
         self._scope = scope
-        readings, rules = readings or Readings(embed), policy.rails
-        self._rails: Mapping[str, Rail] = {
-            "injection": ScoredRail("injection", rules["injection"], heads, readings),
-            "toxicity": ScoredRail("toxicity", rules["toxicity"], heads, readings),
-            "topic": ScoredRail("topic", rules["topic"], heads, readings, self._in_scope),
-            "advice": ScoredRail("advice", rules["advice"], heads, readings),
-            "pii": IdentifiersRail(rules["pii"], redactor),
-            "secrets": SecretsRail(rules["secrets"]),
-            "leakage": LeakageRail(rules["leakage"], readings),
-            "groundedness": GroundednessRail(rules["groundedness"]),
-            "restricted": RestrictedRail(rules["restricted"], policy.restricted.lists, readings),
-        }
-        self._screen = PassageScreen(rules["injection"], heads, embed, readings) if embed is not None else None
+        readings = readings or Readings(embed)
+        self._rails: dict[str, Rail] = {}
+        for name in RAILS:
+            if name in policy.rails:  # one that the policy does not name is off
+                parts = RailParts(name, policy.rails[name], policy, heads, readings, self._in_scope, redactor)
+                self._rails[name] = cast(RailModule, import_module(RAILS[name].module)).rail(parts)
+        injection = policy.rails.get("injection")
+        self._screen = PassageScreen(injection, heads, embed, readings) if injection and embed else None
 
     @classmethod
     def load(
@@ -72,10 +64,8 @@ class Rails:
         """The rails that must judge in this direction."""
         return tuple(
             name
-            for name in RAILS
-            if self._policy.rails[name].enabled
-            and direction in self._policy.rails[name].directions
-            and self._rails[name].judges(direction)
+            for name, rail in self._rails.items()
+            if self._policy.rails[name].judges(direction) and rail.judges(direction)
         )
 
     def judge(self, rail: str, seen: Seen) -> Verdict:
@@ -85,8 +75,8 @@ class Rails:
 
     def screen(self, text: str) -> Verdict:
         """Whether a model may read what nobody typed: Block for a passage that gives orders. Raises as `judge` does."""
-        rules = self._rules("injection")
-        if not rules.enabled:
+        rules = self._policy.rails.get("injection")
+        if rules is None or not rules.enabled:
             return Allow(Finding("injection", "injection", 0.0, 1.0, "the injection rail is switched off"))
         if self._screen is None:
             raise UnknownRail("passages cannot be screened without the sentence encoder; give `embed` to Rails")
@@ -97,8 +87,10 @@ class Rails:
 
     def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
         """The verdict of a rail that erred or timed out: block, unless the policy says otherwise for this rail."""
-        rules = self._rules(rail)
         finding = Finding(rail, "failure", 1.0, 1.0, f"the rail gave no verdict on the {direction}: {why}")
+        if rail in RAILS and rail not in self._policy.rails:  # it is off, and has no fail mode
+            return Allow(finding)
+        rules = self._rules(rail)
         if rules.fail == "allow":
             return Allow(finding)
         return Block(finding, rules.words.message, rules.words.alternatives)
@@ -120,7 +112,7 @@ class Rails:
             "reason": finding.reason,
             "spans": [list(span) for span in finding.spans],
         }
-        if isinstance(rail, ScoredRail) and len(RAILS[name]) > 1:
+        if isinstance(rail, ScoredRail) and len(RAILS[name].categories) > 1:
             entry["categories"] = {score.category: score.probability for score in rail.scores(seen)}
         return entry
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from moderation.policy import RailPolicy
 from moderation.policy.lists import RestrictedList
-from moderation.rails.base import Seen, act
+from moderation.rails.base import Rail, Seen, act
 from moderation.rails.edits import redaction
-from moderation.rails.scored import Readings
+from moderation.rails.parts import RailParts
+from moderation.rails.readings import Readings
 from moderation.severity import severity
 from moderation.text.name_index import NameIndex
 from moderation.types import Allow, Block, Direction, Edit, Finding, Verdict
@@ -21,6 +22,10 @@ class _Found:
     start: int
     end: int
     owner: RestrictedList
+
+
+def rail(parts: RailParts) -> Rail:
+    return RestrictedRail(parts.rules, parts.policy.restricted.lists, parts.readings)
 
 
 class RestrictedRail:

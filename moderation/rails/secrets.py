@@ -7,10 +7,15 @@ a rail alone would come too late, and a redaction alone would leave no verdict.
 from __future__ import annotations
 
 from moderation.policy import RailPolicy
-from moderation.rails.base import Seen, act
+from moderation.rails.base import Rail, Seen, act
 from moderation.rails.edits import redaction
+from moderation.rails.parts import RailParts
 from moderation.secrets import MARKER, find
 from moderation.types import Allow, Direction, Edit, Finding, Verdict
+
+
+def rail(parts: RailParts) -> Rail:
+    return SecretsRail(parts.rules)
 
 
 class SecretsRail:

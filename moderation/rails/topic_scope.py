@@ -1,4 +1,4 @@
-"""What a tenant's service is for, as the topic rail sees it: the policy's examples and description as vectors."""
+"""The topic rail, and what a tenant's service is for as it sees it: the policy's examples and description as vectors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from moderation.policy.schema import TopicPolicy
-from moderation.rails.base import Embed, Embedding
+from moderation.rails.base import Embed, Embedding, Rail
+from moderation.rails.parts import RailParts
+from moderation.rails.scored import ScoredRail
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
+
+
+def rail(parts: RailParts) -> Rail:
+    return ScoredRail(parts.name, parts.rules, parts.heads, parts.readings, parts.in_scope)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ a finding in any view of a text can therefore be shown to the reader in the text
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -60,6 +60,14 @@ class Traced:
         if not pieces and not at:
             return self
         return Traced("".join([*pieces, text[at:]]), [*starts, *self.starts[at:]], [*ends, *self.ends[at:]])
+
+    def without(self, gone: Collection[int]) -> Traced:
+        """The text without the characters at these places of its own; each other one from where it was."""
+        if not gone:
+            return self
+        kept = [at for at in range(len(self.text)) if at not in gone]
+        starts, ends = ([places[at] for at in kept] for places in (self.starts, self.ends))
+        return Traced("".join(self.text[at] for at in kept), starts, ends)
 
     def turned(self, start: int, end: int) -> Traced:
         """The characters from start to end in reverse order."""

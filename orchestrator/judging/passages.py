@@ -99,8 +99,7 @@ class Screening:
         ends = time.perf_counter() + self.judge.judges.timeout_s
         with self.judge.trace.step(names.SCREEN) as span:
             for number, passage in enumerate(found, 1):
-                shown = "\n".join(part for part in (passage.title, passage.section, passage.text) if part)
-                verdict = self._verdict(shown, ends)
+                verdict = self._verdict(passage.as_text, ends)
                 if isinstance(verdict, Block):
                     left.append(LeftOut(number, passage, verdict.finding))
                 else:

@@ -90,6 +90,7 @@ def check(file: Path | None, as_json: bool) -> int:
                 "languages": list(sound.languages),
                 "tenants": list(sound.tenants),
                 "audiences": list(sound.audiences),
+                "rails_off": list(sound.unnamed_rails),
             }
         )
         return 0
@@ -97,6 +98,8 @@ def check(file: Path | None, as_json: bool) -> int:
     for name, values in (("extends", found.files[1:]), ("tenants", sound.tenants), ("audiences", sound.audiences)):
         if values:
             click.echo(f"{name}: {', '.join(map(str, values))}")
+    if sound.unnamed_rails:
+        click.echo(f"off, since the policy does not name them: {', '.join(sound.unnamed_rails)}")
     return 0
 
 

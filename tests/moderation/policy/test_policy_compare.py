@@ -111,7 +111,7 @@ def layers(draw: st.DrawFn) -> dict[str, Any]:
     """What a file, a tenant or an audience may change."""
     rails: dict[str, Any] = {}
     for name in draw(st.lists(st.sampled_from(sorted(RAILS)), unique=True, max_size=3)):
-        category = draw(st.sampled_from(RAILS[name]))
+        category = draw(st.sampled_from(RAILS[name].categories))
         threshold = draw(thresholds | st.fixed_dictionaries({"input": thresholds, "output": thresholds}))
         rails[name] = {
             "thresholds": {category: threshold},

@@ -379,4 +379,4 @@ def test_explain_gives_every_rail_its_score_and_threshold(heads: Heads) -> None:
     injection = found[0]
     assert (injection["verdict"], injection["threshold"]) == ("block", 0.7)
     assert injection["reason"] == "asks to set instructions aside"
-    assert set(found[1]["categories"]) == set(RAILS["toxicity"])
+    assert set(found[1]["categories"]) == set(RAILS["toxicity"].categories)
