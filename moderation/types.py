@@ -69,10 +69,15 @@ class Redact:
 
 @dataclass(frozen=True)
 class Steer:
-    """Generate once more, with `instruction` added to the prompt."""
+    """Generate once more, with `instruction` added to the prompt.
+
+    preface, closing: what is said before and after the answer to a question that was steered ("" for nothing).
+    """
 
     finding: Finding
     instruction: str
+    preface: str = ""
+    closing: str = ""
     name: ClassVar[Literal["steer"]] = "steer"
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from moderation.policy.catalogue import RAILS
-from moderation.policy.schema import Policy, RailPolicy, Words
+from moderation.policy.schema import AnswerPolicy, Policy, RailPolicy, Words
 from moderation.severity import OFF, severity
 from moderation.types import Direction
 
@@ -86,9 +86,25 @@ def _whole(old: Policy, new: Policy) -> list[Change]:
     spoken = [language for language in old.languages if language in new.languages]  # `languages` itself tells the others
     for name in RAILS:
         found += _rail(name, old.rails.get(name), new.rails.get(name), spoken)
-    before, after = (one.model_dump(mode="json", exclude={"rails", "tenants", "audiences"}) for one in (old, new))
+    before, after = (one.model_dump(mode="json", exclude={"rails", "answers", "tenants", "audiences"}) for one in (old, new))
     found += _rest((), before, after)
+    found += _answers(old.answers, new.answers, spoken)
     return found
+
+
+def _answers(old: AnswerPolicy, new: AnswerPolicy, languages: Sequence[str]) -> Iterator[Change]:
+    """What answers may rest on: the more a model may say by itself, the looser; the surer an answer must be, the stricter."""
+    open_to = get_args(AnswerPolicy.model_fields["closed_book"].annotation)
+    if old.closed_book != new.closed_book:
+        looser = open_to.index(new.closed_book) > open_to.index(old.closed_book)
+        yield Change("looser" if looser else "stricter", "answers.closed_book", old.closed_book, new.closed_book)
+    if old.sure != new.sure:
+        yield Change("stricter" if new.sure > old.sure else "looser", "answers.sure", str(old.sure), str(new.sure))
+    yield from _words("answers, withheld", old.withheld, new.withheld, languages)
+    for language in languages:
+        texts = [_listed(one.notice.get(language)) for one in (old, new)]
+        if texts[0] != texts[1]:
+            yield Change("reworded", f"answers, notice in {language}", *texts)
 
 
 def _rail(name: str, old: RailPolicy | None, new: RailPolicy | None, languages: Sequence[str]) -> Iterator[Change]:
@@ -138,13 +154,13 @@ def _moved(what: str, old: Any, new: Any) -> Change:
 
 
 def _words(what: str, old: Words, new: Words, languages: Sequence[str]) -> Iterator[Change]:
-    for part in ("message", "alternatives", "instruction"):
+    for part in ("message", "alternatives", "instruction", "preface", "closing"):
         before, after = getattr(old, part), getattr(new, part)
         if before != after:
             yield Change("reworded", f"{what}, {part}", _listed(before), _listed(after))
     for language in languages:
         before, after = (one.translations.get(language) for one in (old, new))
-        for part in ("message", "alternatives"):
+        for part in ("message", "alternatives", "preface", "closing"):
             texts = [_listed(getattr(one, part, None)) for one in (before, after)]
             if texts[0] != texts[1]:
                 yield Change("reworded", f"{what}, {part} in {language}", *texts)

@@ -32,21 +32,33 @@ class Translation(_Strict):
 
     message: str = Field(min_length=1)
     alternatives: tuple[str, ...] = Field(min_length=1)
+    preface: str = ""
+    closing: str = ""
 
 
 class Words(_Strict):
-    """What a person reads on a block, and what the model reads on a steer."""
+    """What a person reads on a block, and what the model reads on a steer.
+
+    preface, closing: what a person reads before and after the answer to a question that was steered: that no personal
+    recommendation is given, the warning of a risk, the way to an adviser.
+    """
 
     message: str = Field(min_length=1)
     alternatives: tuple[str, ...] = Field(min_length=1)
     instruction: str = ""
+    preface: str = ""
+    closing: str = ""
     translations: Mapping[str, Translation] = {}
 
     def spoken(self, language: str) -> Words:
         """These words in a language ("de"; "de-AT" finds "de"), or as they were written where nobody translated them."""
         for name in (language, language.partition("-")[0].lower()):
             if (found := self.translations.get(name)) is not None:
-                return self.model_copy(update={"message": found.message, "alternatives": found.alternatives})
+                said = found.model_dump() | {
+                    "preface": found.preface or self.preface,
+                    "closing": found.closing or self.closing,
+                }
+                return self.model_copy(update=said)
         return self
 
 

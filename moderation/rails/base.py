@@ -73,7 +73,8 @@ def act(action: Action, finding: Finding, rules: RailPolicy) -> Verdict:
         case "allow":
             return Allow(finding)
         case "steer":
-            return Steer(finding, words.instruction or rules.words.instruction)
+            frame = words if words.preface or words.closing else rules.words
+            return Steer(finding, words.instruction or rules.words.instruction, frame.preface, frame.closing)
         case "block" | "redact":  # `policy check` refuses redact of a rail that finds no spans: nothing is let through
             return Block(finding, words.message, words.alternatives)
         case _:
