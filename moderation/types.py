@@ -15,6 +15,11 @@ class ModerationError(Exception):
     """Base of the room's errors; the message names the thing, the reason and the next step."""
 
 
+def millionths(value: float) -> int:
+    """A score as records, digests and spans hold it: a whole number, since floats are written in several ways."""
+    return round(value * 1_000_000)
+
+
 class Direction(StrEnum):
     INPUT = "input"
     OUTPUT = "output"
