@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from app.adapters.record import QueryRecord, ShadowRecord
 from app.adapters.retrieval import Searched, Supported
 from app.governance.kill_switches import SwitchBoard, Switches
+from app.governance.policy_cache import PolicyCompiler
 from app.governance.policy_in_force import Document, PolicyInForce, Role
-from app.governance.rulings import Workshop
 from app.wiring.parts import describe_live
 from audit.database.engine import create_engine_for
 from moderation.gate import StreamGate
@@ -44,13 +44,15 @@ def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: 
     rails_pool = ThreadPoolExecutor(16, thread_name_prefix="rail")
     pool = ThreadPoolExecutor(settings.max_chats * 2, thread_name_prefix="journey")
     evidence = Supported(embed)
-    workshop = Workshop(Heads.load(), redactor, embed, rails_pool, house.metrics, settings.rail_timeout_s, Readings(embed))
+    compiler = PolicyCompiler(
+        Heads.load(), redactor, embed, rails_pool, house.metrics, settings.rail_timeout_s, Readings(embed)
+    )
     bots: dict[str, Bot] = {
         "api": ApiBot(live),
         "rag": RagBot(evidence, model if settings.rag_wording else None, Bar(ANSWERABLE, SUPPORTED)),
         "onprem": OnPremBot(model),
     }
-    in_force = house.in_force = policies(house, workshop)
+    in_force = house.in_force = policies(house, compiler)
     house.closers[:0] = [
         in_force.close,
         lambda: pool.shutdown(wait=False, cancel_futures=True),
@@ -78,11 +80,11 @@ def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: 
     return Pipeline(parts, house.tracing.get_tracer("countersign"))
 
 
-def policies(house: House, workshop: Workshop) -> PolicyInForce:
+def policies(house: House, compiler: PolicyCompiler) -> PolicyInForce:
     """The policy in force, and the one that is tried out, if there is one. Its watcher is not started yet."""
 
     def document(role: Role, path: Path | None) -> Document:
-        return Document(role, path, workshop, house.announcer, house.metrics)
+        return Document(role, path, compiler, house.announcer, house.metrics)
 
     tried = house.settings.shadow_policy_file
     return PolicyInForce(document("in force", house.settings.policy_file), document("candidate", tried) if tried else None)
