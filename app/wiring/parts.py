@@ -15,7 +15,7 @@ from app.engine_client.fleet import How
 from app.identity.api_keys import KeyRing
 from app.settings import Settings
 from audit.database.engine import create_engine_for
-from audit.sealing.subject_keys import load_kek
+from audit.sealing.kek import load_kek
 from inference.store.model_store import ModelStore
 from migrations.run import upgrade
 from moderation.pii.redactor import Redactor

@@ -13,7 +13,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, insert, select
 
 from audit.checkpoints.file import Kept, last_checkpoints, read_checkpoints
-from audit.checkpoints.issuer import current_epoch
+from audit.checkpoints.stored import current_epoch
 from audit.database import tables
 from audit.database.engine import writing
 from audit.database.tiles import Tiles

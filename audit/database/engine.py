@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 
-from audit.database.triggers import TABLES
+from audit.database.tables import TABLES
 from audit.errors import StoreRefused
 
 BUSY_TIMEOUT_S = 10.0

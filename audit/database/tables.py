@@ -19,6 +19,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+TABLES = (
+    "audit_log_head", "audit_record", "audit_payload", "audit_batch",
+    "audit_tile", "audit_checkpoint", "audit_cosignature", "audit_epoch",
+)  # fmt: skip
+"""Every table of the log, in the order in which rows go in."""
 metadata = MetaData()
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite's STRICT tables know INTEGER only, which has 64 bits

@@ -12,9 +12,11 @@ from sqlalchemy import Engine
 
 from audit.errors import StoreRefused
 from audit.verify.findings import MAX_PROBLEMS, Findings, Problem, Report
+from audit.verify.page_check import damaged_pages
 from audit.verify.replay import LogCheck, Progress
 from audit.verify.signed_claims import Trust, logs_in
 from audit.verify.snapshot import DAMAGE, Snapshot, first_line
+from audit.verify.trigger_check import fallen_triggers
 
 __all__ = ["MAX_PROBLEMS", "Problem", "Progress", "Report", "Trust", "verify_store"]
 
@@ -38,7 +40,7 @@ def verify_store(
     try:
         with_damage = _tolerant(findings, "")
         with with_damage:
-            for detail in snapshot.guards():
+            for detail in fallen_triggers(snapshot):
                 findings.add("", None, "guard", detail)
         outside = logs_in(trust, findings)
         logs = [tenant] if tenant is not None else []
@@ -52,7 +54,7 @@ def verify_store(
             roots[log] = (check.tree.size, check.tree.root().hex())
             events += check.events
         with with_damage:
-            for log, seq, what, detail in snapshot.integrity():
+            for log, seq, what, detail in damaged_pages(snapshot):
                 if tenant is None or log in ("", tenant):
                     findings.add(log, seq, what, detail)
     finally:

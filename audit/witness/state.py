@@ -5,7 +5,6 @@ disk. A witness that forgot would cosign a rewritten log, so a lost or damaged f
 witness runs on a machine that has nothing else of Countersign.
 """
 
-import contextlib
 import logging
 import os
 import sqlite3
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from audit.errors import AuditError, KeyRefused, NoteRefused
 from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey, Signature
+from audit.whole_file import write_whole
 from audit.witness.rules import Offer, Refused, Trust, judge, origin_hash, screen
 
 MAX_LOGS = 10_000
@@ -187,16 +187,7 @@ def _make(folder: Path, name: str) -> None:
     made = SecretKey.generate(name, COSIGNATURE)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _opened(folder / "state.db", new=True).close()
-    with os.fdopen(os.open(folder / ".key", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-        file.write(made.dump() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):  # never over a key that another process made meanwhile
-        os.link(folder / ".key", folder / "key")
-    (folder / ".key").unlink(missing_ok=True)
-    entry = os.open(folder, os.O_RDONLY)
-    os.fsync(entry)
-    os.close(entry)
+    write_whole(folder / "key", f"{made.dump()}\n".encode())
 
 
 def _opened(path: Path, *, new: bool) -> sqlite3.Connection:

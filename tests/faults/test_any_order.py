@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Engine, select, text
 
-from audit.append.store import AuditStore, Ticket
+from audit.append.store import AuditStore
+from audit.append.ticket import Ticket
 from audit.checkpoints.epochs import confirm
 from audit.checkpoints.issuer import Checkpointer
 from audit.database import tables
 from audit.database.engine import create_engine_for, writing
-from audit.database.triggers import sqlite_guards
+from audit.database.triggers import sqlite_triggers
 from audit.format.bundle import Selection
 from audit.format.notes import open_checkpoint
 from audit.kinds import BY_NAME
@@ -181,7 +182,7 @@ class AnyOrder(RuleBasedStateMachine):
         with contextlib.closing(sqlite3.connect(self.path)) as client, client:
             client.execute("DROP TRIGGER audit_record_update")
             client.execute(f"UPDATE audit_record SET {column} = ? WHERE seq = ?", [value, seq])
-            client.execute(sqlite_guards()["audit_record_update"])
+            client.execute(sqlite_triggers()["audit_record_update"])
 
     def views(self) -> list[Any]:
         with self.engine.connect() as connection:

@@ -18,7 +18,7 @@ from audit.append.store import AuditStore
 from audit.checkpoints.issuer import Checkpointer
 from audit.database.engine import create_engine_for
 from audit.database.tiles import LEAVES
-from audit.database.triggers import sqlite_guards
+from audit.database.triggers import sqlite_triggers
 from audit.format.notes import COSIGNATURE, Note, SecretKey
 from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.whole_log import Trust, verify_store
@@ -72,7 +72,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     checkpointer.close()
     client = sqlite3.connect(path, isolation_level=None)
     client.execute("PRAGMA synchronous=OFF")
-    for name in sqlite_guards():
+    for name in sqlite_triggers():
         client.execute(f"DROP TRIGGER {name}")
     trust = Trust((LOG_KEY.key,), (WITNESS.key,), file, origin_of)
     filled = Filled(path, engine, trust, client)

@@ -23,7 +23,8 @@ from app.wiring.parts import open_keys
 from audit.checkpoints.signing_keys import public_keys
 from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader, EventView
-from audit.sealing.subject_keys import SubjectKeys, load_kek
+from audit.sealing.kek import load_kek
+from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.whole_log import Trust, verify_store
 from tests.faults.drivers import ROOT
 from tests.support.waiting import free_port

@@ -21,10 +21,11 @@ from sqlalchemy.exc import DBAPIError
 from audit.append.store import AuditStore
 from audit.checkpoints.epochs import confirm, start_epoch
 from audit.checkpoints.file import CheckpointFile, Kept, last_checkpoints, read_checkpoints
-from audit.checkpoints.issuer import Checkpointer, latest_checkpoint
+from audit.checkpoints.issuer import Checkpointer
+from audit.checkpoints.stored import latest_checkpoint
 from audit.database.engine import create_engine_for
+from audit.database.tables import TABLES
 from audit.database.tiles import prove_consistency
-from audit.database.triggers import TABLES
 from audit.errors import EventRefused, KeyRefused, LogDamaged, NoteRefused
 from audit.format.merkle import CompactRange
 from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, open_checkpoint, verified
@@ -296,7 +297,7 @@ from pathlib import Path
 from audit.checkpoints.issuer import Checkpointer
 from audit.database.engine import create_engine_for
 from audit.sealing.subject_keys import SubjectKeys
-from audit.database.triggers import TABLES
+from audit.database.tables import TABLES
 from audit.append.store import AuditStore
 from audit.format.notes import SecretKey
 from tests.audit.conftest import KEK, entry

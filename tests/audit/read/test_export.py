@@ -18,9 +18,10 @@ from audit.errors import ExportRefused
 from audit.format.bundle import Selection
 from audit.format.merkle import CompactRange
 from audit.format.notes import Checkpoint, Note
-from audit.format.receipts import LogProof, prove
+from audit.format.receipts import LogProof
 from audit.read.export import PAGE, Source, write_bundle
 from audit.read.export_tables import COLUMNS, inert, write_csv, write_parquet
+from audit.read.receipts import prove
 from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.offline import Trust, Verdict, verify_bundle
 from tests.audit.conftest import KEK, entry, fill
