@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from moderation.policy import RailPolicy
 from moderation.severity import Action
 from moderation.types import (
-    NOTHING_BESIDE,
+    NO_CONTEXT,
     Allow,
-    Beside,
     Block,
     Direction,
     Finding,
     ModerationError,
     PiiSpan,
+    RailContext,
     Steer,
     Verdict,
 )
@@ -53,7 +53,7 @@ class Seen:
     text: str = field(repr=False)
     embedding: Embedding = field(repr=False)
     before: str = field(default="", repr=False)
-    beside: Beside = NOTHING_BESIDE
+    beside: RailContext = NO_CONTEXT
     segment: int | None = None
 
 

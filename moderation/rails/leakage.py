@@ -40,7 +40,7 @@ class LeakageRail:
         if hidden is None or not seen.text.strip():
             return Allow(Finding("leakage", _CATEGORY, 0.0, threshold, "no prompt of ours lies beside it"))
         whole = seen.before + seen.text
-        readings = [whole, *(view.text for view in self._readings.views(whole))]
+        readings = [whole, *(variant.text for variant in self._readings.variants(whole))]
         if any(_holds_canary(reading, hidden.canary) for reading in readings):
             probability, reason = 1.0, "repeats a part of the prompt's canary"
         else:

@@ -16,7 +16,7 @@ from app.cli.shared import InputError, plain, progress, put, settings
 if TYPE_CHECKING:
     from moderation.policy import Policy, PolicyFile
     from moderation.policy.compare import Change
-    from moderation.policy_test.bench import Bench, Judged, Outcome
+    from moderation.policy_test.bench import Bench, CaseOutcome, JudgedText
     from moderation.policy_test.explain import Why
 
 _COLOURS = {"stricter": "green", "looser": "red", "reworded": "cyan", "changed": "yellow"}
@@ -218,7 +218,7 @@ def test(file: Path, cases: Path | None, junit_file: Path | None, as_json: bool)
     return 1 if failed else 0
 
 
-def _plainly(one: Outcome) -> dict[str, Any]:
+def _plainly(one: CaseOutcome) -> dict[str, Any]:
     found = one.deciding
     return {
         "file": str(one.case.file),
@@ -237,7 +237,7 @@ def _plainly(one: Outcome) -> dict[str, Any]:
     }
 
 
-def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
+def _print_outcomes(outcomes: Sequence[CaseOutcome]) -> None:
     table = Table("line", "text", "must", "got", "deciding rail", "prob.", "limit", expand=False)
     for one in outcomes:
         if one.passed:
@@ -287,7 +287,7 @@ def explain_text(file: Path, text: str, tenant: str, audience: str, direction: s
         _print_whys(text, judged, whys)
 
 
-def _print_whys(text: str, judged: Judged, whys: Sequence[Why]) -> None:
+def _print_whys(text: str, judged: JudgedText, whys: Sequence[Why]) -> None:
     if judged.text != text:
         click.echo(f"the rails see: {judged.text}")
     table = Table("rail", "verdict", "prob.", "threshold", "action", expand=False)
