@@ -13,8 +13,7 @@ from functools import lru_cache
 
 from moderation.policy import RailPolicy
 from moderation.rails.base import Rail, Seen, act
-from moderation.rails.parts import RailParts
-from moderation.rails.readings import Readings
+from moderation.rails.parts import RailParts, Readings
 from moderation.types import Allow, Direction, Finding, Verdict
 
 PIECE = 8  # letters of the canary that give it away; by chance they stand together once in 20**8 places

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from moderation.policy import RailPolicy
 from moderation.policy.lists import RestrictedList
-from moderation.rails.base import Rail, Seen, act
-from moderation.rails.edits import redaction
-from moderation.rails.parts import RailParts
-from moderation.rails.readings import Readings
+from moderation.rails.base import Rail, Seen, act, redaction
+from moderation.rails.parts import RailParts, Readings
 from moderation.severity import severity
 from moderation.text.name_index import NameIndex
 from moderation.types import Allow, Block, Direction, Edit, Finding, Verdict

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from moderation.heads.head import Heads
 from moderation.policy import RAILS, RailPolicy
 from moderation.rails.base import Embedding, Rail, Seen, act
-from moderation.rails.parts import RailParts
-from moderation.rails.readings import Reading, Readings
+from moderation.rails.parts import RailParts, Reading, Readings
 from moderation.rules import Hit, hits
 from moderation.severity import severity
 from moderation.types import Allow, Direction, Finding, Verdict
