@@ -107,11 +107,11 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Beside:
+class RailContext:
     """What a rail may look at beside the text. sources: the evidence that a text may cite, by its number."""
 
     sources: Mapping[int, str] = field(default_factory=dict, repr=False)
     hidden: Hidden | None = None
 
 
-NOTHING_BESIDE = Beside()
+NO_CONTEXT = RailContext()

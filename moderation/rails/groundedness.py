@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from moderation.grounding import Weighed, weigh
 from moderation.policy import RailPolicy
-from moderation.rails.base import Rail, Seen, act
-from moderation.rails.edits import redaction
+from moderation.rails.base import Rail, Seen, act, redaction
 from moderation.rails.parts import RailParts
 from moderation.text.sentences import begun, cited_sentences
 from moderation.types import Allow, Direction, Edit, Finding, Verdict

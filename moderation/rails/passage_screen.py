@@ -14,7 +14,7 @@ import numpy as np
 from moderation.heads.head import DIMENSION, Heads
 from moderation.policy import RailPolicy
 from moderation.rails.base import Embed, Seen
-from moderation.rails.readings import Readings
+from moderation.rails.parts import Readings
 from moderation.rails.scored import ScoredRail
 from moderation.text.sentences import sentences
 from moderation.types import Direction, Finding

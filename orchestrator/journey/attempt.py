@@ -19,7 +19,7 @@ import numpy as np
 from audit import kinds
 from moderation.gate import Halt, Release, Segment, StreamGate
 from moderation.rails.base import Seen
-from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
+from moderation.types import Allow, Block, Direction, Hidden, RailContext, Redact, Steer, Verdict
 from orchestrator.bots.base import Abstained, Ask, Bot, Cited, Made, Piece, Text
 from orchestrator.errors import BotUnavailable
 from orchestrator.journey.bot_thread import BotThread, Cancel, Ended
@@ -239,7 +239,7 @@ class Attempt:
             return found
 
         # a quote is the passage's own words: only what the answer says of it is held against it
-        beside = Beside({} if segment is None else dict(self._sources), self._hidden)
+        beside = RailContext({} if segment is None else dict(self._sources), self._hidden)
         seen = Seen(Direction.OUTPUT, text, UNEMBEDDED, context, beside, segment)
         future = self._ordered.submit(partial(self._judge_of_query.judge, seen, vector))
         future.add_done_callback(lambda _: self._wake.set())

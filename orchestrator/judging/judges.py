@@ -18,8 +18,7 @@ import numpy as np
 from opentelemetry.trace import Span
 
 from audit import kinds
-from moderation.rails.base import Embedding, Seen
-from moderation.rails.edits import together
+from moderation.rails.base import Embedding, Seen, together
 from moderation.severity import severity
 from moderation.types import Allow, Direction, Finding, Verdict
 from orchestrator.ports import Meter, Record

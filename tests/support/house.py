@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from audit.format.kind import Kind
 from moderation.gate import StreamGate
-from moderation.pii.pseudonyms import Covered
+from moderation.pii.pseudonyms import ModelMessages
 from moderation.pii.pseudonyms import Pseudonyms as RealPseudonyms
 from moderation.rails.base import Seen
 from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Verdict
@@ -259,7 +259,7 @@ class Pseudonyms:
                 counts[entity] = counts.get(entity, 0) + 1
         return text, counts
 
-    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> ModelMessages:
         """Tags are what the model reads; what it writes is read as it is."""
         return RealPseudonyms().cover(messages)
 
