@@ -18,7 +18,7 @@ import structlog
 
 from audit import kinds
 from moderation.rails.base import Seen
-from moderation.types import Block, Direction
+from moderation.types import Block, Direction, millionths
 from orchestrator.bots.base import Ask, BotEvidence, Question
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.journey.attempt import Stopped
@@ -35,7 +35,7 @@ from orchestrator.ports import Passage, Pseudonymise
 from orchestrator.prompting.surrogate_model import SurrogateModel
 from orchestrator.selection.selector import Evidence
 from orchestrator.telemetry import attributes as names
-from orchestrator.telemetry.trace import Trace, micro
+from orchestrator.telemetry.trace import Trace
 from orchestrator.types import Outcome, Query, Route, Turn
 
 _FOLLOW_UP_WORDS = 6
@@ -232,9 +232,9 @@ class Journey:
             )
             route = self._progress.route = deps.selector.choose(question.embedding, known)
             span.set_attribute(names.BOT, route.bot)
-            span.set_attribute(names.SCORE, micro(route.candidates[0].score if route.candidates else 0.0))
+            span.set_attribute(names.SCORE, millionths(route.candidates[0].score if route.candidates else 0.0))
         candidates = [
-            {"bot": c.bot, "score": micro(c.score), "reason": c.reason, "removed": c.removed} for c in route.candidates
+            {"bot": c.bot, "score": millionths(c.score), "reason": c.reason, "removed": c.removed} for c in route.candidates
         ]
         body = {"bot": route.bot, "fallback": list(route.fallback), "candidates": candidates}
         ticket = self._context.record.append(kinds.ROUTED, body, labels={"bot": route.bot})
@@ -251,6 +251,6 @@ def _where(number: int, passage: Passage) -> dict[str, object]:
         "page": passage.page,
         "section": passage.section,
         "chunk": passage.chunk,
-        "score": micro(passage.score),
-        "dense": micro(passage.dense),
+        "score": millionths(passage.score),
+        "dense": millionths(passage.dense),
     }
