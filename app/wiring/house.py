@@ -48,7 +48,7 @@ from migrations.run import upgrade
 from moderation.policy import Policy, load_policy
 from moderation.severity import ACTIONS
 from orchestrator.journey.pipeline import Pipeline
-from orchestrator.live_data.client import LiveData
+from orchestrator.live_data import LiveData
 from orchestrator.live_data.connectors import load_connectors
 from orchestrator.memory.store import ConversationStore
 from orchestrator.selection.routes import load_routes

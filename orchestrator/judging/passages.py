@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 
 from cachetools import LRUCache
 
-from moderation.types import Block, Finding, Verdict
+from moderation.types import Block, Finding, Verdict, millionths
 from orchestrator.judging.judges import QueryJudge
 from orchestrator.ports import Passage
 from orchestrator.telemetry import attributes as names
-from orchestrator.telemetry.trace import micro
 
 TENANTS = 64
 PASSAGES = 4096
@@ -48,8 +47,8 @@ class Screened:
                     "chunk": one.passage.chunk,
                     "document": one.passage.document,
                     "page": one.passage.page,
-                    "probability": micro(one.finding.probability),
-                    "threshold": micro(one.finding.threshold),
+                    "probability": millionths(one.finding.probability),
+                    "threshold": millionths(one.finding.threshold),
                     "reason": one.finding.reason,
                 }
                 for one in self.left_out

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.bots.base import Abstained, Ask, Cited, Made, Piece, Text
+from orchestrator.bots.base import Abstained, Ask, BotEvidence, Cited, Made, Piece, Text
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import PASSAGES, QUOTE, Bar, RagBot
 from orchestrator.errors import BotUnavailable
@@ -20,6 +20,7 @@ from orchestrator.types import Turn
 from tests.support.house import ScriptedModel
 
 MARKS = PromptMarkers.fresh()
+BAR = Bar(answer=0.3, sentence=0.5)
 FEES = "The annual fee of the savings account is 12 EUR."
 CUTOFF = "Orders must arrive before two in the afternoon."
 
@@ -49,14 +50,16 @@ def passage(text: str, document: str = "fees.md", score: float = 0.9, title: str
 
 def ask(*passages: Passage, history: Sequence[Turn] = (), instruction: str = "") -> Ask:
     question = "What is the fee?"
-    return Ask(question, history, np.zeros(1), passages, frozenset(), instruction, {}, threading.Event(), markers=MARKS)
+    known = BotEvidence(support=Verbatim().answerable(np.zeros(1), passages, question))
+    cancel = threading.Event()
+    return Ask(question, history, np.zeros(1), passages, frozenset(), instruction, {}, cancel, known, markers=MARKS)
 
 
 def text_of(pieces: Sequence[Piece]) -> str:
     return "".join(piece.text for piece in pieces if isinstance(piece, Text))
 
 
-def rag(*scripts: Sequence[str | threading.Event | Exception], bar: Bar | None = None) -> RagBot:
+def rag(*scripts: Sequence[str | threading.Event | Exception], bar: Bar = BAR) -> RagBot:
     return RagBot(Verbatim(), ScriptedModel(*scripts) if scripts else None, bar)
 
 
@@ -103,7 +106,7 @@ def test_without_a_model_it_quotes() -> None:
 def test_it_abstains_without_asking_the_model_when_the_passages_do_not_answer() -> None:
     model = ScriptedModel([FEES])
     for passages in ((), (passage(FEES, score=0.29, title="Fees and charges"),)):
-        (piece,) = RagBot(Verbatim(), model, Bar(answer=0.3)).answer(ask(*passages))
+        (piece,) = RagBot(Verbatim(), model, BAR).answer(ask(*passages))
         assert isinstance(piece, Abstained)
         assert "could not find an answer" in piece.text
     assert "“Fees and charges”" in piece.text
@@ -113,7 +116,7 @@ def test_it_abstains_without_asking_the_model_when_the_passages_do_not_answer() 
 def test_the_model_sees_no_more_than_a_few_passages_each_marked_off() -> None:
     model = ScriptedModel([FEES])
     many = [passage(f"Passage number {n} text.", f"doc{n}.md") for n in range(PASSAGES + 3)]
-    list(RagBot(Verbatim(), model, Bar()).answer(ask(*many, instruction="Give no advice.")))
+    list(RagBot(Verbatim(), model, BAR).answer(ask(*many, instruction="Give no advice.")))
     (_, system), (_, user) = model.asked[0]
     assert user.count(f"=== {MARKS.boundary} passage ") == PASSAGES
     assert "Give no advice." in system
@@ -146,7 +149,7 @@ class Dithering:
 
 
 def test_a_model_that_finds_no_supported_sentence_in_time_is_stopped_and_the_passages_are_quoted() -> None:
-    bot = RagBot(Verbatim(), Dithering(), Bar(patience_s=0.05))
+    bot = RagBot(Verbatim(), Dithering(), Bar(0.3, 0.5, patience_s=0.05))
     pieces = list(bot.answer(ask(passage(FEES))))
     assert text_of(pieces) == f"{FEES[:-1]} [1]. "
     assert [piece.model for piece in pieces if isinstance(piece, Made)] == ["dithering", "extractive"]
@@ -170,7 +173,7 @@ def test_a_model_that_fails_after_a_sentence_has_left_fails_the_bot() -> None:
 
 def test_a_source_comes_with_its_whole_passage_for_the_rails() -> None:
     long = passage(FEES + " More follows." * 100)
-    (cited, *_) = RagBot(Verbatim(), ScriptedModel([FEES])).answer(ask(long))
+    (cited, *_) = RagBot(Verbatim(), ScriptedModel([FEES]), BAR).answer(ask(long))
     assert isinstance(cited, Cited)
     assert cited.evidence.endswith(long.text)
     assert long.title in cited.evidence
@@ -179,7 +182,7 @@ def test_a_source_comes_with_its_whole_passage_for_the_rails() -> None:
 
 def test_closing_the_bot_closes_the_models_stream() -> None:
     models = [ScriptedModel([FEES + " ", CUTOFF]), ScriptedModel([FEES + " ", CUTOFF])]
-    for bot, model in zip((RagBot(Verbatim(), models[0]), OnPremBot(models[1])), models, strict=True):
+    for bot, model in zip((RagBot(Verbatim(), models[0], BAR), OnPremBot(models[1])), models, strict=True):
         answering = bot.answer(ask(passage(FEES)))
         next(answering)
         answering.close()  # type: ignore[attr-defined]
