@@ -1,6 +1,6 @@
 """GET /v1/receipts/{query_id}: proof that an answer is in the log, for whoever asked, and for auditors.
 
-What must stay true: a caller gets receipts of their own queries alone, and cannot tell whether another's exists. A receipt
+Invariant: a caller gets receipts of their own queries alone, and cannot tell whether another's exists. A receipt
 is given only with a checkpoint that covers it.
 """
 

@@ -1,6 +1,6 @@
 """Driver-level inserts for the sequencer: executemany on SQLite, COPY and pipelines on PostgreSQL.
 
-What must stay true: the rows go through the tables' guards like any others, in order, inside the caller's transaction, and
+Invariant: the rows go through the tables' guards like any others, in order, inside the caller's transaction, and
 what the driver raises arrives as SQLAlchemy's error. Column names stand here once; audit.database.tables says
 what they mean.
 """

@@ -1,6 +1,6 @@
 """Appends events: callers hand them over and go on; one writer thread makes them durable in groups.
 
-What must stay true: a ticket yields a receipt only after the event, and every earlier event of the same query that this
+Invariant: a ticket yields a receipt only after the event, and every earlier event of the same query that this
 store was given, is committed. Whatever goes wrong (full disk, lost database, full pool) becomes AuditUnavailable, and the
 store works again as soon as the database does; only a disk that failed to confirm a write stops it for good.
 """

@@ -1,6 +1,6 @@
 """Liveness of log writers (file lock, advisory lock): tells work under way from what a dead process left open.
 
-What must stay true: a writer shows itself before its first event is stored, and stops with its process, however that ends.
+Invariant: a writer shows itself before its first event is stored, and stops with its process, however that ends.
 SQLite: a locked file beside the database. PostgreSQL: an advisory lock of the writer's own connection, which also ends
 when that connection breaks: there, absence counts only once it has lasted (audit.append.abandoned).
 """

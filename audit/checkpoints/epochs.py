@@ -1,6 +1,6 @@
 """What a restored database may do: nothing, until two people start a new epoch that quotes the history that was lost.
 
-What must stay true: a database that is behind, or contradicts, the last checkpoint in the file outside it is refused at
+Invariant: a database that is behind, or contradicts, the last checkpoint in the file outside it is refused at
 start-up. An epoch is begun by an event of the log itself, which names both approvers and the lost checkpoint, and has an
 origin of its own: witnesses never see a log of one name shrink.
 """

@@ -1,6 +1,6 @@
 """Checkpoints in an append-only file outside the database, one JSON line each.
 
-What must stay true: a line is on disk before `append` returns, lines are only ever added, and per log they go forward. A
+Invariant: a line is on disk before `append` returns, lines are only ever added, and per log they go forward. A
 crash may tear the last line; it is closed with a mark and passed over. Any other line that cannot be read is damage. Several
 processes may share the file (a lock is held while writing), or keep one each.
 """

@@ -1,6 +1,6 @@
 """Issues signed checkpoints: into the database, into a file outside it, and on to the witnesses.
 
-What must stay true: nothing is signed that does not continue what this log signed before (the consistency proof is checked
+Invariant: nothing is signed that does not continue what this log signed before (the consistency proof is checked
 first), so a history that was rewritten under a running service gets no signature. Whoever stores a checkpoint of a size
 first wins, so several processes share one log. Neither a witness nor a full disk stops the next checkpoint.
 """

@@ -4,7 +4,7 @@ A key file has one key a line: `PRIVATE+KEY+…` signs (every such key signs eve
 signs inside Vault's transit engine, and a plain verifier key has been retired: it only still verifies. The environment may
 hold the same lines instead.
 
-What must stay true: a private key is never printed, logged or readable by others, and a key that ever signed stays known
+Invariant: a private key is never printed, logged or readable by others, and a key that ever signed stays known
 until somebody removes its line by hand. Rotation: `rotate` puts a new key first, both sign for as long as verifiers need to
 learn the new one, then `retire` keeps the old one's public half.
 """
@@ -29,7 +29,7 @@ _VAULT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRing:
+class SigningKeys:
     """The keys of one log owner. signers: newest first; retired: verify only."""
 
     signers: tuple[Signer, ...]
@@ -82,7 +82,7 @@ class VaultKey:
         return signature
 
 
-def load_keys(path: Path, name: str, environ: Mapping[str, str] = os.environ) -> KeyRing:
+def load_keys(path: Path, name: str, environ: Mapping[str, str] = os.environ) -> SigningKeys:
     """From the environment where it holds keys, else from `path`, which is made, with a key called `name`, if absent.
 
     Raises KeyRefused where the file can be read by others, a line is malformed, or no key signs.
@@ -137,7 +137,7 @@ def _must_be_in_a_file(path: Path) -> None:
         )
 
 
-def _parsed(text: str, source: str, environ: Mapping[str, str]) -> KeyRing:
+def _parsed(text: str, source: str, environ: Mapping[str, str]) -> SigningKeys:
     found: list[Signer | VerifierKey] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.startswith("#"):
@@ -145,7 +145,7 @@ def _parsed(text: str, source: str, environ: Mapping[str, str]) -> KeyRing:
                 found.append(_key(line, environ))
             except (NoteRefused, KeyRefused) as error:
                 raise KeyRefused(f"{source}, line {number}: {error}") from None
-    ring = KeyRing(
+    ring = SigningKeys(
         tuple(one for one in found if not isinstance(one, VerifierKey)),
         tuple(one for one in found if isinstance(one, VerifierKey)),
     )

@@ -1,6 +1,6 @@
 """Opens a database so that what it acknowledges is on disk.
 
-What must stay true: every connection of an engine made here is durable on commit (SQLite: WAL with synchronous=FULL;
+Invariant: every connection of an engine made here is durable on commit (SQLite: WAL with synchronous=FULL;
 PostgreSQL: fsync and synchronous_commit on), and on SQLite cannot change the audit tables' rules from inside the service.
 
 SQLite transactions: one that starts with a SELECT begins deferred and does not wait for writers; any other begins IMMEDIATE.

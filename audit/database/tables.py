@@ -1,6 +1,6 @@
 """The tables of the log.
 
-What must stay true: every column is either inside the hashed envelope too, or recomputed from it, so the verifier notices
+Invariant: every column is either inside the hashed envelope too, or recomputed from it, so the verifier notices
 any changed byte. Rows are only ever added; the head is the one row that moves, and only forward (audit.database.triggers).
 
 Sequence numbers start at 0 and are the leaves' indexes. There are no foreign keys: the verifier checks both directions, and

@@ -1,6 +1,6 @@
 """The receipt of one event: C2SP tlog-proof@v1, a text that proves offline that the event is in the log.
 
-What must stay true: a receipt holds all that its check needs but the keys. The envelope travels in `extra`, which nothing
+Invariant: a receipt holds all that its check needs but the keys. The envelope travels in `extra`, which nothing
 authenticates but the proof itself; envelopes hold no personal data.
 """
 

@@ -1,6 +1,6 @@
 """Takes events out of the log: as a bundle that proves itself, or as a table for analysts.
 
-What must stay true: memory is that of one page however long the log is, no transaction stays open while a page is written,
+Invariant: memory is that of one page however long the log is, no transaction stays open while a page is written,
 and nothing is exported beyond the checkpoint that vouches for it. Reading is itself to be recorded: callers append an
 `access.exported` event first.
 """

@@ -1,6 +1,6 @@
 """Reads the log for review: the list of queries, and one query's whole journey with its bodies opened.
 
-What must stay true: nothing is shown as intact that was not recomputed while it was read. Order is the sequence's, never the
+Invariant: nothing is shown as intact that was not recomputed while it was read. Order is the sequence's, never the
 clock's. Reading is itself to be recorded: callers append an `access.*` event before they show anything.
 """
 

@@ -1,6 +1,6 @@
 """One key per data subject, in a store of its own, so that a subject's events can be made unreadable one day.
 
-What must stay true: a key is on disk before the first byte sealed with it leaves this file, and no key is ever on disk
+Invariant: a key is on disk before the first byte sealed with it leaves this file, and no key is ever on disk
 unwrapped. A destroyed key opens nothing any more, in any process, within a second: each gives up the keys that it kept.
 The key store is never the log's database, nor in its backups: restoring the log must not undo an erasure.
 

@@ -1,6 +1,6 @@
 """Recomputes one log, record by record, and says where it is not what was written.
 
-What must stay true: `LogCheck` reports nothing only if every column of every row is what the hashed envelopes say, no record
+Invariant: `LogCheck` reports nothing only if every column of every row is what the hashed envelopes say, no record
 is missing up to the head, and every root, tile and signed checkpoint fits. One change is reported once.
 """
 
@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 from audit.database.tiles import LEAVES, tile_hashes
 from audit.format import merkle
 from audit.verify.envelope import told
-from audit.verify.findings import Findings, span
-from audit.verify.signed_claims import Claim, Trust, claims, until_damage
+from audit.verify.problems import Problems, span
+from audit.verify.signed_claims import Claim, LogTrust, claims, until_damage
 from audit.verify.snapshot import Columns, Page, Snapshot
 
 Progress = Callable[[str, int, int], None]  # log, records done, records the head counts
@@ -48,11 +48,11 @@ class _Ahead(Generic[_Of]):
 class LogCheck:
     """One log, record by record, in sequence."""
 
-    def __init__(self, log: str, findings: Findings) -> None:
+    def __init__(self, log: str, problems: Problems) -> None:
         self.log = log
         self.tree = merkle.CompactRange()
         self.events = 0
-        self._findings = findings
+        self._problems = problems
         self._next = 0
         self._chains: tuple[bytes, ...] = (merkle.FIRST_CHAIN,)  # what the next link may start from; () where unknown
         self._whole = True  # as long as no record is missing, roots can be compared
@@ -65,12 +65,12 @@ class LogCheck:
         self._agreed = 0  # the size of the last checkpoint that fits
         self._forked = False  # a later one did not
 
-    def run(self, snapshot: Snapshot, trust: Trust, progress: Progress | None) -> None:
+    def run(self, snapshot: Snapshot, trust: LogTrust, progress: Progress | None) -> None:
         head = snapshot.head(self.log)
         counted = self._counted = head[0] if head and isinstance(head[0], int) else 0
         self._batches = _Ahead(snapshot.batches(self.log))
-        self._claims = _Ahead(claims(snapshot, self.log, trust, self._findings))
-        self._tiles = _Ahead(until_damage(snapshot.tiles(self.log), self._findings, self.log, "tile"))
+        self._claims = _Ahead(claims(snapshot, self.log, trust, self._problems))
+        self._tiles = _Ahead(until_damage(snapshot.tiles(self.log), self._problems, self.log, "tile"))
         for page in snapshot.records(self.log, counted):
             self._page(page)
             if progress is not None:
@@ -292,4 +292,4 @@ class LogCheck:
                 )
 
     def _problem(self, seq: int | None, what: str, detail: str) -> None:
-        self._findings.add(self.log, seq, what, detail)
+        self._problems.add(self.log, seq, what, detail)

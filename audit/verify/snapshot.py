@@ -1,6 +1,6 @@
 """Reads the log's tables as they are stored, for the verifier: raw values, one consistent snapshot, whatever is damaged.
 
-What must stay true: nothing read here is interpreted or trusted, memory stays constant however long a log is, and a damaged
+Invariant: nothing read here is interpreted or trusted, memory stays constant however long a log is, and a damaged
 page costs the rows on it, not the whole reading.
 """
 

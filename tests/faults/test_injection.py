@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.wiring.house import House
 from audit.database.triggers import sqlite_triggers
 from audit.format.notes import VerifierKey
-from audit.verify.offline import Trust, verify_bundle
+from audit.verify.offline import ReaderTrust, verify_bundle
 from tests.faults.drivers import ROOT
 from tests.support.events import step
 
@@ -73,7 +73,7 @@ def test_a_bundle_has_one_line_for_each_event_and_gives_every_text_back(written:
     said = [json.loads(event["opened"]["body"]) for event in events[: len(HOSTILE)]]
     assert [body["question"] for body in said] == list(HOSTILE.values())
     assert set(bundle) & set(range(32)) == {ord("\n")}
-    assert verify_bundle(io.BytesIO(bundle), Trust((key,))).ok
+    assert verify_bundle(io.BytesIO(bundle), ReaderTrust((key,))).ok
 
 
 def test_a_table_has_one_row_for_each_event_and_no_formula(written: tuple[Path, VerifierKey]) -> None:

@@ -1,6 +1,6 @@
 """`countersign audit export` and `countersign audit keys`: what a regulator is handed.
 
-What must stay true: the export is in the log before the first byte is written, and a file with its final name is whole.
+Invariant: the export is in the log before the first byte is written, and a file with its final name is whole.
 """
 
 from __future__ import annotations

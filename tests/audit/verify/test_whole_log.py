@@ -17,7 +17,7 @@ from audit.database.engine import create_engine_for
 from audit.database.tables import TABLES
 from audit.database.triggers import sqlite_triggers
 from audit.format.merkle import CompactRange, chain_hash, leaf_hash
-from audit.verify.replay import _told
+from audit.verify.envelope import told
 from audit.verify.whole_log import Problem, Report, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import entry, fill
@@ -444,7 +444,7 @@ def test_an_envelope_is_read_as_a_json_reader_reads_it(
     except (ValueError, KeyError, TypeError, AttributeError):
         expected = None
     try:
-        found = _told(envelope)
+        found = told(envelope)
     except (ValueError, KeyError, TypeError, AttributeError):
         found = None
     if expected is not None and any(isinstance(label, int) for label in expected[3][-3:]):
