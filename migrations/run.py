@@ -1,6 +1,6 @@
 """Brings a database up to date, from an installed package as from a checkout.
 
-What must stay true: all steps happen in one transaction that holds a lock, so that of two processes that start at once one
+Invariant: all steps happen in one transaction that holds a lock, so that of two processes that start at once one
 migrates and the other waits and finds nothing left to do.
 """
 

@@ -15,6 +15,11 @@ class ModerationError(Exception):
     """Base of the room's errors; the message names the thing, the reason and the next step."""
 
 
+def millionths(value: float) -> int:
+    """A score as records, digests and spans hold it: a whole number, since floats are written in several ways."""
+    return round(value * 1_000_000)
+
+
 class Direction(StrEnum):
     INPUT = "input"
     OUTPUT = "output"
@@ -107,11 +112,11 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Beside:
+class RailContext:
     """What a rail may look at beside the text. sources: the evidence that a text may cite, by its number."""
 
     sources: Mapping[int, str] = field(default_factory=dict, repr=False)
     hidden: Hidden | None = None
 
 
-NOTHING_BESIDE = Beside()
+NO_CONTEXT = RailContext()

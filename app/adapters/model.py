@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.errors import EngineBusy, EngineFailed, PromptTooLong
 from inference.types import Message, Prompt, Sampling
+from moderation.types import millionths
 from orchestrator.errors import BotUnavailable
 from orchestrator.prompting.messages import BEGINNINGS
 
@@ -67,7 +68,7 @@ class LoadedLater:
                         "completion_tokens": done.completion_tokens,
                         "finish_reason": done.finish_reason,
                         "seed": int(sampling.get("seed", 0)),
-                        "temperature_micro": round(float(sampling.get("temperature", 0.0)) * 1_000_000),
+                        "temperature_micro": millionths(float(sampling.get("temperature", 0.0))),
                     }
                 except EngineFailed as error:
                     raise BotUnavailable(str(error)) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from moderation.pii.pseudonyms import Covered, Pseudonyms, Style
+from moderation.pii.pseudonyms import ModelMessages, Pseudonyms, Style
 from moderation.pii.redactor import Redactor
 
 
@@ -22,7 +22,7 @@ class ConversationPseudonyms:
         self._pseudonyms.prepare(self._styles)
         return redaction.text, redaction.counts
 
-    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> ModelMessages:
         return self._pseudonyms.cover(messages, self._styles)
 
     def restore(self, text: str, before: str) -> tuple[str, int]:

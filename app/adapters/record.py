@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.append.store import AuditStore
-from audit.append.store import Ticket as AuditTicket
+from audit.append.ticket import Ticket as AuditTicket
 from audit.errors import AuditUnavailable
 from audit.format.events import Entry
 from audit.kinds import SHADOWED, Kind

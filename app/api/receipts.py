@@ -1,6 +1,6 @@
 """GET /v1/receipts/{query_id}: proof that an answer is in the log, for whoever asked, and for auditors.
 
-What must stay true: a caller gets receipts of their own queries alone, and cannot tell whether another's exists. A receipt
+Invariant: a caller gets receipts of their own queries alone, and cannot tell whether another's exists. A receipt
 is given only with a checkpoint that covers it.
 """
 
@@ -17,11 +17,12 @@ from app.identity.api_keys import Key
 from app.web.context import caller, house
 from app.web.looking import record_access
 from app.web.problems import Problem
-from audit.checkpoints.issuer import latest_checkpoint
+from audit.checkpoints.stored import latest_checkpoint
 from audit.format.merkle import leaf_hash
 from audit.format.notes import Checkpoint, Note
-from audit.format.receipts import MEDIA_TYPE, SUFFIX, LogProof, Step, prove, steps_of
+from audit.format.receipts import MEDIA_TYPE, SUFFIX, LogProof
 from audit.kinds import FINISHED, RELEASED, VIEWED, WITHHELD
+from audit.read.receipts import Step, prove, steps_of
 
 blueprint = Blueprint("receipts", __name__)
 WAIT_S = 2.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from audit.kinds import is_step
 from audit.read.reader import EventView
-from audit.retention.state import Erasure, Hold, Keeping
+from audit.retention.state import Erasure, Hold, RetentionState
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ContentView:
     known: bool = True
 
 
-def content_view(events: Sequence[EventView], keeping: Keeping | None) -> ContentView:
+def content_view(events: Sequence[EventView], keeping: RetentionState | None) -> ContentView:
     """events: of one query, at least one. keeping: None where it cannot be told."""
     own = [event for event in events if is_step(event.kind)]
     found = {event.state for event in own}

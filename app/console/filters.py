@@ -1,6 +1,6 @@
 """Showing what others wrote: template filters of the review pages.
 
-What must stay true: log content is written by attackers, so nothing in it may hide, reorder or act. Every
+Invariant: log content is written by attackers, so nothing in it may hide, reorder or act. Every
 character that a browser draws as nothing, or that changes the order of its neighbours (Unicode TR 36,
 CVE-2021-42574), is drawn as its code.
 """

@@ -1,6 +1,6 @@
 """Who is signed in to the review pages, why they look, and whether a form is one of ours.
 
-What must stay true: the session holds the key's id, never the key, and a revoked key is signed out at its next request.
+Invariant: the session holds the key's id, never the key, and a revoked key is signed out at its next request.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from app.engine_client.fleet import Fleet, How, where
 from app.engine_client.rendezvous import Replica, order
 from app.engine_client.sse import Broken, Chunks
 from app.openai_wire import SCOPE
+from moderation.types import millionths
 from orchestrator.errors import BotUnavailable
 
 log = structlog.get_logger(__name__)
@@ -110,7 +111,7 @@ class Engines:
             raise BotUnavailable("the engines are not asked at the moment: the service starts or ends")
         told = {
             "seed": int(sampling.get("seed", 0)),
-            "temperature_micro": round(float(sampling.get("temperature", 0.0)) * 1_000_000),
+            "temperature_micro": millionths(float(sampling.get("temperature", 0.0))),
         }
         asked = self._asked(messages, sampling, scope)
         going = asyncio.run_coroutine_threadsafe(self._answer(asked), self._loop)

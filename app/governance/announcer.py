@@ -1,6 +1,6 @@
 """Events that concern the house and not one query: a policy that was swapped, a switch that was thrown.
 
-What must stay true: `tell` returns only when the event is durable in the log of every tenant that it concerns.
+Invariant: `tell` returns only when the event is durable in the log of every tenant that it concerns.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Kill switches: a bot, a tenant, or a bot within a tenant is off, in every replica within a second.
 
-What must stay true: what is off stops being asked even where it cannot be recorded, and comes back only after that is
+Invariant: what is off stops being asked even where it cannot be recorded, and comes back only after that is
 recorded. A replica that cannot read the switches goes on with those that it last knew, and after STALE_S with none: it then
 answers nothing, since it may not know what was switched off meanwhile.
 """

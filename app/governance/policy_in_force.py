@@ -1,6 +1,6 @@
 """The policy in force, and its swap while queries are under way; a candidate that is only watched is kept the same way.
 
-What must stay true: a file is read, checked and compiled entirely aside, and its swap is durable in the log, before one
+Invariant: a file is read, checked and compiled entirely aside, and its swap is durable in the log, before one
 assignment puts it in force. A file that cannot be used changes nothing but what is said about it. Files are watched by their
 content, since editors, mounts and clock changes all fool timestamps.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import structlog
+from cachetools import LRUCache
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.governance.announcer import Announcer, Said
-from app.governance.rulings import KEPT, Rulings, Workshop
+from app.governance.policy_cache import KEPT, PolicyCache, PolicyCompiler
 from audit.errors import AuditUnavailable
 from audit.kinds import POLICY_LOADED, POLICY_REJECTED
 from moderation.policy import Policy, PolicyError, PolicyFile, read_policy
@@ -50,18 +50,20 @@ class Standing:
 
 
 class Document:
-    """One policy file and what was made of it. `rulings` and `standing` are replaced whole and may be read by anybody; all
+    """One policy file and what was made of it. `cache` and `standing` are replaced whole and may be read by anybody; all
     else belongs to the thread that calls `look`."""
 
-    def __init__(self, role: Role, path: Path | None, workshop: Workshop, announcer: Announcer, meter: PolicyMeter) -> None:
+    def __init__(
+        self, role: Role, path: Path | None, compiler: PolicyCompiler, announcer: Announcer, meter: PolicyMeter
+    ) -> None:
         """Raises PolicyError: a service does not start on a broken file."""
         self._role: Role = role
-        self._path, self._workshop, self._announcer, self._meter = path, workshop, announcer, meter
+        self._path, self._compiler, self._announcer, self._meter = path, compiler, announcer, meter
         self._files: tuple[Path, ...] = ()
         self._seen = ""
         self._suspected = ""
         seen, found = self._read()
-        self._put(Rulings(found.policy, workshop).prepare(), found, seen)
+        self._put(PolicyCache(found.policy, compiler).prepare(), found, seen)
 
     def look(self, *, at_once: bool = False) -> None:
         """Takes over what the file says now. at_once: somebody asked, and is told of a broken file again.
@@ -78,11 +80,11 @@ class Document:
         except Exception as error:
             self._object(f"{self._path}: cannot be read ({type(error).__name__})", 1, at_once)
             return
-        if found.policy.digest == self.rulings.policy.digest:
-            self._put(self.rulings, found, seen)
+        if found.policy.digest == self.cache.policy.digest:
+            self._put(self.cache, found, seen)
             return
         try:
-            made = Rulings(found.policy, self._workshop).prepare(self.rulings)
+            made = PolicyCache(found.policy, self._compiler).prepare(self.cache)
             self._announcer.tell(POLICY_LOADED, "service", lambda tenant: self._loaded(tenant, found.policy))
         except (AuditUnavailable, SQLAlchemyError) as error:
             log.warning(
@@ -93,7 +95,7 @@ class Document:
             why = str(error) if isinstance(error, ModerationError) else type(error).__name__
             self._object(f"{self._path}: cannot be put in force: {why}", 1, at_once)
             return
-        before = self.rulings.policy
+        before = self.cache.policy
         self._put(made, found, seen)
         self._meter.policy_file(self._role, "loaded")
         log.info(
@@ -109,11 +111,11 @@ class Document:
                 return seen, found
             files = found.files
 
-    def _put(self, rulings: Rulings, found: PolicyFile, seen: str) -> None:
+    def _put(self, cache: PolicyCache, found: PolicyFile, seen: str) -> None:
         self._files, self._seen, self._suspected = found.files, seen, ""
-        self.rulings = rulings
-        self.standing = Standing(rulings.policy.digest, rulings.policy.version, "")
-        self._meter.policy(self._role, rulings.policy.digest, rulings.policy.version)
+        self.cache = cache
+        self.standing = Standing(cache.policy.digest, cache.policy.version, "")
+        self._meter.policy(self._role, cache.policy.digest, cache.policy.version)
 
     def _object(self, problem: str, problems: int, at_once: bool) -> None:
         """Says once that the file cannot be used: to the log, to the operators, to whoever looks at /readyz."""
@@ -134,21 +136,21 @@ class Document:
 
     def _loaded(self, tenant: str, after: Policy) -> Said:
         """Digests as this tenant's records show them (for callers of no audience), beside those of the whole document."""
-        old, new = self.rulings.policy.resolve(tenant), after.resolve(tenant)
+        old, new = self.cache.policy.resolve(tenant), after.resolve(tenant)
         body = {
             "role": self._role,
-            "before": {"digest": old.digest, "version": old.version, "document": self.rulings.policy.digest},
+            "before": {"digest": old.digest, "version": old.version, "document": self.cache.policy.digest},
             "after": {"digest": new.digest, "version": new.version, "document": after.digest},
         }
         return Said(body, {"before": old.digest, "after": new.digest, "role": self._role}, new.digest)
 
     def _rejected(self, tenant: str, problem: str, problems: int) -> Said:
-        kept = self.rulings.policy.resolve(tenant)
+        kept = self.cache.policy.resolve(tenant)
         body = {
             "role": self._role,
             "problem": problem[:1000],
             "problems": problems,
-            "kept": {"digest": kept.digest, "version": kept.version, "document": self.rulings.policy.digest},
+            "kept": {"digest": kept.digest, "version": kept.version, "document": self.cache.policy.digest},
         }
         return Said(body, {"kept": kept.digest, "role": self._role}, kept.digest)
 
@@ -160,7 +162,7 @@ class PolicyInForce:
     def __init__(self, in_force: Document, candidate: Document | None = None) -> None:
         self._in_force, self._candidate = in_force, candidate
         self._closing, self._asked, self._wake = threading.Event(), threading.Event(), threading.Event()
-        self._versions: OrderedDict[str, str] = OrderedDict()
+        self._versions: LRUCache[str, str] = LRUCache(KEPT)
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._watch, name="policy-watch", daemon=True)
 
@@ -169,18 +171,16 @@ class PolicyInForce:
 
     def on(self, query: Query) -> PinnedPolicy:
         """Implements `orchestrator.judging.pinned_policy.PolicyFor`."""
-        ruling = self._in_force.rulings.on(query)
+        pinned = self._in_force.cache.on(query)
         if self._candidate is not None:
-            ruling = dataclasses.replace(ruling, candidate=_tried(self._candidate, ruling, query))
+            pinned = dataclasses.replace(pinned, candidate=_tried(self._candidate, pinned, query))
         with self._lock:
-            self._versions[ruling.digest] = ruling.version
-            while len(self._versions) > KEPT:
-                self._versions.popitem(last=False)
-        return ruling
+            self._versions[pinned.digest] = pinned.version
+        return pinned
 
     @property
     def policy(self) -> Policy:
-        return self._in_force.rulings.policy
+        return self._in_force.cache.policy
 
     @property
     def standings(self) -> Mapping[str, Standing]:
@@ -222,14 +222,14 @@ class PolicyInForce:
                         log.error("policy.watch_failed", error=type(error).__name__)
 
 
-def _tried(document: Document, ruling: PinnedPolicy, query: Query) -> CandidatePolicy | None:
+def _tried(document: Document, pinned: PinnedPolicy, query: Query) -> CandidatePolicy | None:
     """The candidate for a query; None where it is the policy in force itself, or cannot be made: no reason to fail."""
     try:
-        found = document.rulings.on(query)
+        found = document.cache.on(query)
     except Exception as error:
         log.warning("shadow.no_ruling", error=type(error).__name__)
         return None
-    return None if found.digest == ruling.digest else CandidatePolicy(found.digest, found.version, found.judges.rails)
+    return None if found.digest == pinned.digest else CandidatePolicy(found.digest, found.version, found.judges.rails)
 
 
 def _fingerprint(files: tuple[Path, ...]) -> str:

@@ -1,6 +1,6 @@
 """Revealing personal data in one query: what its pseudonyms stand for, shown to an administrator who said why.
 
-What must stay true: nothing is restored before `access.revealed` is durable, and where settings demand a second
+Invariant: nothing is restored before `access.revealed` is durable, and where settings demand a second
 administrator, not before another one has agreed. Requests are events of the query itself: asked, agreed, shown once.
 """
 

@@ -33,14 +33,13 @@ from audit.append.abandoned import GRACE_S, end_abandoned
 from audit.append.store import AuditStore
 from audit.checkpoints.epochs import confirm
 from audit.checkpoints.issuer import Checkpointer
-from audit.checkpoints.signing_keys import KeyRing as SigningKeys
-from audit.checkpoints.signing_keys import load_keys
+from audit.checkpoints.signing_keys import SigningKeys, load_keys
 from audit.database.engine import create_engine_for
 from audit.database.roles import problems as role_problems
 from audit.database.tiles import prove_consistency
 from audit.errors import AuditUnavailable, LogDamaged
 from audit.read.reader import AuditReader
-from audit.retention.desk import KeepingDesk
+from audit.retention.desk import RetentionDesk
 from audit.sealing.subject_keys import SubjectKeys
 from audit.witness.client import Witnesses, witnesses_from
 from inference.store.model_store import ModelStore
@@ -48,7 +47,7 @@ from migrations.run import upgrade
 from moderation.policy import Policy, load_policy
 from moderation.severity import ACTIONS
 from orchestrator.journey.pipeline import Pipeline
-from orchestrator.live_data.client import LiveData
+from orchestrator.live_data import LiveData
 from orchestrator.live_data.connectors import load_connectors
 from orchestrator.memory.store import ConversationStore
 from orchestrator.selection.routes import load_routes
@@ -142,9 +141,9 @@ class House:
             engine.dispose()
 
     @property
-    def keeping(self) -> KeepingDesk:
+    def keeping(self) -> RetentionDesk:
         """Holds, retention and erasures."""
-        return KeepingDesk(self.engine, self.audit, self.subjects)
+        return RetentionDesk(self.engine, self.audit, self.subjects)
 
     @property
     def memory(self) -> ConversationStore:

@@ -10,22 +10,19 @@ from typing import TYPE_CHECKING
 from app.adapters.record import QueryRecord, ShadowRecord
 from app.adapters.retrieval import Searched, Supported
 from app.governance.kill_switches import SwitchBoard, Switches
+from app.governance.policy_cache import PolicyCompiler
 from app.governance.policy_in_force import Document, PolicyInForce, Role
-from app.governance.rulings import Workshop
-from app.wiring.parts import describe_live
 from audit.database.engine import create_engine_for
 from moderation.gate import StreamGate
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor
 from moderation.rails import Readings
-from orchestrator.bots import Bot
-from orchestrator.bots.api import ApiBot
-from orchestrator.bots.onprem import OnPremBot
-from orchestrator.bots.rag import Bar, RagBot
+from orchestrator.bots.rag import Bar
+from orchestrator.bots.registry import Resources, make_bots
 from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.judging.shadow import Shadow
-from orchestrator.live_data.client import LiveData
+from orchestrator.live_data import LiveData
 from orchestrator.ports import Embed, Generate
 from orchestrator.selection.breaker import Breaker
 from orchestrator.selection.routes import load_routes
@@ -43,14 +40,11 @@ def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: 
     library = house.library = Library.open(settings.library_dir, embed)
     rails_pool = ThreadPoolExecutor(16, thread_name_prefix="rail")
     pool = ThreadPoolExecutor(settings.max_chats * 2, thread_name_prefix="journey")
-    evidence = Supported(embed)
-    workshop = Workshop(Heads.load(), redactor, embed, rails_pool, house.metrics, settings.rail_timeout_s, Readings(embed))
-    bots: dict[str, Bot] = {
-        "api": ApiBot(live),
-        "rag": RagBot(evidence, model if settings.rag_wording else None, Bar(ANSWERABLE, SUPPORTED)),
-        "onprem": OnPremBot(model),
-    }
-    in_force = house.in_force = policies(house, workshop)
+    compiler = PolicyCompiler(
+        Heads.load(), redactor, embed, rails_pool, house.metrics, settings.rail_timeout_s, Readings(embed)
+    )
+    bots = make_bots(Resources(live, Supported(embed), model, Bar(ANSWERABLE, SUPPORTED), settings.rag_wording))
+    in_force = house.in_force = policies(house, compiler)
     house.closers[:0] = [
         in_force.close,
         lambda: pool.shutdown(wait=False, cancel_futures=True),
@@ -62,15 +56,13 @@ def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: 
         policy_for=in_force.on,
         embed=embed,
         search=Searched(library),
-        support=evidence,
-        selector=Selector(load_routes(settings.routes_file), embed),
+        selector=Selector(load_routes(settings.routes_file), {name: bot.role for name, bot in bots.items()}, embed),
         bots=bots,
         breakers={name: Breaker() for name in bots},
         open_record=lambda **who: QueryRecord(house.audit, **who),
         meter=house.metrics,
         pool=pool,
         new_gate=StreamGate,
-        live_question=lambda text: describe_live(live, text),
         corpus_digest=lambda: library.digest,
         switched_off=board(house, bots).why_off,
         shadow=shadow(house),
@@ -78,11 +70,11 @@ def join(house: House, embed: Embed, redactor: Redactor, live: LiveData, model: 
     return Pipeline(parts, house.tracing.get_tracer("countersign"))
 
 
-def policies(house: House, workshop: Workshop) -> PolicyInForce:
+def policies(house: House, compiler: PolicyCompiler) -> PolicyInForce:
     """The policy in force, and the one that is tried out, if there is one. Its watcher is not started yet."""
 
     def document(role: Role, path: Path | None) -> Document:
-        return Document(role, path, workshop, house.announcer, house.metrics)
+        return Document(role, path, compiler, house.announcer, house.metrics)
 
     tried = house.settings.shadow_policy_file
     return PolicyInForce(document("in force", house.settings.policy_file), document("candidate", tried) if tried else None)

@@ -15,12 +15,12 @@ from app.engine_client.fleet import How
 from app.identity.api_keys import KeyRing
 from app.settings import Settings
 from audit.database.engine import create_engine_for
-from audit.sealing.subject_keys import load_kek
+from audit.sealing.kek import load_kek
 from inference.store.model_store import ModelStore
 from migrations.run import upgrade
 from moderation.pii.redactor import Redactor
 from orchestrator.errors import BotUnavailable
-from orchestrator.live_data.client import LiveData
+from orchestrator.live_data import LiveData
 
 if TYPE_CHECKING:
     from inference.encoder import SentenceEncoder
@@ -80,16 +80,6 @@ def open_redactor(settings: Settings, models: ModelStore, live: LiveData | None 
         except BotUnavailable as error:
             log.warning("connectors.catalogue_unread", reason=str(error))
     return Redactor.load(models.path(settings.ner_model), allow=sorted(allow))
-
-
-def describe_live(live: LiveData, text: str) -> str | None:
-    """What a connector would be asked for a text ("nav of AURGE"), or None."""
-    try:
-        question = live.understand(text)
-    except BotUnavailable:
-        figure = live.wants_figure(text)
-        return f"{figure} (its catalogue cannot be read now)" if figure else None
-    return f"{question.operation.name} of {question.thing.id}" if question else None
 
 
 def demo_key_path(settings: Settings) -> Path:

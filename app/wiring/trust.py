@@ -8,10 +8,10 @@ from app.settings import Settings
 from audit.checkpoints.signing_keys import public_keys
 from audit.errors import AuditError
 from audit.format.notes import VerifierKey
-from audit.verify.signed_claims import Trust
+from audit.verify.signed_claims import LogTrust
 
 
-def own_trust(settings: Settings, unchecked: Callable[[str], None] | None = None) -> Trust:
+def own_trust(settings: Settings, unchecked: Callable[[str], None] | None = None) -> LogTrust:
     """unchecked: told why the keys cannot be read, where somebody verifies who may not read them; then signatures are not
     checked. Without it that is an error: KeyRefused, NoteRefused or OSError."""
     witnesses = tuple(VerifierKey.parse(line.strip().partition(" ")[2]) for line in settings.witnesses)
@@ -22,4 +22,4 @@ def own_trust(settings: Settings, unchecked: Callable[[str], None] | None = None
             raise
         unchecked(str(error))
         keys = ()
-    return Trust(keys, witnesses, settings.checkpoint_path, settings.origin_of)
+    return LogTrust(keys, witnesses, settings.checkpoint_path, settings.origin_of)

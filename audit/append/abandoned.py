@@ -1,6 +1,6 @@
 """Ends the record of queries whose process died on the way: nobody else will.
 
-What must stay true: only a query whose writer is gone is ended, and once, whoever else starts at the same time. The ending
+Invariant: only a query whose writer is gone is ended, and once, whoever else starts at the same time. The ending
 is a `finished` event with the outcome `aborted`; it says what the log shows, and invents nothing.
 """
 

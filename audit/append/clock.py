@@ -1,6 +1,6 @@
 """Reads the clocks for the log, and notices when the wall clock was set.
 
-What must stay true: nothing is ordered or refused by the time. A wall clock that jumped is said in each log that goes on
+Invariant: nothing is ordered or refused by the time. A wall clock that jumped is said in each log that goes on
 afterwards; slow corrections, as time servers make them, are not jumps.
 """
 

@@ -1,6 +1,6 @@
-"""How the sequencer's rows travel: by the driver itself, as few statements and round trips as each engine allows.
+"""Driver-level inserts for the sequencer: executemany on SQLite, COPY and pipelines on PostgreSQL.
 
-What must stay true: the rows go through the tables' guards like any others, in order, inside the caller's transaction, and
+Invariant: the rows go through the tables' guards like any others, in order, inside the caller's transaction, and
 what the driver raises arrives as SQLAlchemy's error. Column names stand here once; audit.database.tables says
 what they mean.
 """

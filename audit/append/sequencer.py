@@ -1,6 +1,6 @@
 """Numbers, chains and stores one batch of events in one transaction: the only code that adds to the log.
 
-What must stay true: sequence numbers are gapless and their order is the order of the chain, whoever else writes. The head
+Invariant: sequence numbers are gapless and their order is the order of the chain, whoever else writes. The head
 row is locked before the batch is drawn (SQLite: the write lock; PostgreSQL: SELECT … FOR UPDATE), and moves in the same
 transaction as the records, with the tiles that they complete. Nothing is built on a head that contradicts itself or its
 last record.

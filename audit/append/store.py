@@ -1,11 +1,10 @@
 """Appends events: callers hand them over and go on; one writer thread makes them durable in groups.
 
-What must stay true: a ticket yields a receipt only after the event, and every earlier event of the same query that this
+Invariant: a ticket yields a receipt only after the event, and every earlier event of the same query that this
 store was given, is committed. Whatever goes wrong (full disk, lost database, full pool) becomes AuditUnavailable, and the
 store works again as soon as the database does; only a disk that failed to confirm a write stops it for good.
 """
 
-import hmac
 import logging
 import os
 import sqlite3
@@ -13,7 +12,6 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -23,82 +21,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from audit.append.clock import Watch, jumped
 from audit.append.sequencer import Sequencer
+from audit.append.ticket import Sleeper, Ticket, wake_next
 from audit.append.writer_presence import Presence
 from audit.errors import AuditError, AuditUnavailable, EventRefused
 from audit.format.events import MAX_BODY, Clock, Draft, Entry, Receipt, canonical, draft
+from audit.sealing.body import seal_body
 from audit.sealing.subject_keys import SubjectKeys
 
 BATCH_ROWS = 512
-SALT_SIZE = 16
 UNSYNCED = "the disk did not confirm what was written: check it, then restart the service; nothing is recorded until then"
 _UNSYNCED_CODES = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 _LOST_KEPT = 10_000
 _log = logging.getLogger(__name__)
-
-
-class _Sleeper:
-    __slots__ = ("gate", "left")
-
-    def __init__(self) -> None:
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.left = False
-
-
-class Ticket:
-    """One event on its way to the disk. Resolved once, by the writer; any number of threads may wait.
-
-    Of the threads whose tickets are resolved together the writer wakes one, and whoever leaves `wait` wakes the next of
-    `due`: woken all at once they would fight for the interpreter. List and deque need no lock: `wait` enters itself before
-    it looks for the outcome, the writer tells the outcome before it looks who has entered.
-    """
-
-    __slots__ = ("_due", "_outcome", "_sleepers")
-
-    def __init__(self, due: deque[_Sleeper]) -> None:
-        self._due = due
-        self._sleepers: list[_Sleeper] = []
-        self._outcome: Receipt | str | None = None
-
-    def wait(self, timeout: float = 5.0) -> Receipt:
-        """Returns when the event is durable. Raises AuditUnavailable where it is not, or not within `timeout` seconds.
-
-        After a time-out the event may still become durable: the log may hold more than was acknowledged, never less.
-        """
-        if self._outcome is None:
-            self._sleep(timeout)
-        match self._outcome:
-            case None:
-                raise AuditUnavailable(
-                    f"the audit log did not confirm within {timeout:g} s: nothing may be released; try again"
-                )
-            case str() as reason:
-                raise AuditUnavailable(reason)
-            case receipt:
-                return receipt
-
-    def resolve(self, outcome: Receipt | str) -> None:
-        """Those who wait are due to be woken, not yet awake."""
-        self._outcome = outcome
-        while self._sleepers:
-            self._due.append(self._sleepers.pop())
-
-    def _sleep(self, timeout: float) -> None:
-        sleeper = _Sleeper()
-        self._sleepers.append(sleeper)
-        try:
-            if self._outcome is None:
-                sleeper.gate.acquire(timeout=timeout)
-        finally:
-            sleeper.left = True  # before the next line: who finds it so passes on
-            wake_next(self._due)
-
-
-def wake_next(due: deque[_Sleeper]) -> None:
-    with suppress(IndexError):
-        while (sleeper := due.popleft()).left:
-            pass
-        sleeper.gate.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +83,7 @@ class AuditStore:
         self._changed = threading.Condition()
         self._pool: deque[tuple[Draft, Ticket]] = deque()
         self._pool_bytes = 0
-        self._due: deque[_Sleeper] = deque()
+        self._due: deque[Sleeper] = deque()
         self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._closed = ""  # why, once it is
         self._events = self._batches = self._largest = self._refused = 0
@@ -173,12 +107,10 @@ class AuditStore:
         body = canonical(entry.body)
         if len(body) > MAX_BODY:
             raise EventRefused(f"body of {len(body)} bytes is larger than {MAX_BODY}: record its digest instead")
-        salt = os.urandom(SALT_SIZE)  # sealed with the body, so that its commitment dies with the key
         try:
-            sealed = self._keys.seal(entry.subject, salt + body, body_context(tenant, event_id))
+            sealed, commitment = seal_body(self._keys, entry.subject, tenant, event_id, body)
         except (SQLAlchemyError, OSError, AuditError) as error:
             raise self._lose(tenant, entry, f"the key store cannot be used: {_brief(error)}") from error
-        commitment = hmac.digest(salt, body, "sha256").hex()
         made = draft(tenant, event_id, entry, clock, sealed, sha256(sealed).hexdigest(), commitment)
         ticket = Ticket(self._due)
         weight = _weight(made)
@@ -303,11 +235,6 @@ class AuditStore:
                 if len(self._lost) > _LOST_KEPT:
                     self._lost.popitem(last=False)
         return AuditUnavailable(reason)
-
-
-def body_context(log: str, event_id: str) -> bytes:
-    """Binds a sealed body to its event: it cannot be opened in another's place."""
-    return f"{log}\0{event_id}".encode()
 
 
 def _weight(made: Draft) -> int:

@@ -1,24 +1,25 @@
-"""Which writers of the log are still there, so that work under way is told from what a dead process left open.
+"""Liveness of log writers (file lock, advisory lock): tells work under way from what a dead process left open.
 
-What must stay true: a writer shows itself before its first event is stored, and stops with its process, however that ends.
+Invariant: a writer shows itself before its first event is stored, and stops with its process, however that ends.
 SQLite: a locked file beside the database. PostgreSQL: an advisory lock of the writer's own connection, which also ends
 when that connection breaks: there, absence counts only once it has lasted (audit.append.abandoned).
 """
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
+from audit.whole_file import appearing
+
 _WRITER, _RECOVERY = 0x43535731, 0x43535732  # first halves of PostgreSQL's advisory lock keys: "CSW1", "CSW2"
 
 
 class Presence:
-    """One writer's sign of life. Owned by the store that makes it."""
+    """Shows that one writer is alive. Owned by the store that makes it."""
 
     def __init__(self, engine: Engine, writer: str) -> None:
         """writer: eight hexadecimal digits, as in the envelopes' clock."""
@@ -84,16 +85,10 @@ def _beside(engine: Engine, name: str) -> Path | None:
 
 
 def _locked(path: Path) -> int:
-    """The file appears only once it is locked: nobody ever takes it for a dead writer's."""
-    handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        os.rename(made, path)
-    except BaseException:
-        os.close(handle)
-        os.unlink(made)
-        raise
-    return handle
+    """The file appears only once it is locked: an unlocked one is a dead writer's."""
+    with appearing(path, replace=True) as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        return os.dup(file.fileno())  # the lock lasts as long as any handle of the file
 
 
 def _key(writer: str) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """What a restored database may do: nothing, until two people start a new epoch that quotes the history that was lost.
 
-What must stay true: a database that is behind, or contradicts, the last checkpoint in the file outside it is refused at
+Invariant: a database that is behind, or contradicts, the last checkpoint in the file outside it is refused at
 start-up. An epoch is begun by an event of the log itself, which names both approvers and the lost checkpoint, and has an
 origin of its own: witnesses never see a log of one name shrink.
 """
@@ -13,7 +13,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, insert, select
 
 from audit.checkpoints.file import Kept, last_checkpoints, read_checkpoints
-from audit.checkpoints.issuer import current_epoch
+from audit.checkpoints.stored import current_epoch
 from audit.database import tables
 from audit.database.engine import writing
 from audit.database.tiles import Tiles

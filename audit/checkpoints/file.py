@@ -1,6 +1,6 @@
-"""The checkpoints on paper, so to speak: an append-only file outside the database, one JSON line a checkpoint.
+"""Checkpoints in an append-only file outside the database, one JSON line each.
 
-What must stay true: a line is on disk before `append` returns, lines are only ever added, and per log they go forward. A
+Invariant: a line is on disk before `append` returns, lines are only ever added, and per log they go forward. A
 crash may tear the last line; it is closed with a mark and passed over. Any other line that cannot be read is damage. Several
 processes may share the file (a lock is held while writing), or keep one each.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from audit.errors import LogDamaged, NoteRefused
 from audit.format.notes import Checkpoint, Note
+from audit.whole_file import sync_folder
 
 _TORN = b"#torn\n"
 
@@ -75,7 +76,7 @@ class CheckpointFile:
                 text = text[file.write(text) :]
             os.fsync(file.fileno())
         if is_new:
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
     def _catch_up(self, handle: int) -> bool:
         """Reads what was added since, by whomever. Returns whether the last line is torn."""
@@ -131,11 +132,3 @@ def _parsed(line: bytes, number: int, path: Path) -> Kept | None:
             f"{path}, line {number} is no checkpoint: it was altered; restore the file from where it is copied to"
         )
     return found
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

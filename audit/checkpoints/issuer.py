@@ -1,6 +1,6 @@
 """Issues signed checkpoints: into the database, into a file outside it, and on to the witnesses.
 
-What must stay true: nothing is signed that does not continue what this log signed before (the consistency proof is checked
+Invariant: nothing is signed that does not continue what this log signed before (the consistency proof is checked
 first), so a history that was rewritten under a running service gets no signature. Whoever stores a checkpoint of a size
 first wins, so several processes share one log. Neither a witness nor a full disk stops the next checkpoint.
 """
@@ -10,14 +10,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from audit.checkpoints.file import CheckpointFile, Kept
+from audit.checkpoints.file import CheckpointFile
+from audit.checkpoints.stored import Issued, cosignatures, latest_checkpoint, logs_to_sign, stored_checkpoint
 from audit.database import tables
 from audit.database.engine import writing
 from audit.database.tiles import Tiles
@@ -31,29 +31,6 @@ Offer = Callable[[Note], Note]
 _OFFER_AGAIN_S = 10.0
 _LOOKS_A_SECOND = 4
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A checkpoint as it was stored. seen: monotonic seconds at which this process learnt of it."""
-
-    log: str
-    epoch: int
-    size: int
-    root: bytes
-    note: Note
-    seen: float = field(default_factory=time.monotonic, compare=False)
-
-    def row(self) -> dict[str, Any]:
-        note = self.note.dump()
-        return {"log": self.log, "epoch": self.epoch, "size": self.size, "root": self.root, "note": note}
-
-    def kept(self) -> Kept:
-        return Kept(self.log, self.epoch, self.size, self.note.dump())
-
-    @property
-    def keys(self) -> frozenset[tuple[str, bytes]]:
-        return frozenset((one.name, one.key_hash) for one in self.note.signatures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +144,7 @@ class Checkpointer:
             problems: list[str] = []
             made: list[Issued] = []
             with self._engine.connect() as connection:
-                for log, size, root, epoch in _heads(connection, only):
+                for log, size, root, epoch in logs_to_sign(connection, only):
                     try:
                         if one := self._made(connection, log, epoch, size, root, at_once=everything or only is not None):
                             made.append(one)
@@ -199,7 +176,7 @@ class Checkpointer:
         if known is not None and known == stored:
             return known
         self._known[log] = stored
-        if known is None and not _cosignatures(connection, stored):
+        if known is None and not cosignatures(connection, stored):
             self._hand_over(stored)
         return stored
 
@@ -290,42 +267,6 @@ class Checkpointer:
                 continue  # this witness has cosigned it before
 
 
-def latest_checkpoint(engine: Engine, log: str, at_least: int = 0) -> Note | None:
-    """The newest checkpoint of the log's epoch, with the cosignatures it has; None where it is smaller than `at_least`."""
-    with engine.connect() as connection:
-        found = stored_checkpoint(connection, log, current_epoch(connection, log))
-        if found is None or found.size < at_least:
-            return None
-        return found.note.plus(_cosignatures(connection, found))
-
-
-def current_epoch(connection: Connection, log: str) -> int:
-    return connection.scalar(select(func.max(tables.epoch.c.epoch)).where(tables.epoch.c.log == log)) or 1
-
-
-def stored_checkpoint(connection: Connection, log: str, epoch: int) -> Issued | None:
-    """The newest of an epoch, as it is stored: nothing is checked."""
-    table = tables.checkpoint
-    query = select(table).where(table.c.log == log, table.c.epoch == epoch).order_by(table.c.size.desc()).limit(1)
-    row = connection.execute(query).first()
-    return None if row is None else Issued(log, epoch, row.size, bytes(row.root), Note.parse(row.note))
-
-
-def _heads(connection: Connection, only: str | None) -> list[tuple[str, int, bytes, int]]:
-    """log, size, root, epoch of every log that has records."""
-    head, epoch = tables.head, tables.epoch
-    epochs = select(epoch.c.log, func.max(epoch.c.epoch).label("epoch")).group_by(epoch.c.log).subquery()
-    query = (
-        select(head.c.log, head.c.size, head.c.root, func.coalesce(epochs.c.epoch, 1))
-        .outerjoin(epochs, epochs.c.log == head.c.log)
-        .where(head.c.size > 0)
-        .order_by(head.c.log)
-    )
-    if only is not None:
-        query = query.where(head.c.log == only)
-    return [(log, size, bytes(root), number) for log, size, root, number in connection.execute(query)]
-
-
 def _check_growth(tiles: Tiles, known: Issued, size: int, root: bytes) -> None:
     """The head's tree must be the one that was signed, grown. Raises ProofRefused, LogDamaged, ValueError."""
     if known.size == 0:
@@ -336,13 +277,6 @@ def _check_growth(tiles: Tiles, known: Issued, size: int, root: bytes) -> None:
         raise LogDamaged(f"it has {size} records, but {known.size} are signed: it was cut")
     proof = tiles.prove(lambda node: consistency_proof(known.size, size, node))
     check_consistency(known.size, size, known.root, root, proof)
-
-
-def _cosignatures(connection: Connection, one: Issued) -> list[Signature]:
-    table = tables.cosignature
-    query = select(table.c.line).where(table.c.log == one.log, table.c.epoch == one.epoch, table.c.size == one.size)
-    lines = connection.scalars(query.order_by(table.c.witness))
-    return [Note.parse(f"{one.note.text}\n{line}").signatures[0] for line in lines]
 
 
 def _rotated(log: str, before: frozenset[tuple[str, bytes]], after: frozenset[tuple[str, bytes]]) -> Entry:

@@ -4,7 +4,7 @@ A key file has one key a line: `PRIVATE+KEY+…` signs (every such key signs eve
 signs inside Vault's transit engine, and a plain verifier key has been retired: it only still verifies. The environment may
 hold the same lines instead.
 
-What must stay true: a private key is never printed, logged or readable by others, and a key that ever signed stays known
+Invariant: a private key is never printed, logged or readable by others, and a key that ever signed stays known
 until somebody removes its line by hand. Rotation: `rotate` puts a new key first, both sign for as long as verifiers need to
 learn the new one, then `retire` keeps the old one's public half.
 """
@@ -13,7 +13,6 @@ import base64
 import binascii
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from audit.errors import KeyRefused, NoteRefused
 from audit.format.notes import ED25519, SecretKey, Signature, Signer, VerifierKey
+from audit.whole_file import rewrite_whole, write_whole
 
 VARIABLE = "COUNTERSIGN_AUDIT_KEY"
 _VAULT = "VAULT+KEY "
@@ -29,7 +29,7 @@ _VAULT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRing:
+class SigningKeys:
     """The keys of one log owner. signers: newest first; retired: verify only."""
 
     signers: tuple[Signer, ...]
@@ -82,7 +82,7 @@ class VaultKey:
         return signature
 
 
-def load_keys(path: Path, name: str, environ: Mapping[str, str] = os.environ) -> KeyRing:
+def load_keys(path: Path, name: str, environ: Mapping[str, str] = os.environ) -> SigningKeys:
     """From the environment where it holds keys, else from `path`, which is made, with a key called `name`, if absent.
 
     Raises KeyRefused where the file can be read by others, a line is malformed, or no key signs.
@@ -90,7 +90,7 @@ def load_keys(path: Path, name: str, environ: Mapping[str, str] = os.environ) ->
     if text := environ.get(VARIABLE):
         return _parsed(text, f"environment variable {VARIABLE}", environ)
     if not path.exists():
-        _write(path, SecretKey.generate(name).dump() + "\n", replace=False)
+        write_whole(path, f"{SecretKey.generate(name).dump()}\n".encode())
     return _parsed(_read(path), str(path), environ)
 
 
@@ -109,7 +109,7 @@ def rotate(path: Path, name: str) -> VerifierKey:
     _must_be_in_a_file(path)
     old = _read(path) if path.exists() else ""
     made = SecretKey.generate(name)
-    _write(path, f"{made.dump()}\n{old}", replace=True)
+    rewrite_whole(path, f"{made.dump()}\n{old}".encode())
     return made.key
 
 
@@ -124,7 +124,7 @@ def retire(path: Path, key: VerifierKey) -> None:
     if len(signing) == 1:
         raise KeyRefused(f"{key} is the only key in {path}: make another one first")
     lines[signing[str(key)]] = str(key)
-    _write(path, "".join(f"{line}\n" for line in lines), replace=True)
+    rewrite_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _must_be_in_a_file(path: Path) -> None:
@@ -137,7 +137,7 @@ def _must_be_in_a_file(path: Path) -> None:
         )
 
 
-def _parsed(text: str, source: str, environ: Mapping[str, str]) -> KeyRing:
+def _parsed(text: str, source: str, environ: Mapping[str, str]) -> SigningKeys:
     found: list[Signer | VerifierKey] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.startswith("#"):
@@ -145,7 +145,7 @@ def _parsed(text: str, source: str, environ: Mapping[str, str]) -> KeyRing:
                 found.append(_key(line, environ))
             except (NoteRefused, KeyRefused) as error:
                 raise KeyRefused(f"{source}, line {number}: {error}") from None
-    ring = KeyRing(
+    ring = SigningKeys(
         tuple(one for one in found if not isinstance(one, VerifierKey)),
         tuple(one for one in found if isinstance(one, VerifierKey)),
     )
@@ -170,28 +170,3 @@ def _read(path: Path) -> str:
     if mode & 0o077:
         raise KeyRefused(f"{path} can be read by others (mode {mode:04o}): chmod 600 it, and rotate the key if it leaked")
     return path.read_text("utf-8", "replace")
-
-
-def _write(path: Path, text: str, *, replace: bool) -> None:
-    """Whole or not at all, mode 0600. replace=False: of two processes that start at once one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(made, path)
-        else:
-            try:
-                os.link(made, path)
-            except FileExistsError:
-                return
-    finally:
-        Path(made).unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

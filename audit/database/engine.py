@@ -1,6 +1,6 @@
 """Opens a database so that what it acknowledges is on disk.
 
-What must stay true: every connection of an engine made here is durable on commit (SQLite: WAL with synchronous=FULL;
+Invariant: every connection of an engine made here is durable on commit (SQLite: WAL with synchronous=FULL;
 PostgreSQL: fsync and synchronous_commit on), and on SQLite cannot change the audit tables' rules from inside the service.
 
 SQLite transactions: one that starts with a SELECT begins deferred and does not wait for writers; any other begins IMMEDIATE.
@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 
-from audit.database.triggers import TABLES
+from audit.database.tables import TABLES
 from audit.errors import StoreRefused
 
 BUSY_TIMEOUT_S = 10.0

@@ -1,6 +1,6 @@
 """PostgreSQL roles: the owner migrates, the service appends and reads, an auditor reads.
 
-What must stay true: the role that the service logs in with owns nothing of the log and may not change, remove or truncate a
+Invariant: the role that the service logs in with owns nothing of the log and may not change, remove or truncate a
 row of it, so that a taken-over service meets the database's own refusal before it meets a trigger.
 """
 

@@ -1,6 +1,6 @@
 """The tables of the log.
 
-What must stay true: every column is either inside the hashed envelope too, or recomputed from it, so the verifier notices
+Invariant: every column is either inside the hashed envelope too, or recomputed from it, so the verifier notices
 any changed byte. Rows are only ever added; the head is the one row that moves, and only forward (audit.database.triggers).
 
 Sequence numbers start at 0 and are the leaves' indexes. There are no foreign keys: the verifier checks both directions, and
@@ -19,6 +19,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+TABLES = (
+    "audit_log_head", "audit_record", "audit_payload", "audit_batch",
+    "audit_tile", "audit_checkpoint", "audit_cosignature", "audit_epoch",
+)  # fmt: skip
+"""Every table of the log, in the order in which rows go in."""
 metadata = MetaData()
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite's STRICT tables know INTEGER only, which has 64 bits

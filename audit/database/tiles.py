@@ -4,7 +4,7 @@ A tile belongs to a block of LEAVES leaves. It holds the roots of all perfect su
 first, so every node above the blocks is stored exactly once, in the tile that completed it; nodes inside a block are
 recomputed from at most LEAVES / 2 leaves each. A tile never changes once its block is full, and is not there before.
 
-What must stay true: the sequencer adds tiles in the transaction that completes their block, so they cover every full
+Invariant: the sequencer adds tiles in the transaction that completes their block, so they cover every full
 block. They are derived: `fill` makes them again from the leaves, and the verifier compares each with the records.
 """
 

@@ -1,13 +1,11 @@
-"""The triggers that make the tables append-only, on SQLite and PostgreSQL.
+"""The triggers that make the tables append-only, as a database has them today, on SQLite and PostgreSQL.
 
-What must stay true: a statement that would change, remove, replace or misplace a row is refused by the database itself,
-whoever sends it. They stop mistakes and a taken-over service; who owns the database can drop them, and is then caught by
-the verifier. A version of the guards never changes once released: add a version and a migration for it.
+Invariant: a statement that would change, remove, replace or misplace a row is refused by the database itself, whoever sends
+it. They stop mistakes and a taken-over service; who owns the database can drop them, and is then caught by the verifier.
+Migrations hold frozen copies of what they make; the sum of them is what this file says, and a test compares the two.
 """
 
-_V1 = ("audit_log_head", "audit_record", "audit_payload", "audit_batch")
-_V2 = ("audit_tile", "audit_checkpoint", "audit_cosignature", "audit_epoch")
-TABLES = _V1 + _V2
+from audit.database.tables import TABLES
 
 _NOT_AT_THE_END = (
     "NOT EXISTS (SELECT 1 FROM {s}audit_record WHERE log = NEW.log AND seq = NEW.size - 1)"
@@ -26,21 +24,7 @@ _REFUSED_INSERT = {
     " AND NOT EXISTS (SELECT 1 FROM {s}audit_batch WHERE log = NEW.log AND size = NEW.first)"
     " OR EXISTS (SELECT 1 FROM {s}audit_batch WHERE log = NEW.log AND size > NEW.first)"
     f" OR {_NOT_AT_THE_END}",
-}
-# On SQLite, INSERT OR REPLACE deletes the row that stands in the way without firing DELETE triggers: every UNIQUE column
-# needs an EXISTS of its own.
-_REPLACED = {
-    "audit_log_head": "SELECT 1 FROM audit_log_head WHERE log = NEW.log",
-    "audit_record": "SELECT 1 FROM audit_record WHERE log = NEW.log AND event_id = NEW.event_id",
-    "audit_payload": "SELECT 1 FROM audit_payload WHERE log = NEW.log AND seq = NEW.seq",
-    "audit_batch": "SELECT 1 FROM audit_batch WHERE log = NEW.log AND size = NEW.size",
-}
-_REFUSED_HEAD_UPDATE = (
-    f"NEW.log <> OLD.log OR NEW.size <= OLD.size OR {_NOT_AT_THE_END} OR NEW.chain <>"  # noqa: S608
-    " (SELECT chain FROM {s}audit_record WHERE log = NEW.log AND seq = NEW.size - 1)"
-)
-# Rows go in behind the last one, and only beside the records that they speak of. 8 is audit.database.tiles.LEAVES.
-_REFUSED_INSERT_V2 = {
+    # These rows go in behind the last one, and beside the records that they speak of. 8 is audit.database.tiles.LEAVES.
     "audit_tile": "NEW.idx < 0 OR NEW.idx > 0"
     " AND NOT EXISTS (SELECT 1 FROM {s}audit_tile WHERE log = NEW.log AND idx = NEW.idx - 1)"
     " OR EXISTS (SELECT 1 FROM {s}audit_tile WHERE log = NEW.log AND idx >= NEW.idx)"
@@ -59,47 +43,45 @@ _REFUSED_INSERT_V2 = {
     " OR EXISTS (SELECT 1 FROM {s}audit_epoch WHERE log = NEW.log AND epoch >= NEW.epoch)"
     " OR NOT EXISTS (SELECT 1 FROM {s}audit_record WHERE log = NEW.log AND seq = NEW.first)",
 }
+# On SQLite, INSERT OR REPLACE deletes the row that stands in the way without firing DELETE triggers: every UNIQUE column
+# needs an EXISTS of its own.
+_REPLACED = {
+    "audit_log_head": "SELECT 1 FROM audit_log_head WHERE log = NEW.log",
+    "audit_record": "SELECT 1 FROM audit_record WHERE log = NEW.log AND event_id = NEW.event_id",
+    "audit_payload": "SELECT 1 FROM audit_payload WHERE log = NEW.log AND seq = NEW.seq",
+    "audit_batch": "SELECT 1 FROM audit_batch WHERE log = NEW.log AND size = NEW.size",
+}
+_REFUSED_HEAD_UPDATE = (
+    f"NEW.log <> OLD.log OR NEW.size <= OLD.size OR {_NOT_AT_THE_END} OR NEW.chain <>"  # noqa: S608
+    " (SELECT chain FROM {s}audit_record WHERE log = NEW.log AND seq = NEW.size - 1)"
+)
 _OUT_OF_PLACE = "is append-only: this row is out of place or already there"
 
 
-def sqlite_guards_v1() -> dict[str, str]:
+def sqlite_triggers() -> dict[str, str]:
     """Trigger name to CREATE TRIGGER statement."""
     made: dict[str, str] = {}
-    for table in _V1:
-        misplaced = f"{_REFUSED_INSERT[table].format(s='')} OR EXISTS ({_REPLACED[table]})"
-        made |= _sqlite_guard(table, "INSERT", misplaced, _OUT_OF_PLACE)
+    for table in TABLES:
+        # The other tables' only UNIQUE columns are their primary keys, which _REFUSED_INSERT looks up already.
+        replaced = f" OR EXISTS ({_REPLACED[table]})" if table in _REPLACED else ""
+        made |= _sqlite_trigger(table, "INSERT", _REFUSED_INSERT[table].format(s="") + replaced, _OUT_OF_PLACE)
         if table == "audit_log_head":
             moved = _REFUSED_HEAD_UPDATE.format(s="")
-            made |= _sqlite_guard(table, "UPDATE", moved, "moves only forward, to its last record")
+            made |= _sqlite_trigger(table, "UPDATE", moved, "moves only forward, to its last record")
         else:
-            made |= _sqlite_guard(table, "UPDATE", "", "is append-only: UPDATE refused")
-        made |= _sqlite_guard(table, "DELETE", "", "is append-only: DELETE refused")
+            made |= _sqlite_trigger(table, "UPDATE", "", "is append-only: UPDATE refused")
+        made |= _sqlite_trigger(table, "DELETE", "", "is append-only: DELETE refused")
     return made
 
 
-def sqlite_guards_v2() -> dict[str, str]:
-    """What version 2 adds. Its only UNIQUE columns are the primary keys, which _REFUSED_INSERT_V2 looks up already."""
-    made: dict[str, str] = {}
-    for table in _V2:
-        made |= _sqlite_guard(table, "INSERT", _REFUSED_INSERT_V2[table].format(s=""), _OUT_OF_PLACE)
-        made |= _sqlite_guard(table, "UPDATE", "", "is append-only: UPDATE refused")
-        made |= _sqlite_guard(table, "DELETE", "", "is append-only: DELETE refused")
-    return made
-
-
-def sqlite_guards() -> dict[str, str]:
-    """All that a database has today."""
-    return sqlite_guards_v1() | sqlite_guards_v2()
-
-
-def postgres_functions_v1(schema: str) -> dict[str, str]:
+def postgres_functions(schema: str) -> dict[str, str]:
     """Function name to body. Names inside are qualified: a temporary table of the same name must not stand in for ours."""
     s = _quoted(schema) + "."
     functions = {
         "audit_refuse": "BEGIN RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP"
         " USING ERRCODE = 'insufficient_privilege'; END"
     }
-    for table in _V1:
+    for table in TABLES:
         functions[f"{table}_check"] = _postgres_check(_REFUSED_INSERT[table].format(s=s), _OUT_OF_PLACE)
     functions["audit_log_head_move"] = _postgres_check(
         _REFUSED_HEAD_UPDATE.format(s=s), "moves only forward, to its last record"
@@ -107,10 +89,10 @@ def postgres_functions_v1(schema: str) -> dict[str, str]:
     return functions
 
 
-def postgres_triggers_v1() -> dict[str, tuple[str, str, str]]:
+def postgres_triggers() -> dict[str, tuple[str, str, str]]:
     """Trigger name to (table, when, function)."""
     made: dict[str, tuple[str, str, str]] = {}
-    for table in _V1:
+    for table in TABLES:
         made[f"{table}_insert"] = (table, "BEFORE INSERT ON {} FOR EACH ROW", f"{table}_check")
         if table == "audit_log_head":
             made[f"{table}_update"] = (table, "BEFORE UPDATE ON {} FOR EACH ROW", "audit_log_head_move")
@@ -121,44 +103,10 @@ def postgres_triggers_v1() -> dict[str, tuple[str, str, str]]:
     return made
 
 
-def postgres_functions_v2(schema: str) -> dict[str, str]:
-    s = _quoted(schema) + "."
-    return {f"{table}_check": _postgres_check(_REFUSED_INSERT_V2[table].format(s=s), _OUT_OF_PLACE) for table in _V2}
-
-
-def postgres_triggers_v2() -> dict[str, tuple[str, str, str]]:
-    made: dict[str, tuple[str, str, str]] = {}
-    for table in _V2:
-        made[f"{table}_insert"] = (table, "BEFORE INSERT ON {} FOR EACH ROW", f"{table}_check")
-        made[f"{table}_change"] = (table, "BEFORE UPDATE OR DELETE ON {} FOR EACH ROW", "audit_refuse")
-        made[f"{table}_truncate"] = (table, "BEFORE TRUNCATE ON {} FOR EACH STATEMENT", "audit_refuse")
-    return made
-
-
-def postgres_functions(schema: str) -> dict[str, str]:
-    """All that a database has today."""
-    return postgres_functions_v1(schema) | postgres_functions_v2(schema)
-
-
-def postgres_triggers() -> dict[str, tuple[str, str, str]]:
-    """All that a database has today."""
-    return postgres_triggers_v1() | postgres_triggers_v2()
-
-
 def postgres_trigger_type(when: str) -> int:
     """pg_trigger.tgtype of a trigger made with these words (catalog/pg_trigger.h)."""
     bits = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
     return sum(bit for word, bit in bits.items() if word in when.split())
-
-
-def postgres_guards_v1(schema: str) -> list[str]:
-    """Statements that create functions and triggers. ENABLE ALWAYS: session_replication_role must not switch them off."""
-    return _postgres_guards(schema, postgres_functions_v1(schema), postgres_triggers_v1(), _V1)
-
-
-def postgres_guards_v2(schema: str) -> list[str]:
-    """What version 2 adds."""
-    return _postgres_guards(schema, postgres_functions_v2(schema), postgres_triggers_v2(), _V2)
 
 
 def service_grants(role: str, schema: str = "public") -> list[str]:
@@ -171,28 +119,12 @@ def service_grants(role: str, schema: str = "public") -> list[str]:
     ]
 
 
-def _sqlite_guard(table: str, when: str, condition: str, message: str) -> dict[str, str]:
+def _sqlite_trigger(table: str, when: str, condition: str, message: str) -> dict[str, str]:
     name = f"{table}_{when.lower()}"
     return {
         name: f"CREATE TRIGGER {name} BEFORE {when} ON {table} FOR EACH ROW"
         f"{' WHEN ' + condition if condition else ''} BEGIN SELECT RAISE(ABORT, '{table} {message}'); END"
     }
-
-
-def _postgres_guards(
-    schema: str, functions: dict[str, str], triggers: dict[str, tuple[str, str, str]], tables: tuple[str, ...]
-) -> list[str]:
-    s = _quoted(schema)
-    statements = [
-        f"CREATE FUNCTION {s}.{name}() RETURNS trigger LANGUAGE plpgsql"
-        f" SET enable_seqscan = off SET enable_bitmapscan = off AS $guard${body}$guard$"
-        for name, body in functions.items()
-    ]
-    for name, (table, when, function) in triggers.items():
-        target = f"{s}.{table}"
-        statements.append(f"CREATE TRIGGER {name} {when.format(target)} EXECUTE FUNCTION {s}.{function}()")
-        statements.append(f"ALTER TABLE {target} ENABLE ALWAYS TRIGGER {name}")
-    return statements + [f"REVOKE ALL ON {s}.{table} FROM PUBLIC" for table in tables]
 
 
 def _postgres_check(condition: str, message: str) -> str:

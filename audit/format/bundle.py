@@ -1,6 +1,6 @@
 """Audit bundles, written and read line by line: docs/audit-bundle.md is the format.
 
-What must stay true: a bundle is canonical JSON lines whose last line is the log's signature over all bytes before it, so a
+Invariant: a bundle is canonical JSON lines whose last line is the log's signature over all bytes before it, so a
 line that is dropped, moved or changed shows. Memory is that of one line. Nothing here knows a database.
 """
 

@@ -1,6 +1,6 @@
 """Events as they are told to the log, and the canonical bytes that are hashed.
 
-What must stay true: one event has exactly one byte form. `canonical` is RFC 8785 for the values it accepts (ASCII keys,
+Invariant: one event has exactly one byte form. `canonical` is RFC 8785 for the values it accepts (ASCII keys,
 integers below 2^53, no floats), and refuses all others before anything is hashed. The envelope holds no personal data.
 """
 

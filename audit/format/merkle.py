@@ -1,6 +1,6 @@
 """The Merkle tree of RFC 9162 section 2.1 (the same as RFC 6962's), kept as its right edge.
 
-What must stay true: `CompactRange.root()` equals the tree hash of all leaves appended so far. A compact range of n leaves
+Invariant: `CompactRange.root()` equals the tree hash of all leaves appended so far. A compact range of n leaves
 is the roots of the perfect subtrees in n's binary form, largest first, so an append costs one hash on average and the
 whole state is at most 64 hashes. What proofs need beside it is stored by audit.database.tiles.
 """

@@ -3,7 +3,7 @@
 Formats: signed-note, tlog-checkpoint and tlog-cosignature (c2sp.org). A note is text that ends with a newline, an empty
 line, then signature lines "— name base64(key hash ‖ signature)".
 
-What must stay true: a signature counts only under a key that the reader already trusts, and over exactly the text that is
+Invariant: a signature counts only under a key that the reader already trusts, and over exactly the text that is
 read; lines of unknown keys are passed over, a bad line of a known key spoils the note.
 """
 

@@ -1,6 +1,6 @@
 """Inclusion and consistency proofs of RFC 9162 section 2.1, made from stored nodes and checked with nothing but hashes.
 
-What must stay true: `check_inclusion` and `check_consistency` accept exactly the proofs that the RFC's algorithms accept;
+Invariant: `check_inclusion` and `check_consistency` accept exactly the proofs that the RFC's algorithms accept;
 they trust neither length nor order of what they are given. `Node` answers with the root of a perfect subtree: level 0 is a
 leaf hash, and (level, index) covers the leaves index * 2^level up to, not including, (index + 1) * 2^level.
 """

@@ -1,19 +1,14 @@
 """The receipt of one event: C2SP tlog-proof@v1, a text that proves offline that the event is in the log.
 
-What must stay true: a receipt holds all that its check needs but the keys. The envelope travels in `extra`, which nothing
+Invariant: a receipt holds all that its check needs but the keys. The envelope travels in `extra`, which nothing
 authenticates but the proof itself; envelopes hold no personal data.
 """
 
 import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from audit.errors import BundleRefused
 from audit.format.merkle import HASH_SIZE
-from audit.format.notes import Note
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 FIRST_LINE = "c2sp.org/tlog-proof@v1"
 MEDIA_TYPE = "text/plain"
@@ -56,35 +51,3 @@ class LogProof:
         if index < 0 or any(len(one) != HASH_SIZE for one in proof) or found.dump() != text:
             raise BundleRefused("the receipt's envelope, index or proof is not in its one form")
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One event of a query, as stored."""
-
-    seq: int
-    kind: str
-    subject: str
-    envelope: bytes
-
-
-def steps_of(engine: "Engine", log: str, query: str) -> list[Step]:
-    """The query's own events, in order; those of people who looked at it are not its own."""
-    from sqlalchemy import select
-
-    from audit.database.tables import record
-    from audit.kinds import LOOKS
-
-    wanted = select(record.c.seq, record.c.kind, record.c.subject, record.c.envelope).where(
-        record.c.log == log, record.c.query == query, ~record.c.kind.startswith(LOOKS)
-    )
-    with engine.connect() as connection:
-        rows = connection.execute(wanted.order_by(record.c.seq)).all()
-    return [Step(row.seq, row.kind, row.subject, bytes(row.envelope)) for row in rows]
-
-
-def prove(engine: "Engine", log: str, seq: int, envelope: bytes, checkpoint: Note, size: int) -> LogProof:
-    """The receipt of event `seq` in the tree of `size`, which is the checkpoint's and must cover it."""
-    from audit.database.tiles import prove_inclusion
-
-    return LogProof(seq, envelope, tuple(prove_inclusion(engine, log, seq, size)), checkpoint.dump())

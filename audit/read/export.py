@@ -1,6 +1,6 @@
 """Takes events out of the log: as a bundle that proves itself, or as a table for analysts.
 
-What must stay true: memory is that of one page however long the log is, no transaction stays open while a page is written,
+Invariant: memory is that of one page however long the log is, no transaction stays open while a page is written,
 and nothing is exported beyond the checkpoint that vouches for it. Reading is itself to be recorded: callers append an
 `access.exported` event first.
 """
@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, Literal
 from sqlalchemy import Engine, and_, select
 from sqlalchemy.engine import Row
 
-from audit.append.store import SALT_SIZE, body_context
 from audit.database import tables
 from audit.database.tiles import Tiles
 from audit.errors import ExportRefused, KeyMissing, LogDamaged, SealBroken
@@ -20,6 +19,7 @@ from audit.format.bundle import BundleWriter, EventLine, Header, Selection
 from audit.format.events import parse
 from audit.format.notes import Checkpoint, Note, Signer
 from audit.format.proofs import Node, consistency_proof, inclusion_proof
+from audit.sealing.body import open_body
 from audit.sealing.subject_keys import SubjectKeys
 
 PAGE = 200  # events: with their proofs, well below what one statement may ask for
@@ -134,8 +134,8 @@ class Source:
         if self._bodies != "opened" or self._keys is None or sealed is None:
             return Exported(seq, envelope, leaf, sealed)
         try:
-            opened = self._keys.open(row.subject, sealed, body_context(self.log, row.event_id))
-            return Exported(seq, envelope, leaf, opened=(opened[:SALT_SIZE], opened[SALT_SIZE:].decode()))
+            opened = open_body(self._keys, row.subject, self.log, row.event_id, sealed)
+            return Exported(seq, envelope, leaf, opened=(opened.salt, opened.body.decode()))
         except KeyMissing:
             return Exported(seq, envelope, leaf, erased=True)
         except (SealBroken, UnicodeDecodeError):  # as it is stored, so that a verifier can say what is wrong with it

@@ -1,6 +1,6 @@
 """Events as tables for analysts: CSV, and Parquet where pyarrow is installed (the extra `parquet`).
 
-What must stay true: no cell of a CSV file is a formula to a spreadsheet, whatever was logged (OWASP, CSV injection), and
+Invariant: no cell of a CSV file is a formula to a spreadsheet, whatever was logged (OWASP, CSV injection), and
 nothing in a cell ends a row or moves the cursor. Tables carry no proofs: they are for counting, bundles are for proving.
 """
 

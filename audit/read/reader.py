@@ -1,10 +1,9 @@
 """Reads the log for review: the list of queries, and one query's whole journey with its bodies opened.
 
-What must stay true: nothing is shown as intact that was not recomputed while it was read. Order is the sequence's, never the
+Invariant: nothing is shown as intact that was not recomputed while it was read. Order is the sequence's, never the
 clock's. Reading is itself to be recorded: callers append an `access.*` event before they show anything.
 """
 
-import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from sqlalchemy import ColumnElement, Engine, and_, exists, select
 from sqlalchemy.engine import Row
 from sqlalchemy.sql import FromClause
 
-from audit.append.store import SALT_SIZE, body_context
 from audit.database import tables
 from audit.errors import EventRefused, KeyDestroyed, KeyMissing, SealBroken
 from audit.format import merkle
 from audit.format.events import parse
 from audit.kinds import FINISHED, LOOKS, RECEIVED, Kind, is_look
+from audit.sealing.body import open_body
 from audit.sealing.subject_keys import SubjectKeys
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -189,11 +188,10 @@ class AuditReader:
         if row.sealed is None:
             return None, "damaged"
         try:
-            opened = self._keys.open(row.subject, row.sealed, body_context(row.log, row.event_id))
-            salt, body = opened[:SALT_SIZE], opened[SALT_SIZE:]
-            if hmac.digest(salt, body, "sha256").hex() != envelope.get("body", {}).get("pt"):
+            opened = open_body(self._keys, row.subject, row.log, row.event_id, row.sealed)
+            if opened.commitment != envelope.get("body", {}).get("pt"):
                 return None, "damaged"
-            return parse(body), "open"
+            return parse(opened.body), "open"
         except KeyDestroyed:
             return None, "erased"
         except KeyMissing:

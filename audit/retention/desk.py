@@ -1,6 +1,6 @@
-"""The desk where holds are placed, retention is set and erasures are asked for: every act is an event of the log first.
+"""Placing and lifting holds, setting retention, erasing: every act is an event of the log before it takes effect.
 
-What must stay true: a key is destroyed only after the event that decided it is durable, and only if nothing that stands
+Invariant: a key is destroyed only after the event that decided it is durable, and only if nothing that stands
 before that event in the log forbids it; a hold that stands there wins, whichever process placed it. What was decided and
 then interrupted is finished by the next `resume`. These events are sealed for the firm itself and outlive every subject.
 """
@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select
 
 from audit.append.store import AuditStore
 from audit.database.tables import record
-from audit.errors import KeepingRefused
+from audit.errors import RetentionRefused
 from audit.format.events import Entry
 from audit.kinds import (
     ERASURE_APPROVED,
@@ -29,7 +29,7 @@ from audit.kinds import (
     Kind,
 )
 from audit.read.reader import AuditReader
-from audit.retention.state import KINDS, Erasure, Hold, Keeping, Rule, fold
+from audit.retention.state import KINDS, Erasure, Hold, RetentionState, Rule, replayed
 from audit.sealing.subject_keys import FIRM, SubjectKeys
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,8 +44,10 @@ class Due:
     over: datetime
 
 
-class KeepingDesk:
-    """Holds nothing between calls, so any number of them, in any process, agree. `actor` is who acts, as a pseudonym.
+class RetentionDesk:
+    """What people do about retention, holds and erasure.
+
+    Holds nothing between calls, so any number of them, in any process, agree. `actor` is who acts, as a pseudonym.
 
     needs: how many different people must agree to what takes protection away (1 or more).
     """
@@ -54,9 +56,9 @@ class KeepingDesk:
         self._engine, self._store, self._keys = engine, store, keys
         self._reader = AuditReader(engine, keys)
 
-    def state(self, tenant: str, until: int | None = None) -> Keeping:
+    def state(self, tenant: str, until: int | None = None) -> RetentionState:
         """As it stands now, or stood when event `until` was the last. Raises LogDamaged."""
-        return fold(event for event in self._reader.of_kinds(tenant, KINDS) if until is None or event.seq <= until)
+        return replayed(event for event in self._reader.of_kinds(tenant, KINDS) if until is None or event.seq <= until)
 
     def place_hold(self, tenant: str, actor: str, subject: str | None, matter: str, reason: str, needs: int = 1) -> Hold:
         """Blocks erasure of a subject, or of everybody, until it is lifted. Placing needs nobody's agreement."""
@@ -67,22 +69,22 @@ class KeepingDesk:
         return self.state(tenant).holds[hold]
 
     def lift_hold(self, tenant: str, actor: str, hold_id: str, reason: str, needs: int = 1) -> Hold:
-        """Agrees to lift a hold; it ends when enough people have. Raises KeepingRefused."""
+        """Agrees to lift a hold; it ends when enough people have. Raises RetentionRefused."""
         _told(reason=reason)
         hold = self.state(tenant).holds.get(hold_id)
         if hold is None or hold.lifted:
-            raise KeepingRefused(f"no hold {hold_id!r} is in force: see `countersign audit hold list`")
+            raise RetentionRefused(f"no hold {hold_id!r} is in force: see `countersign audit hold list`")
         if actor in hold.lifting:
-            raise KeepingRefused(f"{actor} has agreed already: another person must lift {hold_id} too")
+            raise RetentionRefused(f"{actor} has agreed already: another person must lift {hold_id} too")
         body = {"hold": hold_id, "reason": reason, "needs": needs}
         self._record(tenant, actor, HOLD_LIFTED, body, {"about": hold.subject or "*", "hold": hold_id})
         return self.state(tenant).holds[hold_id]
 
-    def set_retention(self, tenant: str, actor: str, rule: Rule, reason: str, needs: int = 1) -> Keeping:
+    def set_retention(self, tenant: str, actor: str, rule: Rule, reason: str, needs: int = 1) -> RetentionState:
         """Sets a rule. A longer one is in force at once, a shorter one when enough people have set the same."""
         _told(reason=reason, kind=rule.kind)
         if not 0 <= rule.days <= 36_500:
-            raise KeepingRefused(f"{rule.days} days is not a retention period: give 0 (none) to 36500 days")
+            raise RetentionRefused(f"{rule.days} days is not a retention period: give 0 (none) to 36500 days")
         body = {"kind": rule.kind, "days": rule.days, "reason": reason, "needs": needs}
         self._record(tenant, actor, RETENTION_SET, body, {})
         return self.state(tenant)
@@ -90,28 +92,28 @@ class KeepingDesk:
     def request_erasure(self, tenant: str, actor: str, subject: str, reason: str, needs: int = 1) -> Erasure:
         """Asks for the destruction of the subject's key; destroys it at once where nobody else need agree.
 
-        Returns how it ended: done, refused with its ground, or waiting for a further person. Raises KeepingRefused
+        Returns how it ended: done, refused with its ground, or waiting for a further person. Raises RetentionRefused
         where one is waiting already.
         """
         _told(reason=reason, subject=subject)
         if subject.startswith(FIRM):
-            raise KeepingRefused(f"{subject!r} is the firm itself: its records of holds and erasures stay readable")
+            raise RetentionRefused(f"{subject!r} is the firm itself: its records of holds and erasures stay readable")
         for known in self.state(tenant).erasures_of(subject):
             if known.state == "waiting":
-                raise KeepingRefused(f"erasure {known.id} of this subject waits already: another person must approve it")
+                raise RetentionRefused(f"erasure {known.id} of this subject waits already: another person must approve it")
         request = f"e_{uuid_utils.uuid7().hex}"
         body = {"request": request, "subject": subject, "reason": reason, "needs": needs}
         seq = self._record(tenant, actor, ERASURE_REQUESTED, body, {"about": subject, "request": request})
         return self._conclude(tenant, actor, request, seq)
 
     def approve_erasure(self, tenant: str, actor: str, request: str) -> Erasure:
-        """The agreement of a further person. Raises KeepingRefused where it is the same one, or nothing waits."""
+        """The agreement of a further person. Raises RetentionRefused where it is the same one, or nothing waits."""
         asked = self.state(tenant).erasures.get(request)
         if asked is None or asked.state != "waiting":
             what = "unknown" if asked is None else asked.state
-            raise KeepingRefused(f"erasure {request!r} is {what}: nothing waits for approval under this id")
+            raise RetentionRefused(f"erasure {request!r} is {what}: nothing waits for approval under this id")
         if actor in asked.approvers:
-            raise KeepingRefused(f"{actor} has agreed to {request} already: another person must approve it")
+            raise RetentionRefused(f"{actor} has agreed to {request} already: another person must approve it")
         seq = self._record(
             tenant, actor, ERASURE_APPROVED, {"request": request}, {"about": asked.subject, "request": request}
         )
@@ -185,7 +187,7 @@ class KeepingDesk:
 def _told(**given: str) -> None:
     for name, value in given.items():
         if not value.strip():
-            raise KeepingRefused(f"the {name} is empty: an auditor will read it one day; say it in a few words")
+            raise RetentionRefused(f"the {name} is empty: an auditor will read it one day; say it in a few words")
 
 
 def _time(ts: int) -> datetime:

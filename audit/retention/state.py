@@ -1,6 +1,6 @@
-"""What must be kept, what may be erased, and who agreed: holds, retention rules and erasures, told by the log itself.
+"""Holds, retention rules and erasures as the log tells them: what must be kept, what may be erased, and who agreed.
 
-What must stay true: nothing is known here but what events say, in the log's order; an erasure is decided on the state at its
+Invariant: nothing is known here but what events say, in the log's order; an erasure is decided on the state at its
 last approval, so that an auditor who folds the same events comes to the same result. Retention and holds win over erasure.
 """
 
@@ -105,7 +105,7 @@ class Erasure:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionState:
     """The state at some point of the log. Mappings are in the order of the log."""
 
     holds: Mapping[str, Hold] = field(default_factory=dict)
@@ -144,12 +144,12 @@ class Keeping:
         return None
 
 
-def fold(events: Iterable[EventView]) -> Keeping:
+def replayed(events: Iterable[EventView]) -> RetentionState:
     """The state that the events tell, in their order.
 
     Raises LogDamaged where one of them cannot be relied on: nothing may be erased on the word of a damaged log.
     """
-    keeping = _Fold()
+    keeping = _Replay()
     for event in events:
         if not event.intact or event.body is None:
             what = "was altered" if not event.intact else f"cannot be read ({event.state})"
@@ -158,10 +158,10 @@ def fold(events: Iterable[EventView]) -> Keeping:
                 " nothing is erased until it is clear what is held"
             )
         keeping.take(event, event.body)
-    return Keeping(keeping.holds, keeping.rules, keeping.erasures, keeping.shortenings)
+    return RetentionState(keeping.holds, keeping.rules, keeping.erasures, keeping.shortenings)
 
 
-class _Fold:
+class _Replay:
     """One pass over the events. A second word about something that has ended changes nothing."""
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """One key per data subject, in a store of its own, so that a subject's events can be made unreadable one day.
 
-What must stay true: a key is on disk before the first byte sealed with it leaves this file, and no key is ever on disk
+Invariant: a key is on disk before the first byte sealed with it leaves this file, and no key is ever on disk
 unwrapped. A destroyed key opens nothing any more, in any process, within a second: each gives up the keys that it kept.
 The key store is never the log's database, nor in its backups: restoring the log must not undo an erasure.
 
@@ -8,18 +8,13 @@ A sealed body names its key. A destroyed key leaves a tombstone, so that "erased
 "lost"; a subject who comes back after an erasure gets a new key, and the old events stay unreadable.
 """
 
-import base64
-import binascii
 import os
 import sqlite3
-import stat
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -42,8 +37,8 @@ from sqlalchemy.exc import IntegrityError
 
 from audit.database.engine import create_engine_for, writing
 from audit.errors import KeyDestroyed, KeyMissing, KeyRefused, SealBroken
+from audit.sealing.kek import KEY_SIZE
 
-KEY_SIZE = 32
 NONCE_SIZE = 12
 ID_SIZE = 8
 KEPT_OPEN = 4096
@@ -66,7 +61,7 @@ _key = Table(
     Column("generation", _number, primary_key=True, autoincrement=False),
     Column("id", LargeBinary, nullable=False),
     Column("wrapped", LargeBinary),  # none: destroyed
-    Column("destroyed", _number, unique=True),  # the how-manieth destruction of this store, so that each one shows
+    Column("destroyed", _number, unique=True),  # ordinal of this destruction within the store: each one shows
     sqlite_strict=True,
 )
 
@@ -292,53 +287,6 @@ class SubjectKeys:
                 f"the key-encryption key does not open {self._engine.url.database}"
                 f"{f' (subject {subject})' if subject else ''}: give the key this store was made with"
             ) from None
-
-
-def load_kek(path: Path, environ: Mapping[str, str] = os.environ, name: str = "COUNTERSIGN_KEK") -> bytes:
-    """The key-encryption key from the environment (base64) where it is set, else from `path`, made with mode 0600 if absent.
-
-    Raises KeyRefused where it is malformed, or where the file can be read by others.
-    """
-    if text := environ.get(name):
-        return _decoded(text, f"environment variable {name}")
-    if not path.exists():
-        _create(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise KeyRefused(f"{path} can be read by others (mode {mode:04o}): chmod 600 it, and replace the key if it leaked")
-    return _decoded(path.read_text("ascii", "replace"), str(path))
-
-
-def _create(path: Path) -> None:
-    """Of two processes that start at once one wins, and neither ever sees half a key."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(base64.b64encode(os.urandom(KEY_SIZE)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(made, path)
-        except FileExistsError:
-            return
-    finally:
-        os.unlink(made)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _decoded(text: str, source: str) -> bytes:
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != KEY_SIZE:
-        raise KeyRefused(f"{source} does not hold {KEY_SIZE} bytes in base64: make one with `openssl rand -base64 32`")
-    return key
 
 
 def _bound(subject: str, key_id: bytes, context: bytes) -> bytes:

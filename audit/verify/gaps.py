@@ -1,6 +1,6 @@
 """Which numbers of a sequence have not come yet.
 
-What must stay true: `take` says "reordered" for a number that came late, "repeated" for one that had come, and `open` holds
+Invariant: `take` says "reordered" for a number that came late, "repeated" for one that had come, and `open` holds
 exactly those still missing, as long as there are no more than MAX_OPEN gaps at once: of more, the first are kept where all
 numbers are expected, the last where gaps are normal. Memory is constant.
 """

@@ -1,6 +1,6 @@
 """Checks a bundle or a receipt with nothing but public keys: no database, no service, no model.
 
-What must stay true: nothing counts that a key of the reader does not vouch for, directly or through the tree; a verdict says
+Invariant: nothing counts that a key of the reader does not vouch for, directly or through the tree; a verdict says
 ok only if every byte of the bundle is under such a signature. Damage is reported, never raised. Memory is constant.
 docs/audit-bundle.md says what is checked; a second verifier in the tests is written from that page alone.
 """
@@ -27,12 +27,12 @@ from audit.format.notes import Checkpoint, Note
 from audit.format.proofs import check_consistency, check_inclusion
 from audit.format.receipts import LogProof
 from audit.verify.gaps import Gaps
-from audit.verify.trusted_keys import Base, Finding, Findings, Trust, Verdict, read_base, read_held, signers
+from audit.verify.trusted_keys import Base, Finding, Findings, ReaderTrust, Verdict, read_base, read_held, signers
 
 Progress = Callable[[str, int, int], None]  # what, events done, in all (0: unknown)
 
 
-def verify_bundle(stream: BinaryIO, trust: Trust, progress: Progress | None = None) -> Verdict:
+def verify_bundle(stream: BinaryIO, trust: ReaderTrust, progress: Progress | None = None) -> Verdict:
     """stream: the bundle, opened for reading bytes."""
     findings = Findings()
     lines = raw_lines(stream)
@@ -57,7 +57,7 @@ def verify_bundle(stream: BinaryIO, trust: Trust, progress: Progress | None = No
     return _verdict(findings, base, check.events, header.selection.told())
 
 
-def verify_receipt(text: str, trust: Trust) -> Verdict:
+def verify_receipt(text: str, trust: ReaderTrust) -> Verdict:
     """text: a tlog-proof of one event."""
     findings = Findings()
     try:
@@ -83,7 +83,7 @@ def verify_receipt(text: str, trust: Trust) -> Verdict:
 class _Check:
     """One bundle, line by line, after its header."""
 
-    def __init__(self, header: Header, tree: Checkpoint, trust: Trust, findings: Findings) -> None:
+    def __init__(self, header: Header, tree: Checkpoint, trust: ReaderTrust, findings: Findings) -> None:
         self.digest = sha256()
         self.events = 0
         self._header, self._tree, self._trust, self._findings = header, tree, trust, findings
@@ -210,7 +210,7 @@ class _Check:
 
 
 def _contents(
-    raw: bytes, seq: int, log: str | None, selection: Selection, trust: Trust, findings: Findings, line: int | None
+    raw: bytes, seq: int, log: str | None, selection: Selection, trust: ReaderTrust, findings: Findings, line: int | None
 ) -> Mapping[str, Any] | None:
     """What an envelope that was vouched for says; None where it cannot be read."""
     try:
@@ -247,4 +247,4 @@ def _span(first: int, end: int) -> str:
     return f"event {first} is" if end - first == 1 else f"events {first} to {end - 1} are"
 
 
-__all__ = ["Finding", "Trust", "Verdict", "verify_bundle", "verify_receipt"]
+__all__ = ["Finding", "ReaderTrust", "Verdict", "verify_bundle", "verify_receipt"]

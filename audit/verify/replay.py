@@ -1,23 +1,21 @@
 """Recomputes one log, record by record, and says where it is not what was written.
 
-What must stay true: `LogCheck` reports nothing only if every column of every row is what the hashed envelopes say, no record
+Invariant: `LogCheck` reports nothing only if every column of every row is what the hashed envelopes say, no record
 is missing up to the head, and every root, tile and signed checkpoint fits. One change is reported once.
 """
 
-import json
-import re
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Generic, TypeVar
 
 from audit.database.tiles import LEAVES, tile_hashes
 from audit.format import merkle
-from audit.verify.findings import Findings, span
-from audit.verify.signed_claims import Claim, Trust, claims, until_damage
+from audit.verify.envelope import told
+from audit.verify.problems import Problems, span
+from audit.verify.signed_claims import Claim, LogTrust, claims, until_damage
 from audit.verify.snapshot import Columns, Page, Snapshot
 
 Progress = Callable[[str, int, int], None]  # log, records done, records the head counts
-_read_json = json.JSONDecoder().raw_decode
 _NEVER = 2**63
 
 # The search columns of audit_record in the order in which the snapshot reads them.
@@ -25,16 +23,6 @@ _SEARCHED = (
     "event_id", "kind", "query", "conversation", "actor", "subject", "ts", "bot", "verdict", "outcome",
 )  # fmt: skip
 
-# An envelope as audit.format.events writes it. Where it holds no escape and no control character, what matches is JSON,
-# and the groups are what a JSON reader would say, in a third of the time; any other is read as JSON.
-_SPECIAL = bytes(range(0x20)) + b"\\"
-_PLAIN = re.compile(
-    r'\{"actor":"(TEXT)","body":\{"ct":"(TEXT)","pt":"TEXT"\},'
-    r'"clock":\{"mono":NUMBER,"process":"TEXT","source":"TEXT"\},"conversation":(?:null|"(TEXT)"),'
-    r'"event_id":"(TEXT)","kind":"(TEXT)","labels":\{((?:"TEXT":(?:"TEXT"|NUMBER),?+)*+)(?<!,)\},"log":"(TEXT)",'
-    r'"model":"TEXT","policy":"TEXT","query":(?:null|"(TEXT)"),"seq":(NUMBER),"span_id":"TEXT","subject":"(TEXT)",'
-    r'"trace_id":"TEXT","ts":(NUMBER),"v":NUMBER\}'.replace("TEXT", '[^"]*+').replace("NUMBER", "(?:0|-?[1-9][0-9]*+)")
-).fullmatch
 _Of = TypeVar("_Of")
 
 
@@ -60,11 +48,11 @@ class _Ahead(Generic[_Of]):
 class LogCheck:
     """One log, record by record, in sequence."""
 
-    def __init__(self, log: str, findings: Findings) -> None:
+    def __init__(self, log: str, problems: Problems) -> None:
         self.log = log
         self.tree = merkle.CompactRange()
         self.events = 0
-        self._findings = findings
+        self._problems = problems
         self._next = 0
         self._chains: tuple[bytes, ...] = (merkle.FIRST_CHAIN,)  # what the next link may start from; () where unknown
         self._whole = True  # as long as no record is missing, roots can be compared
@@ -77,12 +65,12 @@ class LogCheck:
         self._agreed = 0  # the size of the last checkpoint that fits
         self._forked = False  # a later one did not
 
-    def run(self, snapshot: Snapshot, trust: Trust, progress: Progress | None) -> None:
+    def run(self, snapshot: Snapshot, trust: LogTrust, progress: Progress | None) -> None:
         head = snapshot.head(self.log)
         counted = self._counted = head[0] if head and isinstance(head[0], int) else 0
         self._batches = _Ahead(snapshot.batches(self.log))
-        self._claims = _Ahead(claims(snapshot, self.log, trust, self._findings))
-        self._tiles = _Ahead(until_damage(snapshot.tiles(self.log), self._findings, self.log, "tile"))
+        self._claims = _Ahead(claims(snapshot, self.log, trust, self._problems))
+        self._tiles = _Ahead(until_damage(snapshot.tiles(self.log), self._problems, self.log, "tile"))
         for page in snapshot.records(self.log, counted):
             self._page(page)
             if progress is not None:
@@ -127,7 +115,7 @@ class LogCheck:
         elif not self._link(seq, true_leaf, leaf, chain):
             return  # what an altered envelope says proves nothing about the columns
         try:
-            log, number, digest, expected = _told(envelope)
+            log, number, digest, expected = told(envelope)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._problem(seq, "envelope", "the envelope cannot be read: it was altered")
             return
@@ -304,30 +292,4 @@ class LogCheck:
                 )
 
     def _problem(self, seq: int | None, what: str, detail: str) -> None:
-        self._findings.add(self.log, seq, what, detail)
-
-
-def _told(envelope: bytes) -> tuple[object, object, object, tuple[object, ...]]:
-    """What an envelope says: log, number, digest of the sealed body, the search columns. Raises as a JSON reader does."""
-    text = envelope.decode()
-    plain = _PLAIN(text) if len(envelope.translate(None, _SPECIAL)) == len(envelope) else None
-    if plain is None:
-        told = _read_json(text)[0]
-        labels = told["labels"]
-        return told["log"], told["seq"], told["body"]["ct"], (
-            told["event_id"], told["kind"], told["query"], told["conversation"], told["actor"], told["subject"],
-            told["ts"], labels.get("bot"), labels.get("verdict"), labels.get("outcome"),
-        )  # fmt: skip
-    actor, digest, conversation, event_id, kind, said, log, query, number, subject, ts = plain.groups()
-    return log, int(number), digest, (
-        event_id, kind, query, conversation, actor, subject, int(ts),
-        _label(said, '"bot":') if '"bot":' in said else None,
-        _label(said, '"verdict":') if '"verdict":' in said else None,
-        _label(said, '"outcome":') if '"outcome":' in said else None,
-    )  # fmt: skip
-
-
-def _label(said: str, name: str) -> object:
-    """A label in the text of a plain envelope's labels, where no quote is part of a text."""
-    at = said.rfind(name) + len(name)  # the last, as a JSON reader takes the last of two
-    return said[at + 1 : said.index('"', at + 1)] if said[at] == '"' else NotImplemented  # a number, and no column is one
+        self._problems.add(self.log, seq, what, detail)

@@ -1,6 +1,6 @@
 """What signed checkpoints claim of a log, from the database and from the file outside it, for the verifier.
 
-What must stay true: a claim is handed on only if its note, its columns and, where keys are known, its signatures agree;
+Invariant: a claim is handed on only if its note, its columns and, where keys are known, its signatures agree;
 whatever does not is reported with its place. Damage is reported, never raised.
 """
 
@@ -17,12 +17,12 @@ from audit.checkpoints.file import Kept, read_checkpoints
 from audit.errors import NoteRefused
 from audit.format.notes import Checkpoint, Note, VerifierKey, open_checkpoint
 from audit.kinds import EPOCH_STARTED
-from audit.verify.findings import Findings
+from audit.verify.problems import Problems
 from audit.verify.snapshot import DAMAGE, Columns, Snapshot, first_line
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class LogTrust:
     """Whose signatures count, and where checkpoints are kept outside the database.
 
     keys: of the log, retired ones too; witnesses: theirs; without keys signatures are not looked at.
@@ -43,18 +43,18 @@ class Claim:
     where: str
 
 
-def claims(snapshot: Snapshot, log: str, trust: Trust, findings: Findings) -> Iterator[Claim]:
+def claims(snapshot: Snapshot, log: str, trust: LogTrust, problems: Problems) -> Iterator[Claim]:
     """By size. Histories that a later epoch gave up claim nothing any more."""
-    agreed = _epochs(snapshot, log, trust, findings)
-    stored = until_damage(snapshot.checkpoints(log), findings, log, "checkpoint")
-    cosigned = _Cosignatures(until_damage(snapshot.cosignatures(log), findings, log, "cosignature"), log, trust, findings)
-    ours = _stored(stored, cosigned, log, trust, findings)
-    for (epoch, size), same in groupby(merge(ours, _kept(log, trust, findings), key=_place), key=_place):
+    agreed = _epochs(snapshot, log, trust, problems)
+    stored = until_damage(snapshot.checkpoints(log), problems, log, "checkpoint")
+    cosigned = _Cosignatures(until_damage(snapshot.cosignatures(log), problems, log, "cosignature"), log, trust, problems)
+    ours = _stored(stored, cosigned, log, trust, problems)
+    for (epoch, size), same in groupby(merge(ours, _kept(log, trust, problems), key=_place), key=_place):
         seen: set[str] = set()
         for kept, where in same:
             if epoch > 1 and epoch - 1 not in agreed:
-                findings.add(log, size - 1, "epoch", f"{where} is of an epoch whose start is missing or was altered")
-            if kept.note not in seen and (found := _checked(kept, where, trust, findings)) is not None:
+                problems.add(log, size - 1, "epoch", f"{where} is of an epoch whose start is missing or was altered")
+            if kept.note not in seen and (found := _checked(kept, where, trust, problems)) is not None:
                 seen.add(kept.note)
                 if size <= agreed.get(epoch, size):
                     yield Claim(found.size, found.root, where)
@@ -69,7 +69,7 @@ def _place(told: _Told) -> tuple[int, int]:
 
 
 def _stored(
-    rows: Iterable[Columns], cosigned: "_Cosignatures", log: str, trust: Trust, findings: Findings
+    rows: Iterable[Columns], cosigned: "_Cosignatures", log: str, trust: LogTrust, problems: Problems
 ) -> Iterator[_Told]:
     for epoch, size, root, note in rows:
         where = f"the checkpoint of size {size}, epoch {epoch}, in the database"
@@ -80,11 +80,11 @@ def _stored(
         except NoteRefused:
             sound = True  # said once, when the note itself is looked at
         if not sound:
-            findings.add(log, size - 1, "checkpoint", f"{where}: its root is not the one that was signed: it was altered")
+            problems.add(log, size - 1, "checkpoint", f"{where}: its root is not the one that was signed: it was altered")
         yield kept, where
 
 
-def _kept(log: str, trust: Trust, findings: Findings) -> Iterator[_Told]:
+def _kept(log: str, trust: LogTrust, problems: Problems) -> Iterator[_Told]:
     if trust.file is None:
         return
     place = (0, 0)
@@ -92,24 +92,24 @@ def _kept(log: str, trust: Trust, findings: Findings) -> Iterator[_Told]:
         if isinstance(one, str) or one.log != log:
             continue
         if one.place <= place:
-            findings.add(log, None, "checkpoint", f"{trust.file}, line {one.line} is out of order: it was moved")
+            problems.add(log, None, "checkpoint", f"{trust.file}, line {one.line} is out of order: it was moved")
             continue
         place = one.place
         yield one, f"the checkpoint of size {one.size} in {trust.file}, line {one.line}"
 
 
-def logs_in(trust: Trust, findings: Findings) -> set[str]:
+def logs_in(trust: LogTrust, problems: Problems) -> set[str]:
     """Which logs the file speaks of. Reports lines that say nothing, and so belong to none."""
     found: set[str] = set()
     for one in read_checkpoints(trust.file) if trust.file is not None else ():
         if isinstance(one, str):
-            findings.add("", None, "checkpoint", one)
+            problems.add("", None, "checkpoint", one)
         else:
             found.add(one.log)
     return found
 
 
-def _checked(kept: Kept, where: str, trust: Trust, findings: Findings) -> Checkpoint | None:
+def _checked(kept: Kept, where: str, trust: LogTrust, problems: Problems) -> Checkpoint | None:
     try:
         found = kept.checkpoint()
         if trust.origin_of is not None and found.origin != (origin := trust.origin_of(kept.log, kept.epoch)):
@@ -117,7 +117,7 @@ def _checked(kept: Kept, where: str, trust: Trust, findings: Findings) -> Checkp
         if trust.keys:
             _signed(kept.note, trust.keys)
     except NoteRefused as error:
-        findings.add(kept.log, kept.size - 1, "checkpoint", f"{where}: {error}")
+        problems.add(kept.log, kept.size - 1, "checkpoint", f"{where}: {error}")
         return None
     return found
 
@@ -133,8 +133,8 @@ def _signed(note: str, keys: tuple[VerifierKey, ...]) -> None:
 class _Cosignatures:
     """Goes along with the checkpoints, in the same order."""
 
-    def __init__(self, rows: Iterator[Columns], log: str, trust: Trust, findings: Findings) -> None:
-        self._rows, self._log, self._trust, self._findings = rows, log, trust, findings
+    def __init__(self, rows: Iterator[Columns], log: str, trust: LogTrust, problems: Problems) -> None:
+        self._rows, self._log, self._trust, self._problems = rows, log, trust, problems
         self._next = next(rows, None)
 
     def check(self, kept: Kept) -> None:
@@ -173,14 +173,14 @@ class _Cosignatures:
         self._report(size, f"{witness} cosigned size {size}, epoch {epoch}, but there is no such checkpoint: it was removed")
 
     def _report(self, size: Any, detail: str) -> None:
-        self._findings.add(self._log, size - 1 if isinstance(size, int) else None, "cosignature", detail)
+        self._problems.add(self._log, size - 1 if isinstance(size, int) else None, "cosignature", detail)
 
 
-def _epochs(snapshot: Snapshot, log: str, trust: Trust, findings: Findings) -> dict[int, int]:
+def _epochs(snapshot: Snapshot, log: str, trust: LogTrust, problems: Problems) -> dict[int, int]:
     """Epoch to the size up to which its checkpoints still hold, for those that were given up. Checks the rows."""
     agreed: dict[int, int] = {}
     expected = 2
-    for epoch, first, note in until_damage(iter(snapshot.epochs(log)), findings, log, "epoch"):
+    for epoch, first, note in until_damage(iter(snapshot.epochs(log)), problems, log, "epoch"):
         try:
             if epoch != expected:
                 raise NoteRefused(f"epoch {expected} was expected")
@@ -194,13 +194,13 @@ def _epochs(snapshot: Snapshot, log: str, trust: Trust, findings: Findings) -> d
                 open_checkpoint(note, trust.keys)
             agreed[epoch - 1] = labels["agreed_size"]
         except (NoteRefused, ValueError, LookupError, TypeError, AttributeError, *DAMAGE) as error:
-            findings.add(log, first if isinstance(first, int) else None, "epoch", f"the start of epoch {epoch}: {error}")
+            problems.add(log, first if isinstance(first, int) else None, "epoch", f"the start of epoch {epoch}: {error}")
         expected += 1
     return agreed
 
 
-def until_damage(rows: Iterator[Columns], findings: Findings, log: str, what: str) -> Iterator[Columns]:
+def until_damage(rows: Iterator[Columns], problems: Problems, log: str, what: str) -> Iterator[Columns]:
     try:
         yield from rows
     except DAMAGE as error:
-        findings.add(log, None, "unreadable", f"audit_{what} cannot be read on: {first_line(error)}")
+        problems.add(log, None, "unreadable", f"audit_{what} cannot be read on: {first_line(error)}")

@@ -1,26 +1,18 @@
 """Reads the log's tables as they are stored, for the verifier: raw values, one consistent snapshot, whatever is damaged.
 
-What must stay true: nothing read here is interpreted or trusted, memory stays constant however long a log is, and a damaged
+Invariant: nothing read here is interpreted or trusted, memory stays constant however long a log is, and a damaged
 page costs the rows on it, not the whole reading.
 """
 
-import json
-import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit.database.triggers import (
-    TABLES,
-    postgres_functions,
-    postgres_trigger_type,
-    postgres_triggers,
-    sqlite_guards,
-)
+from audit.database.tables import TABLES
 
 PAGE = 1000
 Columns = tuple[Any, ...]
@@ -49,11 +41,6 @@ _BEFORE_ALL, _AFTER_ALL = -(2**63), 2**63 - 1
 # SQLite's driver decodes some messages about a damaged file, and text in it, strictly.
 DAMAGE = (SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError)
 
-# Only audit_record has indexes with names of their own.
-_LOOSE_ROW = re.compile(
-    r"row (?P<row>\d+) missing from index (?:sqlite_autoindex_(?P<table>audit_[a-z_]+)_\d+|audit_record_[a-z]+)"
-)
-
 
 @dataclass(slots=True)
 class Page:
@@ -69,8 +56,8 @@ class Snapshot:
 
     def __init__(self, engine: Engine) -> None:
         connection = engine.connect()
-        self._postgres = connection.dialect.name == "postgresql"
-        if self._postgres:
+        self.is_postgres = connection.dialect.name == "postgresql"
+        if self.is_postgres:
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._connection: Connection = connection
         self._read_text_as(_undecided)
@@ -80,7 +67,7 @@ class Snapshot:
         self._connection.close()
 
     def _read_text_as(self, factory: Any) -> None:
-        if not self._postgres:
+        if not self.is_postgres:
             self._connection.connection.driver_connection.text_factory = factory  # type: ignore[union-attr]
 
     def logs(self) -> list[str]:
@@ -89,42 +76,42 @@ class Snapshot:
         for table in TABLES:
             following = text(f"SELECT min(log) FROM {table} WHERE log > :log")  # noqa: S608  a name of ours
             log: str | None = ""
-            while (log := self._read(following, log=log)[0][0]) is not None:
+            while (log := self.read(following, log=log)[0][0]) is not None:
                 found.add(log)
-            if self._read(text(f"SELECT 1 FROM {table} WHERE log = '' LIMIT 1")):  # noqa: S608
+            if self.read(text(f"SELECT 1 FROM {table} WHERE log = '' LIMIT 1")):  # noqa: S608
                 found.add("")
         return sorted(found)
 
     def head(self, log: str) -> Columns | None:
         """size, chain, root, peaks."""
-        rows = self._read(_HEAD, log=log)
+        rows = self.read(_HEAD, log=log)
         return rows[0] if rows else None
 
     def batches(self, log: str) -> Iterator[Columns]:
         """size, first, root, by size."""
         after = _BEFORE_ALL
-        while rows := self._read(_BATCHES, log=log, after=after, count=PAGE):
+        while rows := self.read(_BATCHES, log=log, after=after, count=PAGE):
             yield from rows
             after = rows[-1][0]
 
     def tiles(self, log: str) -> Iterator[Columns]:
         """idx, hashes, by idx."""
         after = _BEFORE_ALL
-        while rows := self._read(_TILES, log=log, after=after, count=PAGE):
+        while rows := self.read(_TILES, log=log, after=after, count=PAGE):
             yield from rows
             after = rows[-1][0]
 
     def checkpoints(self, log: str) -> Iterator[Columns]:
         """epoch, size, root, note, in this order."""
         epoch = size = _BEFORE_ALL
-        while rows := self._read(_CHECKPOINTS, log=log, epoch=epoch, size=size, count=PAGE):
+        while rows := self.read(_CHECKPOINTS, log=log, epoch=epoch, size=size, count=PAGE):
             yield from rows
             epoch, size = rows[-1][:2]
 
     def cosignatures(self, log: str) -> Iterator[Columns]:
         """epoch, size, witness, line, in this order."""
         epoch, size, witness = _BEFORE_ALL, _BEFORE_ALL, ""
-        while rows := self._read(_COSIGNATURES, log=log, epoch=epoch, size=size, witness=witness, count=PAGE):
+        while rows := self.read(_COSIGNATURES, log=log, epoch=epoch, size=size, witness=witness, count=PAGE):
             yield from rows
             if len(rows) < PAGE:
                 return  # the last name may be one that cannot be asked for again
@@ -132,10 +119,10 @@ class Snapshot:
 
     def epochs(self, log: str) -> list[Columns]:
         """epoch, first, note."""
-        return self._read(_EPOCHS, log=log)
+        return self.read(_EPOCHS, log=log)
 
     def envelope(self, log: str, seq: int) -> bytes | None:
-        rows = self._read(_ENVELOPE, log=log, seq=seq)
+        rows = self.read(_ENVELOPE, log=log, seq=seq)
         return rows[0][0] if rows else None
 
     def records(self, log: str, promised: int) -> Iterator[Page]:
@@ -144,7 +131,7 @@ class Snapshot:
         while True:
             page = Page([], {})
             try:
-                page.rows = self._read(_RECORDS, log=log, after=after, count=PAGE)
+                page.rows = self.read(_RECORDS, log=log, after=after, count=PAGE)
                 at_end = len(page.rows) < PAGE
                 last = _AFTER_ALL if at_end else page.rows[-1][0]
             except DAMAGE:
@@ -159,7 +146,7 @@ class Snapshot:
         """Fills a page around what cannot be read. Returns the last number looked at, and whether it was the end."""
         for _ in range(PAGE):
             try:
-                rows = self._read(_RECORDS, log=log, after=after, count=1)
+                rows = self.read(_RECORDS, log=log, after=after, count=1)
             except DAMAGE as error:
                 after = max(after, -1) + 1
                 page.unreadable.append((after, f"the stored record cannot be read: {first_line(error)}"))
@@ -175,12 +162,12 @@ class Snapshot:
     def _payloads(self, page: Page, log: str, after: int, last: int) -> None:
         while True:
             try:
-                rows = self._read(_PAYLOADS, log=log, after=after, last=last, count=PAGE)
+                rows = self.read(_PAYLOADS, log=log, after=after, last=last, count=PAGE)
             except DAMAGE:
                 rows = []
                 for seq in [row[0] for row in page.rows if row[0] > after]:
                     try:
-                        rows += self._read(_PAYLOADS, log=log, after=seq - 1, last=seq, count=1)
+                        rows += self.read(_PAYLOADS, log=log, after=seq - 1, last=seq, count=1)
                     except DAMAGE as error:
                         page.payloads[seq] = first_line(error)
                 page.payloads.update((row[0], row[1]) for row in rows)
@@ -190,76 +177,9 @@ class Snapshot:
                 return
             after = rows[-1][0]
 
-    def integrity(self) -> Iterator[tuple[str, int | None, str, str]]:
-        """log, seq, word, sentence for what SQLite itself finds damaged. PostgreSQL checks its pages when it reads them."""
-        if self._postgres:
-            return
-        try:
-            messages = [row[0] for row in self._read(text("PRAGMA integrity_check"))]
-        except DAMAGE as error:
-            messages = [f"cannot be finished, {first_line(error)}"]
-        for message in messages:
-            if message == "ok":
-                continue
-            log, seq = "", None
-            if named := _LOOSE_ROW.fullmatch(message):
-                log, seq = self._place(named["table"] or "audit_record", int(named["row"]))
-            yield log, seq, "page", f"SQLite's integrity check: {message}"
-
-    def _place(self, table: str, rowid: int) -> tuple[str, int | None]:
-        """Which record a row of the file is; the envelope is believed before the columns."""
-        column = "envelope" if table == "audit_record" else "log"
-        number = {"audit_batch": "first", "audit_log_head": "NULL"}.get(table, "seq")
-        try:
-            query = text(f"SELECT log, {number}, {column} FROM {table} WHERE rowid = :id")  # noqa: S608
-            row = self._read(query, id=rowid)[0]
-            if column == "envelope":
-                told = json.loads(row[2])
-                return str(told["log"]), int(told["seq"])
-            return str(row[0]), row[1]
-        except (*DAMAGE, LookupError, ValueError, TypeError):
-            return "", None
-
-    def guards(self) -> Iterator[str]:
-        """A sentence for each trigger that is missing, changed, switched off, or not ours."""
-        wanted, found = self._postgres_guards() if self._postgres else self._sqlite_guards()
-        for name in sorted(wanted.keys() | found.keys()):
-            if name not in found:
-                yield f"trigger {name} is missing: rows can be altered; run the migrations on a new database or restore it"
-            elif name not in wanted:
-                yield f"trigger {name} is not one of the log's own"
-            elif wanted[name] != found[name]:
-                yield f"trigger {name} was changed or switched off"
-
-    def _sqlite_guards(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN :tables")
-        rows = self._read(query.bindparams(bindparam("tables", expanding=True)), tables=list(TABLES))
-        return dict(sqlite_guards()), dict(rows)
-
-    def _postgres_guards(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        schema = self._read(
-            text("SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-                 " WHERE c.oid = to_regclass('audit_record')")
-        )  # fmt: skip
-        functions = postgres_functions(schema[0][0] if schema else "public")
-        wanted = {
-            name: (table, "A", postgres_trigger_type(when), functions[function], True)
-            for name, (table, when, function) in postgres_triggers().items()
-        }
-        query = text(
-            "SELECT t.tgname, c.relname, t.tgenabled::text, t.tgtype::int, p.prosrc, t.tgqual IS NULL"
-            " FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid"
-            " WHERE NOT t.tgisinternal AND t.tgrelid IN"
-            " (SELECT to_regclass(name) FROM unnest(CAST(:tables AS text[])) AS name)"
-        )
-        found = {
-            name: (table, on, kind, body, always)
-            for name, table, on, kind, body, always in self._read(query, tables=list(TABLES))
-        }
-        return wanted, found
-
-    def _read(self, query: Any, **values: Any) -> list[Columns]:
-        if not self._postgres:
+    def read(self, query: Any, **values: Any) -> list[Columns]:
+        """Any query's rows, in this transaction."""
+        if not self.is_postgres:
             return self._rows(query, values)
         with self._connection.begin_nested():  # so that one unreadable page does not end the snapshot
             return self._rows(query, values)

@@ -1,6 +1,6 @@
 """What a reader of bundles and receipts trusts, whether a checkpoint is vouched for by it, and what was found.
 
-What must stay true: a signature counts only under a key that the reader brought. Nothing here reads events.
+Invariant: a signature counts only under a key that the reader brought. Nothing here reads events.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ MAX_FINDINGS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class ReaderTrust:
     """What the reader brings. needed: how many of the witnesses must have cosigned (None: all). policies: those allowed
     (empty: any). held: checkpoints kept from earlier, as texts."""
 
@@ -72,7 +72,7 @@ class Base:
     cosigned_by: tuple[str, ...]
 
 
-def read_base(text: str, trust: Trust, findings: Findings) -> Base:
+def read_base(text: str, trust: ReaderTrust, findings: Findings) -> Base:
     """Raises BundleRefused where the checkpoint cannot be read."""
     try:
         note = Note.parse(text)
@@ -111,7 +111,7 @@ def _good(note: Note, keys: Iterable[VerifierKey], of_what: str, findings: Findi
         return ()
 
 
-def read_held(text: str, tree: Checkpoint, trust: Trust, findings: Findings) -> Checkpoint | None:
+def read_held(text: str, tree: Checkpoint, trust: ReaderTrust, findings: Findings) -> Checkpoint | None:
     """A checkpoint of the reader, if it can be compared with."""
     try:
         note = Note.parse(text)

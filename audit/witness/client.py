@@ -1,6 +1,6 @@
 """The log's side of witnessing: offers checkpoints, proves what lies between, and takes only good cosignatures.
 
-What must stay true: nothing that a witness does, says or leaves undone stops the log or gets into its records: an answer is
+Invariant: nothing that a witness does, says or leaves undone stops the log or gets into its records: an answer is
 a cosignature by the expected key over the offered text, or an error with the reason.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from audit.errors import AuditError, NoteRefused
+from audit.errors import AuditError, NoteRefused, WitnessAhead, WitnessFailed, WitnessRefused
 from audit.format.notes import COSIGNATURE, MAX_SIZE, Checkpoint, Note, Signature, VerifierKey, verified
 from audit.witness.rules import MAX_OFFER, SIZE_TYPE, Offer, origin_hash
 
@@ -26,26 +26,6 @@ TRIES = 4  # several processes may offer one log's checkpoints at once
 LONGEST_REST_S = 60.0
 OFTEN = 5
 _log = logging.getLogger(__name__)
-
-
-class WitnessFailed(AuditError):
-    """The witness is down, slow, or answers what is no answer. Try again later."""
-
-
-class WitnessRefused(AuditError):
-    """The witness will not cosign. contradicted: what it holds and what it was offered do not fit together."""
-
-    def __init__(self, message: str, *, contradicted: bool = False) -> None:
-        super().__init__(message)
-        self.contradicted = contradicted
-
-
-class WitnessAhead(WitnessRefused):
-    """The witness cosigned a longer log. Another process may have offered it; if the log is not that long, it was cut."""
-
-    def __init__(self, message: str, held: int) -> None:
-        super().__init__(message)
-        self.held = held
 
 
 class WitnessClient:

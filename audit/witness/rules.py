@@ -1,6 +1,6 @@
 """What a witness decides: whether a log's newer checkpoint is the older one with more behind it (c2sp.org/tlog-witness).
 
-What must stay true: a cosignature is given only for a checkpoint that one of the log's own keys signed, and that provably
+Invariant: a cosignature is given only for a checkpoint that one of the log's own keys signed, and that provably
 continues the last one cosigned for its origin. Nothing here does I/O; audit.witness.state keeps what was cosigned.
 """
 
@@ -68,7 +68,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class WitnessTrust:
     """Which keys speak for which logs.
 
     origins: exact, or a beginning that ends with "/*". With none, a key speaks for its own name and all names below it.
@@ -78,7 +78,7 @@ class Trust:
     origins: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, keys: Sequence[str], origins: Sequence[str] = ()) -> "Trust":
+    def parse(cls, keys: Sequence[str], origins: Sequence[str] = ()) -> "WitnessTrust":
         """Raises NoteRefused where a key is no log's key."""
         found = tuple(VerifierKey.parse(one) for one in keys)
         for key in found:

@@ -1,6 +1,6 @@
 """The witness over HTTP (c2sp.org/tlog-witness), with nothing but the standard library.
 
-What must stay true: whatever a client sends, it gets one line of text and never more of this process than that; a request
+Invariant: whatever a client sends, it gets one line of text and never more of this process than that; a request
 has a bounded size and a bounded time, whether its bytes come or not; and 200 is answered only for what is on disk.
 """
 

@@ -1,11 +1,10 @@
 """A witness' memory: one file that knows the last checkpoint cosigned for each log, and every contradiction it was shown.
 
-What must stay true: checking and recording are one step, and a cosignature leaves only after what it vouches for is on
+Invariant: checking and recording are one step, and a cosignature leaves only after what it vouches for is on
 disk. A witness that forgot would cosign a rewritten log, so a lost or damaged file stops it. Plain sqlite3, no ORM: a
 witness runs on a machine that has nothing else of Countersign.
 """
 
-import contextlib
 import logging
 import os
 import sqlite3
@@ -17,9 +16,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from audit.errors import AuditError, KeyRefused, NoteRefused
+from audit.errors import KeyRefused, NoteRefused, WitnessStopped
 from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey, Signature
-from audit.witness.rules import Offer, Refused, Trust, judge, origin_hash, screen
+from audit.whole_file import write_whole
+from audit.witness.rules import Offer, Refused, WitnessTrust, judge, origin_hash, screen
 
 MAX_LOGS = 10_000
 MAX_EVIDENCE = 100  # for each log: enough for a court, and no way to fill the disk
@@ -39,10 +39,6 @@ CREATE TRIGGER IF NOT EXISTS latest_stays BEFORE DELETE ON latest
 CREATE TRIGGER IF NOT EXISTS evidence_stays BEFORE DELETE ON evidence
     BEGIN SELECT RAISE(ABORT, 'evidence is never deleted'); END;
 """
-
-
-class WitnessStopped(AuditError):
-    """The witness' folder is not one that it can vouch from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ class Evidence:
 class Witness:
     """Answers offers. Thread-safe: `_lock` owns the file, and is held from the check until the record is on disk."""
 
-    def __init__(self, folder: Path, trust: Trust, *, name: str = "", clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, trust: WitnessTrust, *, name: str = "", clock: Callable[[], float] = time.time) -> None:
         """Raises WitnessStopped where another process has the folder, or the folder lost its memory."""
         self._key, self.trust, self._clock = witness_key(folder, name), trust, clock
         self._lock = threading.Lock()
@@ -187,16 +183,7 @@ def _make(folder: Path, name: str) -> None:
     made = SecretKey.generate(name, COSIGNATURE)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _opened(folder / "state.db", new=True).close()
-    with os.fdopen(os.open(folder / ".key", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-        file.write(made.dump() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):  # never over a key that another process made meanwhile
-        os.link(folder / ".key", folder / "key")
-    (folder / ".key").unlink(missing_ok=True)
-    entry = os.open(folder, os.O_RDONLY)
-    os.fsync(entry)
-    os.close(entry)
+    write_whole(folder / "key", f"{made.dump()}\n".encode())
 
 
 def _opened(path: Path, *, new: bool) -> sqlite3.Connection:

@@ -57,11 +57,9 @@ class Grammars:
         """For one answer. Raises `SchemaInvalid` with one line that says what is wrong with the schema."""
         content = _read(schema)
         try:
-            import llguidance  # an extra: an engine that is never given a schema does without
+            import llguidance  # loaded late: an engine that is never given a schema does without
         except ImportError as error:
-            raise SchemaInvalid(
-                f"answers cannot follow a schema here ({error}); install Countersign with the extra 'schemas'"
-            ) from error
+            raise SchemaInvalid(f"answers cannot follow a schema here ({error}); install llguidance") from error
         words = self._vocabulary()
         letters = set().union(*(leaf for leaf in _leaves(content) if isinstance(leaf, str)))
         if strange := sorted(letter for letter in letters if not set(letter.encode()) <= self._spellable):
@@ -71,7 +69,7 @@ class Grammars:
         if matcher.is_error():
             why = " ".join(matcher.get_error().split())
             raise SchemaInvalid(f"the schema cannot be followed: {why[:300]}; simplify that part of it")
-        return Guide(matcher, self._size)
+        return Guide(matcher, frozenset(self._tokenizer.stops))
 
     def _vocabulary(self) -> Any:
         import llguidance
@@ -81,34 +79,41 @@ class Grammars:
                 words = _Words(self._tokenizer, self._size)
                 self._spellable = frozenset(token[0] for token in words.tokens if len(token) == 1)
                 self._words = llguidance.LLTokenizer(
-                    llguidance.TokenizerWrapper(words), n_vocab=self._size, eos_token=sorted(self._tokenizer.stops)
+                    llguidance.TokenizerWrapper(words), n_vocab=self._size, eos_token=min(self._tokenizer.stops)
                 )
             return self._words
 
 
 class Guide:
-    """Follows one answer. Belongs to one thread."""
+    """Follows one answer. Belongs to one thread.
 
-    def __init__(self, matcher: Any, size: int) -> None:
+    The matcher knows one token that ends an answer; a model may have several, which all mean that one here.
+    """
+
+    def __init__(self, matcher: Any, stops: frozenset[int]) -> None:
         self._matcher = matcher
-        self._size = size
+        self._stops, self._end = sorted(stops), min(stops)
 
     def allow(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """The logits with minus infinity where a token cannot follow. Raises `GuideFailed`."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
         allowed = np.unpackbits(bits, count=len(logits), bitorder="little").view(np.bool_)
+        allowed[self._stops] = allowed[self._end]
         if self._matcher.is_error() or not allowed.any():
             raise self._failure()
         return np.where(allowed, logits, np.float32(-np.inf))
 
     def take(self, token: int) -> None:
         """The answer goes on with the token. Raises `GuideFailed`."""
-        if not self._matcher.consume_token(token):
+        if not self._matcher.consume_token(self._as_known(token)):
             raise self._failure()
 
     def possible(self, tokens: list[int]) -> list[int]:
         """As many of the tokens as can follow one after the other."""
-        return tokens[: self._matcher.validate_tokens(tokens)]
+        return tokens[: self._matcher.validate_tokens([self._as_known(token) for token in tokens])]
+
+    def _as_known(self, token: int) -> int:
+        return self._end if token in self._stops else token
 
     def _failure(self) -> GuideFailed:
         return GuideFailed((self._matcher.get_error() or "no token can follow").splitlines()[0])

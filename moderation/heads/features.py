@@ -20,7 +20,7 @@ import yaml
 from numpy.typing import NDArray
 
 from moderation.text import disguises
-from moderation.text.offsets import Traced
+from moderation.text.offsets import OffsetText
 from moderation.text.variants import plain, unmasked
 
 VERSION = 3
@@ -63,12 +63,12 @@ def lexical(text: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     return np.array(buckets, dtype=np.int32), np.array([found[b] for b in buckets], dtype=np.float32)
 
 
-def contributions(given: Traced, weights: NDArray[np.float32]) -> dict[tuple[int, int], float]:
+def contributions(given: OffsetText, weights: NDArray[np.float32]) -> dict[tuple[int, int], float]:
     """How much each word adds to `weights @ lexical(text)`, by its place in the text as given.
 
     weights: float32[BUCKETS]. What several words share (a pair, a letter run) is shared out among them in equal parts.
     """
-    readable = disguises.unmasked(disguises.latinised(disguises.folded_traced(given)))
+    readable = disguises.unmasked(disguises.latinised(disguises.folded_offsets(given)))
     tokens = _tokens(readable.text)
     words: dict[int, set[tuple[int, int]]] = defaultdict(set)
     for feature, which in _word_features(tokens, readable.text):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from moderation.heads.features import BUCKETS, VERSION, contributions, lexical
-from moderation.text.offsets import Traced
+from moderation.text.offsets import OffsetText
 from moderation.text.variants import window_places, windows
 from moderation.types import ModerationError
 
@@ -57,13 +57,13 @@ class Head:
         chances = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
         return {category: float(chance) for category, chance in zip(self.categories, chances, strict=True)}
 
-    def moved_by(self, category: str, embedding: NDArray[np.float32], text: Traced, parts: Sequence[Lexical]) -> Moved:
+    def moved_by(self, category: str, embedding: NDArray[np.float32], text: OffsetText, parts: Sequence[Lexical]) -> Moved:
         """What spoke for a category: the words of the worst window that added most, and what the whole added."""
         row = self.categories.index(category)
         weights = self.words[row]
         worst = int(np.argmax([weights[buckets] @ values for buckets, values in parts]))
         begin, end = window_places(len(text.text))[worst]
-        window = Traced(text.text[begin:end], text.starts[begin:end], text.ends[begin:end])
+        window = OffsetText(text.text[begin:end], text.starts[begin:end], text.ends[begin:end])
         shares = contributions(window, weights)
         least = _LEAST_SHARE * sum(share for share in shares.values() if share > 0)
         strongest = sorted(shares, key=lambda place: -shares[place])[:_MOST_PLACES]
@@ -97,7 +97,7 @@ class Heads:
         return head.probabilities(embedding, parts) if head is not None else {}
 
     def moved_by(
-        self, rail: str, category: str, embedding: NDArray[np.float32], text: Traced, parts: Sequence[Lexical]
+        self, rail: str, category: str, embedding: NDArray[np.float32], text: OffsetText, parts: Sequence[Lexical]
     ) -> Moved:
         """What spoke for a category that the rail's head scores."""
         return self.heads[rail].moved_by(category, embedding, text, parts)

@@ -13,7 +13,7 @@ from typing import Any
 from moderation.pii.entities import ALIASES, ENTITIES
 from moderation.policy.catalogue import RAILS, is_language, near, unknown, unknown_language
 from moderation.policy.layers import Where
-from moderation.types import Direction
+from moderation.types import Direction, millionths
 
 # What a tenant or an audience cannot have of its own.
 _WHOLE = ("version", "extends", "tenants")
@@ -81,7 +81,7 @@ def _thresholds(here: Where, thresholds: Mapping[str, Any]) -> Iterator[Problem]
                 continue
             if not 0.0 < value <= 1.0:
                 yield Problem(place, f"threshold of '{category}' is {value}; it must be above 0 and at most 1")
-            elif abs(value * 1e6 - round(value * 1e6)) > 1e-6:
+            elif abs(value * 1e6 - millionths(value)) > 1e-6:
                 told = f"threshold of '{category}' is {value}; give at most six decimals, the record keeps no more"
                 yield Problem(place, told)
 

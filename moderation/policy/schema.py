@@ -20,7 +20,7 @@ from moderation.policy.checks import problems
 from moderation.policy.layers import laid_over, layers_of
 from moderation.policy.lists import RestrictedPolicy
 from moderation.severity import Action
-from moderation.types import Direction
+from moderation.types import Direction, millionths
 
 
 class _Strict(BaseModel):
@@ -204,7 +204,7 @@ class Policy(_Strict):
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical form: sorted compact ASCII JSON, numbers as millionths."""
-        whole = _millionths(self.model_dump(mode="json"))
+        whole = _without_fractions(self.model_dump(mode="json"))
         whole["audiences"] = list(whole["audiences"].items())  # of two that fit, the first counts: their order is meaning
         canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
@@ -251,13 +251,13 @@ class Policy(_Strict):
         return Policy.model_validate({**whole, "tenants": {}, "audiences": {}})
 
 
-def _millionths(value: Any) -> Any:
+def _without_fractions(value: Any) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        return round(value * 1_000_000)
+        return millionths(value)
     if isinstance(value, Mapping):
-        return {key: _millionths(item) for key, item in value.items()}
+        return {key: _without_fractions(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_millionths(item) for item in value]
+        return [_without_fractions(item) for item in value]
     return value

@@ -18,7 +18,7 @@ from moderation.policy_test.cases import Case
 from moderation.rails import Embed, Embedding, Rails
 from moderation.rails.base import Seen
 from moderation.severity import severity
-from moderation.types import Allow, Beside, Direction, Finding, PiiSpan, Verdict
+from moderation.types import Allow, Direction, Finding, PiiSpan, RailContext, Verdict
 
 _BATCH = 64
 
@@ -32,7 +32,7 @@ class Redacts(Protocol):
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedText:
     """One text under one policy. text: what the rails saw; entities: what was redacted before they saw it."""
 
     text: str
@@ -42,7 +42,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CaseOutcome:
     """What came of a case. got: block, steer, redact or pass; deciding: the finding behind it, or nearest to it."""
 
     case: Case
@@ -70,7 +70,7 @@ class Bench:
             self._rails[policy.digest] = Rails.load(policy, self._heads, self._redactor, self.embed)
         return self._rails[policy.digest]
 
-    def try_all(self, cases: Sequence[Case], report: Callable[[int], None] = lambda done: None) -> Iterator[Outcome]:
+    def try_all(self, cases: Sequence[Case], report: Callable[[int], None] = lambda done: None) -> Iterator[CaseOutcome]:
         """Each case's outcome, in their order. report: called with how many are done."""
         done = 0
         for start in range(0, len(cases), _BATCH):
@@ -82,14 +82,14 @@ class Bench:
                 done += 1
                 report(done)
 
-    def judge(self, text: str, direction: Direction, tenant: str = "", audience: str = "") -> Judged:
+    def judge(self, text: str, direction: Direction, tenant: str = "", audience: str = "") -> JudgedText:
         """One text as a caller's own."""
         policy = self._policy.resolve(tenant, audience)
         left, entities = self._redact(policy, text) if direction is Direction.INPUT else (text, ())
         vector = self.embed([left])[0]
         rails = self.rails(tenant, audience)
         verdicts = tuple(rails.judge(name, Seen(direction, left, vector)) for name in rails.names(direction))
-        return Judged(left, entities, vector, verdicts)
+        return JudgedText(left, entities, vector, verdicts)
 
     def _redacted(self, case: Case) -> tuple[str, tuple[str, ...]]:
         example = case.example
@@ -101,16 +101,16 @@ class Bench:
         made = self._redactor.redact(text, Pseudonyms(), known_entities(policy.redacted_first))
         return made.text, tuple(sorted(made.counts))
 
-    def _judged(self, case: Case, text: str, entities: tuple[str, ...], vector: Embedding) -> Judged:
+    def _judged(self, case: Case, text: str, entities: tuple[str, ...], vector: Embedding) -> JudgedText:
         example = case.example
         rails = self.rails(example.tenant, example.audience)
-        beside = Beside(sources=dict(example.sources))
+        beside = RailContext(sources=dict(example.sources))
         names = [name for name in rails.names(example.direction) if example.rail in ("", name)]
         verdicts = [rails.judge(name, Seen(example.direction, text, vector, example.context, beside)) for name in names]
-        return Judged(text, entities, vector, tuple(verdicts))
+        return JudgedText(text, entities, vector, tuple(verdicts))
 
 
-def outcome(case: Case, judged: Judged) -> Outcome:
+def outcome(case: Case, judged: JudgedText) -> CaseOutcome:
     """Whether the verdicts are what the case asks for."""
     example, worst = case.example, worst_of(judged.verdicts)
     got = "pass" if worst is None or isinstance(worst, Allow) else worst.name
@@ -120,7 +120,7 @@ def outcome(case: Case, judged: Judged) -> Outcome:
     passed = got == case.expected
     if passed and example.category and worst is not None and not isinstance(worst, Allow):
         passed = worst.finding.category == example.category
-    return Outcome(case, passed, got, worst.finding if worst else None, judged.entities)
+    return CaseOutcome(case, passed, got, worst.finding if worst else None, judged.entities)
 
 
 def worst_of(verdicts: Sequence[Verdict]) -> Verdict | None:

@@ -11,7 +11,7 @@ from typing import Any
 from moderation.policy.catalogue import RAILS
 from moderation.policy.load import PolicyFile
 from moderation.policy.show import origin_of
-from moderation.policy_test.bench import Bench, Judged
+from moderation.policy_test.bench import Bench, JudgedText
 from moderation.rails import Embed
 from moderation.types import Allow, Block, Direction, Finding, Verdict
 
@@ -50,7 +50,7 @@ class Why:
         }
 
 
-def explain(found: PolicyFile, bench: Bench, embed: Embed, text: str, direction: Direction) -> tuple[Judged, list[Why]]:
+def explain(found: PolicyFile, bench: Bench, embed: Embed, text: str, direction: Direction) -> tuple[JudgedText, list[Why]]:
     """found: the policy as it is for the caller (PolicyFile.resolve); bench: of that policy."""
     judged, rails = bench.judge(text, direction), bench.rails("", "")
     tried = _without_each_word(judged.text)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from moderation.policy_test.bench import Outcome
+from moderation.policy_test.bench import CaseOutcome
 
 
-def junit(name: str, outcomes: Sequence[Outcome]) -> str:
+def junit(name: str, outcomes: Sequence[CaseOutcome]) -> str:
     """One suite. A failure that its case announces counts as skipped."""
     failed = [one for one in outcomes if not one.passed and not one.known]
     suite = ElementTree.Element(
@@ -36,7 +36,7 @@ def junit(name: str, outcomes: Sequence[Outcome]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
-def told(one: Outcome) -> str:
+def told(one: CaseOutcome) -> str:
     """ "must block, got pass: toxicity/violence 0.61 against 0.7 (trained head for violence)" """
     got = f"must {one.case.expected}, got {one.got}"
     if one.deciding is None:

@@ -1,12 +1,13 @@
-"""What every rail is, and what it is shown of a text.
+"""What every rail is, what it is shown of a text, and the verdicts that actions come to.
 
-Invariant: a rail's verdict is a function of its policy and of what `Seen` holds. It never swallows an error.
+Invariant: a rail's verdict is a function of its policy and of what `Seen` holds. It never swallows an error. `together`
+leaves no character of any edit's span in the text that is released.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
 import numpy as np
@@ -15,14 +16,16 @@ from numpy.typing import NDArray
 from moderation.policy import RailPolicy
 from moderation.severity import Action
 from moderation.types import (
-    NOTHING_BESIDE,
+    NO_CONTEXT,
     Allow,
-    Beside,
     Block,
     Direction,
+    Edit,
     Finding,
     ModerationError,
     PiiSpan,
+    RailContext,
+    Redact,
     Steer,
     Verdict,
 )
@@ -53,7 +56,7 @@ class Seen:
     text: str = field(repr=False)
     embedding: Embedding = field(repr=False)
     before: str = field(default="", repr=False)
-    beside: Beside = NOTHING_BESIDE
+    beside: RailContext = NO_CONTEXT
     segment: int | None = None
 
 
@@ -79,3 +82,27 @@ def act(action: Action, finding: Finding, rules: RailPolicy) -> Verdict:
             return Block(finding, words.message, words.alternatives)
         case _:
             assert_never(action)
+
+
+def replaced(text: str, edits: Iterable[Edit]) -> str:
+    """`text` with every edit made; of edits that overlap, the first (and of these the longest) says what stands there."""
+    parts: list[str] = []
+    at = 0
+    for edit in sorted(edits, key=lambda e: (e.start, -e.end)):
+        if edit.start >= at:
+            parts += [text[at : edit.start], edit.text]
+        at = max(at, edit.end)
+    return "".join([*parts, text[at:]])
+
+
+def redaction(finding: Finding, text: str, edits: Sequence[Edit]) -> Redact:
+    return Redact(finding, replaced(text, edits), tuple(edits))
+
+
+def together(text: str, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The same verdicts, every redaction among them with the edits of all made."""
+    redactions = [verdict for verdict in verdicts if isinstance(verdict, Redact)]
+    if len(redactions) < 2:
+        return list(verdicts)
+    whole = replaced(text, [edit for one in redactions for edit in one.edits])
+    return [replace(v, text=whole) if isinstance(v, Redact) else v for v in verdicts]

@@ -13,8 +13,7 @@ from functools import lru_cache
 
 from moderation.policy import RailPolicy
 from moderation.rails.base import Rail, Seen, act
-from moderation.rails.parts import RailParts
-from moderation.rails.readings import Readings
+from moderation.rails.parts import RailParts, Readings
 from moderation.types import Allow, Direction, Finding, Verdict
 
 PIECE = 8  # letters of the canary that give it away; by chance they stand together once in 20**8 places
@@ -40,7 +39,7 @@ class LeakageRail:
         if hidden is None or not seen.text.strip():
             return Allow(Finding("leakage", _CATEGORY, 0.0, threshold, "no prompt of ours lies beside it"))
         whole = seen.before + seen.text
-        readings = [whole, *(view.text for view in self._readings.views(whole))]
+        readings = [whole, *(variant.text for variant in self._readings.variants(whole))]
         if any(_holds_canary(reading, hidden.canary) for reading in readings):
             probability, reason = 1.0, "repeats a part of the prompt's canary"
         else:

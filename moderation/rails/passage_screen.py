@@ -7,7 +7,6 @@ are cleared by their words alone, which takes a thirtieth of an embedding's time
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,15 +14,15 @@ import numpy as np
 from moderation.heads.head import DIMENSION, Heads
 from moderation.policy import RailPolicy
 from moderation.rails.base import Embed, Seen
-from moderation.rails.readings import Readings
+from moderation.rails.parts import Readings
 from moderation.rails.scored import ScoredRail
+from moderation.text.sentences import sentences
 from moderation.types import Direction, Finding
 
 PIECE = 240  # characters, about two sentences
 REACH = 0.15
 """How far an embedding moves a score at most, as a share of its weights' length. The widest seen on pieces of annual
 reports was 0.15; attacks reach 0.3, but then their words speak too."""
-_ENDS = re.compile(r"(?<=[.!?])\s+|\s*\n+\s*")
 _NOTHING = np.zeros(DIMENSION, np.float32)
 
 
@@ -61,16 +60,16 @@ class PassageScreen:
 def pieces(text: str) -> Iterator[str]:
     """The text in runs of whole sentences, each run once and each sentence beside both its neighbours; last the text
     itself, as far as its words say something only together."""
-    sentences = [sentence for sentence in _ENDS.split(text) if sentence.strip()]
+    parts = sentences(text)
     here = ""
-    for sentence in sentences:
+    for sentence in parts:
         if here and len(here) + len(sentence) > PIECE:
             yield here
             here = ""
         here = f"{here} {sentence}" if here else sentence
     if here:
         yield here
-    if len(sentences) > 1:
+    if len(parts) > 1:
         yield text
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from moderation.policy import RailPolicy
-from moderation.rails.base import FindsHardIdentifiers, Rail, Seen, UnknownRail, act
-from moderation.rails.edits import redaction
+from moderation.rails.base import FindsHardIdentifiers, Rail, Seen, UnknownRail, act, redaction
 from moderation.rails.parts import RailParts
 from moderation.types import Allow, Direction, Edit, Finding, Verdict
 

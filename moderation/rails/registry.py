@@ -13,9 +13,8 @@ from typing import Any, cast
 from moderation.heads.head import Heads
 from moderation.policy import RAILS, Policy, RailPolicy
 from moderation.rails.base import Embed, Embedding, FindsHardIdentifiers, Rail, Seen, UnknownRail
-from moderation.rails.parts import RailModule, RailParts
+from moderation.rails.parts import RailModule, RailParts, Readings
 from moderation.rails.passage_screen import PassageScreen
-from moderation.rails.readings import Readings
 from moderation.rails.scored import ScoredRail
 from moderation.rails.topic_scope import Scope
 from moderation.types import Allow, Block, Direction, Finding, Verdict

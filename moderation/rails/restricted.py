@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from moderation.policy import RailPolicy
 from moderation.policy.lists import RestrictedList
-from moderation.rails.base import Rail, Seen, act
-from moderation.rails.edits import redaction
-from moderation.rails.parts import RailParts
-from moderation.rails.readings import Readings
+from moderation.rails.base import Rail, Seen, act, redaction
+from moderation.rails.parts import RailParts, Readings
 from moderation.severity import severity
 from moderation.text.name_index import NameIndex
 from moderation.types import Allow, Block, Direction, Edit, Finding, Verdict
@@ -65,11 +63,11 @@ class RestrictedRail:
         lists, index = self._lists[seen.direction], self._indexes[seen.direction]
         whole, at = seen.before + seen.text, len(seen.before)
         found: dict[tuple[int, int], _Found] = {}
-        for view in self._readings.views(whole):
-            for match in index.find(view.text):
+        for variant in self._readings.variants(whole):
+            for match in index.find(variant.text):
                 if match.owner is None:
                     continue
-                owner, (start, end) = lists[match.owner], view.traced.span(match.start, match.end)
+                owner, (start, end) = lists[match.owner], variant.offset_text.span(match.start, match.end)
                 if end > at and (not owner.capital or whole[start].isupper()):
                     found.setdefault((start, end), _Found(max(0, start - at), end - at, owner))
         return sorted(found.values(), key=lambda one: (one.start, -one.end))

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from moderation.heads.head import Heads
 from moderation.policy import RAILS, RailPolicy
 from moderation.rails.base import Embedding, Rail, Seen, act
-from moderation.rails.parts import RailParts
-from moderation.rails.readings import Reading, Readings
+from moderation.rails.parts import RailParts, Reading, Readings
 from moderation.rules import Hit, hits
 from moderation.severity import severity
 from moderation.types import Allow, Direction, Finding, Verdict
@@ -97,7 +96,7 @@ class ScoredRail:
 
     def _moved(self, category: str, reading: Reading) -> tuple[str, tuple[tuple[int, int], ...]]:
         """Why the head scored so: in which reading, by which words of the given text, or by the sense of the whole."""
-        moved = self._heads.moved_by(self._name, category, reading.embedding, reading.traced, reading.parts)
+        moved = self._heads.moved_by(self._name, category, reading.embedding, reading.offset_text, reading.parts)
         reason = _head_of(category)
         if reading.kind:
             reason += f" (read as {reading.kind})"
@@ -107,11 +106,11 @@ class ScoredRail:
 
     def _hits(self, seen: Seen) -> list[Hit]:
         """Rules that fire in the text, or only once it is read together with what came before."""
-        views, name, direction = self._readings.views, self._name, seen.direction
-        found = hits(name, direction, views(seen.text), views(seen.before)[0].text if seen.before else "")
+        variants, name, direction = self._readings.variants, self._name, seen.direction
+        found = hits(name, direction, variants(seen.text), variants(seen.before)[0].text if seen.before else "")
         if seen.before:
-            before = {(hit.category, hit.reason) for hit in hits(name, direction, views(seen.before))}
-            across = hits(name, direction, views(seen.before + seen.text))
+            before = {(hit.category, hit.reason) for hit in hits(name, direction, variants(seen.before))}
+            across = hits(name, direction, variants(seen.before + seen.text))
             shift = len(seen.before)
             found += [
                 replace(hit, spans=tuple((max(0, a - shift), b - shift) for a, b in hit.spans if b > shift))

@@ -7,8 +7,7 @@ a rail alone would come too late, and a redaction alone would leave no verdict.
 from __future__ import annotations
 
 from moderation.policy import RailPolicy
-from moderation.rails.base import Rail, Seen, act
-from moderation.rails.edits import redaction
+from moderation.rails.base import Rail, Seen, act, redaction
 from moderation.rails.parts import RailParts
 from moderation.secrets import MARKER, find
 from moderation.types import Allow, Direction, Edit, Finding, Verdict

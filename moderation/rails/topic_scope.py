@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,7 @@ from moderation.policy.schema import TopicPolicy
 from moderation.rails.base import Embed, Embedding, Rail
 from moderation.rails.parts import RailParts
 from moderation.rails.scored import ScoredRail
-
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
+from moderation.text.sentences import clauses
 
 
 def rail(parts: RailParts) -> Rail:
@@ -29,7 +27,7 @@ class Scope:
     @classmethod
     def of(cls, topic: TopicPolicy, embed: Embed) -> Scope | None:
         """None where the policy gives neither examples nor a description."""
-        described = [part for part in _SENTENCE_END.split(topic.description) if part.strip()]
+        described = clauses(topic.description)
         if not topic.in_scope and not described:
             return None
         least = [topic.similarity] * len(topic.in_scope) + [topic.description_similarity] * len(described)

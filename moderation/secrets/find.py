@@ -13,7 +13,7 @@ from moderation.secrets import forms
 from moderation.secrets.forms import KEY, PASSWORD, PRIVATE_KEY
 from moderation.secrets.strength import basic_credentials, chosen_password, placeholder, random_looking
 from moderation.text.encodings import carried
-from moderation.text.offsets import Traced
+from moderation.text.offsets import OffsetText
 from moderation.text.spelt_out import bare
 
 MARKER = "[SECRET]"
@@ -84,7 +84,7 @@ def _plain(text: str) -> Iterator[Secret]:
             yield Secret(*match.span("value"), PASSWORD, 0.8, "PIN or one-time code")
 
 
-def _likely(form: forms.Form, value: str) -> float:
+def _likely(form: forms.SecretForm, value: str) -> float:
     """0 for a picture of the form; a checksum that holds proves, one that does not makes a mistyped key likely."""
     if placeholder(value) or not random_looking(value):
         return 0.0
@@ -137,7 +137,7 @@ def _continued(before: str, text: str) -> Iterator[Secret]:
         yield Secret(len(before), len(before) + head.end(), KEY, 0.75, "rest of a long key")
 
 
-def _moved(one: Secret, shown: Traced) -> Secret:
+def _moved(one: Secret, shown: OffsetText) -> Secret:
     return Secret(*shown.span(one.start, one.end), one.category, one.probability, one.kind)
 
 

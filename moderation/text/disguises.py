@@ -10,7 +10,7 @@ import unicodedata
 from functools import cache, lru_cache
 from pathlib import Path
 
-from moderation.text.offsets import Traced
+from moderation.text.offsets import OffsetText
 
 # Letters that look like Latin ones (from Unicode's confusables: Cyrillic, Greek, Armenian, Cherokee, phonetic letters,
 # small capitals, turned letters). Compatibility forms (full-width, mathematical, circled) are NFKD's business.
@@ -81,13 +81,13 @@ def folded(text: str) -> str:
     return "".join(map(_folded, text))
 
 
-def folded_traced(text: Traced) -> Traced:
+def folded_offsets(text: OffsetText) -> OffsetText:
     if text.text.isascii() and not _CONTROLS.search(text.text):
         return text.same_length(text.text.lower())
     return text.mapped(_folded if not text.text.isascii() else lambda c: "" if _CONTROLS.match(c) else c.lower())
 
 
-def latinised(text: Traced) -> Traced:
+def latinised(text: OffsetText) -> OffsetText:
     """Folded text with look-alike letters of other scripts as the Latin words that they imitate."""
     if text.text.isascii() or not _FOREIGN.search(text.text):
         return text
@@ -110,12 +110,12 @@ def _skeleton(word: str) -> str:
     return imitated if imitated.isascii() or _LATIN.search(word) else word
 
 
-def flattened(text: Traced) -> Traced:
+def flattened(text: OffsetText) -> OffsetText:
     """Words that only blanks or a line end hold apart, as one line."""
     return text.sub(_WRAP, lambda _: " ").sub(_BLANKS, lambda _: " ")
 
 
-def unmasked(text: Traced) -> Traced:
+def unmasked(text: OffsetText) -> OffsetText:
     """Plain text with l33t, s p a c e d, d.o.t.t.e.d, stre-e-e-etched letters and mark-up inside words undone."""
     text = text.sub(_MARKED_UP, lambda _: "")
     text = text.sub(_DOTTED, lambda run: re.sub(r"[.\-_*]", "", run))
@@ -126,22 +126,22 @@ def unmasked(text: Traced) -> Traced:
     return text.sub(_RUN, _unleet).sub(_BLANKS, lambda _: " ")
 
 
-def unleeted_wholly(text: Traced) -> Traced:
+def unleeted_wholly(text: OffsetText) -> OffsetText:
     return text.sub(_RUN, _unleet_wholly)
 
 
-def unleeted_as_ell(text: Traced) -> Traced:
+def unleeted_as_ell(text: OffsetText) -> OffsetText:
     """1 read as l, where other readings take it for i."""
     return text.sub(_RUN, lambda word: _unleet(word.translate(_LEET_ELL) if _LATIN.search(word) else word))
 
 
-def parted(text: Traced) -> Traced:
+def parted(text: OffsetText) -> OffsetText:
     """Words held together by signs, or by nothing, as words of their own."""
     text = text.sub(_HELD_TOGETHER, lambda run: _GLUE.sub(" ", run))
     return text.sub(_RUN_TOGETHER, split_words)
 
 
-def humps(text: Traced) -> Traced:
+def humps(text: OffsetText) -> OffsetText:
     """CamelCase as words (of the text as given, before its case is lost)."""
     return text.sub(_CAMEL, lambda run: _HUMP.sub(" ", run))
 

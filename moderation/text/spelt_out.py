@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from moderation.text.offsets import Traced
+from moderation.text.offsets import OffsetText
 
 _SPELT_OUT = re.compile(r"(?<!\S)(?:\S[ \t]{1,2}){11,}\S(?!\S)")
 
 
-def bare(text: str) -> Traced:
+def bare(text: str) -> OffsetText:
     """Without characters that nobody sees, compatibility forms as the plain ones, spelt-out runs without their blanks."""
-    seen = Traced.of(text) if text.isascii() else Traced.of(text).mapped(_plain)
+    seen = OffsetText.of(text) if text.isascii() else OffsetText.of(text).mapped(_plain)
     runs = _SPELT_OUT.finditer(seen.text)
     return seen.without({at for run in runs for at in range(*run.span()) if seen.text[at] in " \t"})
 

@@ -1,8 +1,8 @@
-"""The views in which a text is judged: as a reader would see it, and as it would read once decoded.
+"""The variants in which a text is judged: as a reader would see it, and as it would read once decoded.
 
-Invariant: nothing here decides; each view is plain lower-case text that the rules and heads judge alike, and knows
+Invariant: nothing here decides; each variant is plain lower-case text that the rules and heads judge alike, and knows
 where its characters stood in the text as given. What is decoded is looked through again, at most `DEPTH` times; no
-view is longer than the text that it was made from plus a character for each piece, and their number is bounded.
+variant is longer than the text that it was made from plus a character for each piece, and their number is bounded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from moderation.text import disguises
 from moderation.text.encodings import ENCODINGS
-from moderation.text.offsets import Traced, joined
+from moderation.text.offsets import OffsetText, joined
 
 DEPTH = 3  # encodings within encodings
 
@@ -31,34 +31,34 @@ _ALPHABETS = {"atbash": _LETTERS[::-1]} | {
 
 
 @dataclass(frozen=True)
-class View:
+class Variant:
     """`kind` is plain, or says how the text was obtained: flat, unmasked, base64, …
 
     hidden: a reader of the given text would not read this; the heads are asked about it too."""
 
     kind: str
-    traced: Traced
+    offset_text: OffsetText
     hidden: bool = False
 
     @property
     def text(self) -> str:
-        return self.traced.text
+        return self.offset_text.text
 
 
 def plain(text: str) -> str:
     """The text as a reader sees it: nothing invisible, no accents, look-alike letters folded, lower case."""
     shown = disguises.folded(text)
-    return shown if shown.isascii() else disguises.latinised(Traced.of(shown)).text
+    return shown if shown.isascii() else disguises.latinised(OffsetText.of(shown)).text
 
 
 def unmasked(text: str) -> str:
     """Plain text with l33t and s p a c e d or d.o.t.t.e.d letters undone."""
-    return disguises.unmasked(Traced.of(text)).text
+    return disguises.unmasked(OffsetText.of(text)).text
 
 
-def views(text: str) -> list[View]:
-    """Every view worth judging, the plain one first."""
-    given = Traced.of(text)
+def variants(text: str) -> list[Variant]:
+    """Every variant worth judging, the plain one first."""
+    given = OffsetText.of(text)
     found = list(_surface(given, "", hidden=False))
     for kind, layer in _layers(given):
         found += _surface(layer, kind, hidden=True)
@@ -77,33 +77,33 @@ def window_places(length: int, size: int = 1200, step: int = 900) -> list[tuple[
     return [(start, min(start + size, length)) for start in range(0, length - (size - step), step)]
 
 
-def _different(found: list[View]) -> list[View]:
+def _different(found: list[Variant]) -> list[Variant]:
     """Each text once, under the first name it was found by."""
-    first: dict[str, View] = {}
-    for view in found:
-        first.setdefault(view.text, view)
+    first: dict[str, Variant] = {}
+    for variant in found:
+        first.setdefault(variant.text, variant)
     return list(first.values())
 
 
-def _surface(given: Traced, kind: str, *, hidden: bool) -> Iterator[View]:
+def _surface(given: OffsetText, kind: str, *, hidden: bool) -> Iterator[Variant]:
     """The readings of one layer that no code is needed for, and its turned or shifted ones."""
-    shown = disguises.folded_traced(given)
+    shown = disguises.folded_offsets(given)
     latin = disguises.latinised(shown)
-    yield View(kind or "plain", latin, hidden)
+    yield Variant(kind or "plain", latin, hidden)
     if latin is not shown:
-        yield View(kind or "as written", shown, hidden)
-    yield View(kind or "flat", disguises.flattened(latin), hidden)
+        yield Variant(kind or "as written", shown, hidden)
+    yield Variant(kind or "flat", disguises.flattened(latin), hidden)
     clear = disguises.unmasked(latin)
     seen = {latin.text, clear.text}
-    yield View(kind or "unmasked", clear, hidden or _masked(latin.text, clear.text))
+    yield Variant(kind or "unmasked", clear, hidden or _masked(latin.text, clear.text))
     for change in (disguises.unleeted_wholly, disguises.unleeted_as_ell, disguises.parted):
         if (other := change(clear)).text not in seen:
             seen.add(other.text)
-            yield View(kind or "unmasked", other, hidden)
+            yield Variant(kind or "unmasked", other, hidden)
     if (camel := disguises.humps(given)) is not given:
-        yield View(kind or "unmasked", disguises.folded_traced(camel), hidden)
+        yield Variant(kind or "unmasked", disguises.folded_offsets(camel), hidden)
     for name, turned in _turned(clear if hidden else latin):
-        yield View(_named(kind, name), turned, hidden=True)
+        yield Variant(_named(kind, name), turned, hidden=True)
 
 
 def _masked(shown: str, clear: str) -> bool:
@@ -112,7 +112,7 @@ def _masked(shown: str, clear: str) -> bool:
     return sum(word not in before for word in after) >= max(2, len(after) // 4)
 
 
-def _layers(given: Traced) -> Iterator[tuple[str, Traced]]:
+def _layers(given: OffsetText) -> Iterator[tuple[str, OffsetText]]:
     """What the text's encoded runs say: put back in their places, and by themselves; then what that encodes, and so on."""
     kind, layer = "", given
     for _ in range(DEPTH):
@@ -129,10 +129,10 @@ def _named(outer: str, inner: str) -> str:
     return f"{outer}, {inner}" if outer else inner
 
 
-def _decoded(layer: Traced) -> tuple[list[str], Traced, list[Traced]]:
+def _decoded(layer: OffsetText) -> tuple[list[str], OffsetText, list[OffsetText]]:
     """Kinds found, the text with every run in clear, and those runs that say more than a word by themselves."""
     names: list[str] = []
-    alone: list[Traced] = []
+    alone: list[OffsetText] = []
     for encoding in ENCODINGS:
         if encoding.hint and not any(sign in layer.text for sign in encoding.hint):
             continue
@@ -163,7 +163,7 @@ def _decoded(layer: Traced) -> tuple[list[str], Traced, list[Traced]]:
 
 
 def _pairs(
-    layer: Traced, runs: re.Pattern[str], decode: Callable[[str], str | None]
+    layer: OffsetText, runs: re.Pattern[str], decode: Callable[[str], str | None]
 ) -> Iterator[tuple[tuple[int, int], str]]:
     for match in runs.finditer(layer.text):
         said = decode(match.group())
@@ -171,12 +171,12 @@ def _pairs(
             yield match.span(), said
 
 
-def _of_run(said: str, run: tuple[int, int], layer: Traced) -> Traced:
+def _of_run(said: str, run: tuple[int, int], layer: OffsetText) -> OffsetText:
     start, end = layer.span(*run)
-    return Traced(said, [start] * len(said), [end] * len(said))
+    return OffsetText(said, [start] * len(said), [end] * len(said))
 
 
-def _turned(shown: Traced) -> Iterator[tuple[str, Traced]]:
+def _turned(shown: OffsetText) -> Iterator[tuple[str, OffsetText]]:
     """Sentences written backwards or in a shifted alphabet, read forwards, in their places."""
     text = shown.text
     if (said := _better(text, codecs.encode(text, "rot13"))) is not None:
@@ -210,7 +210,7 @@ def _better(text: str, other: str) -> str | None:
     return "".join([*pieces, text[at:]]) if pieces else None
 
 
-def _backwards(shown: Traced, where: tuple[int, int]) -> tuple[Traced, Traced] | None:
+def _backwards(shown: OffsetText, where: tuple[int, int]) -> tuple[OffsetText, OffsetText] | None:
     """A sentence read from its end, and one whose words alone are turned; nothing if it reads better as it is."""
     start, end = where
     turned = shown.turned(start, end)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from moderation.text.disguises import latinised
-from moderation.text.offsets import Traced
+from moderation.text.offsets import OffsetText
 from moderation.types import PiiSpan
 
 _MARKED = re.compile(r"[^\W\d_][\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
@@ -27,17 +27,17 @@ _NOT_SHOWN = frozenset("\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5")
 _PLAIN = re.compile(r"[\x20-\x7e\n\r\t]*")
 
 
-def shown(text: str) -> Traced:
-    """The text as it is read, `Traced` to the one given."""
+def shown(text: str) -> OffsetText:
+    """The text as it is read, `OffsetText` to the one given."""
     if _PLAIN.fullmatch(text):
-        seen = Traced.of(text)
+        seen = OffsetText.of(text)
         return seen.sub(_BROKEN, _nothing) if "-" in text and "\n" in text else seen
-    seen = Traced.of(text).mapped(_plain)
+    seen = OffsetText.of(text).mapped(_plain)
     seen = seen.sub(_MARKED, _composed).sub(_BROKEN, _nothing)
     return seen.sub(_WORD, _one_script) if _OTHER_SCRIPT.search(seen.text) else seen
 
 
-def given(seen: Traced, spans: Sequence[PiiSpan]) -> list[PiiSpan]:
+def given(seen: OffsetText, spans: Sequence[PiiSpan]) -> list[PiiSpan]:
     """Sorted spans of the text as it is read, each as the span of the text that was given. Where two share a character (one
     that is read as two letters), the second begins after it, and may be empty."""
     found: list[PiiSpan] = []
@@ -74,7 +74,7 @@ def _composed(run: str) -> str:
 def _one_script(word: str) -> str:
     if not (_OTHER_SCRIPT.search(word) and _LATIN.search(word)):
         return word
-    imitated = latinised(Traced.of(word.lower())).text
+    imitated = latinised(OffsetText.of(word.lower())).text
     if len(imitated) != len(word):
         return word
     return "".join(new.upper() if old.isupper() else new for new, old in zip(imitated, word, strict=True))

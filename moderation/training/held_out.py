@@ -42,7 +42,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """right: harmless and let pass, or harmful and stopped (regulated speech: blocked or steered)."""
 
     trial: Trial
@@ -58,14 +58,14 @@ def trials(path: Path = TRIALS_PATH) -> list[Trial]:
     return list(_leaves((), yaml.safe_load(path.read_text(encoding="utf-8"))))
 
 
-def run(rails: Rails, embed: Embed, chosen: Sequence[Trial]) -> list[Outcome]:
+def run(rails: Rails, embed: Embed, chosen: Sequence[Trial]) -> list[TrialOutcome]:
     """Every trial before the rails of its kind: what is harmful must be stopped, by whichever category."""
     return [
         _outcome(rails, trial, vector) for trial, vector in zip(chosen, embed([trial.text for trial in chosen]), strict=True)
     ]
 
 
-def _outcome(rails: Rails, trial: Trial, vector: Any) -> Outcome:
+def _outcome(rails: Rails, trial: Trial, vector: Any) -> TrialOutcome:
     section = trial.place[0]
     asked = {"regulated": ("advice",), "injections": ("injection",), "harmless_languages": ("injection", "toxicity")}
     over = [
@@ -74,7 +74,7 @@ def _outcome(rails: Rails, trial: Trial, vector: Any) -> Outcome:
         if _stops(verdict := rails.judge(rail, Seen(trial.direction, trial.text, vector)), section)
     ]
     by = ", ".join(f"{verdict.finding.rail}/{verdict.finding.category}" for verdict in over)
-    return Outcome(trial, bool(over) != trial.harmless, by)
+    return TrialOutcome(trial, bool(over) != trial.harmless, by)
 
 
 def _stops(verdict: Verdict, section: str) -> bool:

@@ -19,11 +19,11 @@ from moderation.policy import Policy, load_policy
 from moderation.rails import Embed, Rails
 from moderation.rails.base import Seen
 from moderation.rules import hits
-from moderation.text.variants import views
+from moderation.text.variants import variants
 from moderation.training.calibration import reliability
 from moderation.training.corpora import CONTEXTUAL, FOLDS, Example
 from moderation.training.fit import HEADS, RIDGE_EMBEDDING, RIDGE_WORDS, Floats, Table, Trained, without
-from moderation.training.held_out import Outcome, held_out, run, trials
+from moderation.training.held_out import TrialOutcome, held_out, run, trials
 from moderation.types import Allow, Block, Direction
 
 _SOURCES = """\
@@ -148,10 +148,10 @@ Ruled = Sequence[Mapping[str, float]]
 
 
 def _rules_of(rows: Sequence[Example]) -> Ruled:
-    """Each row's highest probability by rules, by category (the views of a row are made once)."""
+    """Each row's highest probability by rules, by category (the variants of a row are made once)."""
     found = []
     for row in rows:
-        seen = views(row.text)
+        seen = variants(row.text)
         by_category: dict[str, float] = {}
         for rail in HEADS:
             for hit in hits(rail, Direction.INPUT, seen):
@@ -254,14 +254,14 @@ def _calibration(table: Table, trained: Sequence[Trained], plots: Sequence[str])
         yield f"![{plot.rsplit('.', 1)[0].replace('-', ' ')}]({plot})\n"
 
 
-def _trials(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _trials(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     yield "## Trials\n"
     yield "Sentences of our own in `moderation/data/trials.yaml` that no head was trained on, judged by the"
     yield "shipped heads and rules with the shipped policy. *right*: harmless and let pass, or harmful and stopped"
     yield "(regulated speech: steered or blocked). One author wrote phrases, rules and"
     yield "trials: strangers' sentences would be harder.\n"
     yield "| trial | sentences | right, development half | right, held-out half |\n|---|---|---|---|"
-    groups: dict[str, list[Outcome]] = defaultdict(list)
+    groups: dict[str, list[TrialOutcome]] = defaultdict(list)
     for one in outcomes:
         groups[" / ".join(one.trial.place).replace("_", " ")].append(one)
         groups[f"**{one.trial.place[0].replace('_', ' ')}, {'harmless' if one.trial.harmless else 'harmful'}**"].append(one)

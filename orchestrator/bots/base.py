@@ -1,10 +1,15 @@
-"""What every bot is, what it may know of a question, and the pieces in which it answers."""
+"""What every bot is: the role it plays, its evidence before it is chosen, and the pieces in which it answers.
+
+Invariant: a bot is told apart by its role, never by its name, so that a new one needs a file of its own and one line in
+orchestrator/bots/registry.py.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,10 +22,58 @@ _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens")
 _REASONS = ("stop", "length", "content_filter", "cancelled")
 
 
+class Role(StrEnum):
+    """What a bot answers from. The hard rules of orchestrator/selection/selector.py are about roles."""
+
+    LIVE = "live"
+    """Figures of a live service: what such a bot can say, no other may, because it would make the figure up."""
+    DOCUMENTS = "documents"
+    """The firm's documents: what they answer is not handed to a model that has not read them."""
+    MEMORY = "memory"
+    """What a model has learnt."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is known of a question before a bot is chosen. embedding: float32[d], unit length; passages: what the search
+    found for this caller, best first. turns: what was said before. language: the question's (ISO 639-1). english: its
+    English reading where the documents need one. slots: what a follow-up carries on. rules: what policy says of answers."""
+
+    text: str
+    embedding: np.ndarray
+    passages: Sequence[Passage] = ()
+    groups: frozenset[str] = frozenset()
+    turns: Sequence[Turn] = ()
+    language: str = "en"
+    english: str = ""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    rules: AnswerRules = field(default_factory=AnswerRules)
+
+
+@dataclass(frozen=True)
+class BotEvidence:
+    """What speaks for a bot, or against it, in one question.
+
+    log_odds: added to its score. support: how likely what it holds answers the question, 0..1. note: for the record.
+    cannot: why it cannot answer this question at all; empty where it can. finding: the bot's own, handed back to it in
+    `Ask.evidence`.
+    """
+
+    log_odds: float = 0.0
+    support: float = 0.0
+    note: str = ""
+    cannot: str = ""
+    finding: object = field(default=None, repr=False, compare=False)
+
+
+NO_EVIDENCE = BotEvidence()
+
+
 @dataclass(frozen=True)
 class Ask:
     """All that a bot may know of a query. `instruction` is a corrective one, set after a steer verdict.
 
+    evidence: what the bot itself said of this question and these passages.
     with_surrogates: through which a bot must ask any model (orchestrator/prompting/surrogate_model.py).
     markers: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
     language: the question's (ISO 639-1). english: its English reading where the documents need one. slots: what a follow-up
@@ -35,6 +88,7 @@ class Ask:
     instruction: str
     sampling: Mapping[str, Any]
     cancel: threading.Event
+    evidence: BotEvidence = NO_EVIDENCE
     with_surrogates: Callable[[Generate], Generate] = field(default=lambda model: model, repr=False)
     markers: PromptMarkers = field(default_factory=PromptMarkers.fresh)
     attacks: Callable[[str], bool] = field(default=lambda _text: False)
@@ -102,7 +156,12 @@ class Bot(Protocol):
     """
 
     name: str
+    role: Role
     leaves_boundary: bool
+
+    def evidence(self, question: Question) -> BotEvidence:
+        """What speaks for this bot. Raises nothing that a service which is down could cause."""
+        ...
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
         """The answer, piece by piece. Returns early when `ask.cancel` is set; raises BotUnavailable."""

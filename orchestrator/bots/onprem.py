@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from orchestrator.bots.base import Ask, Made, Piece, Text
+from orchestrator.bots.base import NO_EVIDENCE, Ask, BotEvidence, Made, Piece, Question, Role, Text
 from orchestrator.ports import Generate
 from orchestrator.prompting import messages as prompts
 
 
 class OnPremBot:
     name = "onprem"
+    role = Role.MEMORY
     leaves_boundary = False
 
     def __init__(self, model: Generate) -> None:
         self._model = model
+
+    def evidence(self, question: Question) -> BotEvidence:
+        return NO_EVIDENCE
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
         messages = prompts.general(ask.question, ask.history, ask.instruction, ask.markers)

@@ -8,60 +8,89 @@ and a computation over them, and carries its source's number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.bots.base import Abstained, Ask, Made, Piece, Text
+from moderation.types import millionths
+from orchestrator.bots.base import Abstained, Ask, BotEvidence, Made, Piece, Question, Role, Text
 from orchestrator.bots.wording import Sources, phrase, withheld
 from orchestrator.ports import Quote, Resolve, Worked
-from orchestrator.telemetry.trace import micro
 from orchestrator.types import Citation
 from orchestrator.understanding.language import language_of
+
+SUPPORT_WEIGHT = 4.0
+"""Log-odds from documents that surely do not answer (0) to surely do (1)."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the documents hold for a question; `quoted` is looked for only where `worked` is not sure enough."""
+
+    worked: Worked | None
+    quoted: Sequence[tuple[str, int, float]]
+
+    @property
+    def chance(self) -> float:
+        return max(self.worked.chance if self.worked else 0.0, max((chance for _, _, chance in self.quoted), default=0.0))
 
 
 class RagBot:
     """Holds no state of a query; may be asked by many threads."""
 
     name = "rag"
+    role = Role.DOCUMENTS
     leaves_boundary = False
 
     def __init__(self, resolve: Resolve, quote: Quote) -> None:
         self._resolve, self._quote = resolve, quote
 
+    def evidence(self, question: Question) -> BotEvidence:
+        """The answer is looked for here already: how likely it is right decides who answers."""
+        asked, sure = question.english or question.text, question.rules.sure
+        worked = self._resolve(asked, question.passages, question.groups, question.slots, question.language)
+        known = worked is not None and worked.chance >= sure
+        quoted = () if known or not question.passages else self._quote(asked, question.passages, sure)
+        found = _Found(worked, quoted)
+        note = f"chance that the documents answer it {found.chance:.2f}"
+        return BotEvidence(SUPPORT_WEIGHT * (found.chance - 0.5), found.chance, note, finding=found)
+
     def answer(self, ask: Ask) -> Iterator[Piece]:
-        asked = ask.english or ask.question
-        worked = self._resolve(asked, ask.passages, ask.groups, ask.slots, ask.language)
-        if worked is not None and worked.chance >= ask.rules.sure:
-            yield from self._said(worked)
-            return
-        if ask.cancel.is_set():
-            return
-        found = self._quote(asked, ask.passages, ask.rules.sure) if ask.passages else ()
-        if found:
-            sources = Sources()
-            text, index, chance = found[0]
-            if language_of(text) != ask.language:
-                yield Text(phrase("quoted", ask.language) + " ")
-            for text, index, _ in found:
-                yield from sources.quote(text, ask.passages[index])
-            yield _made("quoted", {"quotations": len(found), "chance": micro(chance)})
-            return
-        nearly = {"chance": micro(worked.chance), "plan": worked.plan} if worked else {}
-        yield _made("withheld", {"least": micro(ask.rules.sure), **nearly})
-        yield Abstained(withheld(ask.rules.message, ask.rules.alternatives, ask.passages, ask.language))
-
-    def _said(self, worked: Worked) -> Iterator[Piece]:
-        """The figures' evidence is the rows as written and the working itself: code computed it, so it can be computed again."""
-        sources = Sources()
-        for source in worked.sources:
-            place = " › ".join(dict.fromkeys(part for part in (source.title, source.section) if part))
-            citation = Citation(0, source.document, source.page, source.section, source.quote)
-            _, pieces = sources.cite(citation, f"{place}\n{source.quote}\n{worked.text}")
-            yield from pieces
-        yield Text(worked.text.rstrip() + " ")
-        figures = [dict(figure) for figure in worked.figures]
-        yield _made("worked", {"plan": dict(worked.plan), "figures": figures, "chance": micro(worked.chance)})
+        found = ask.evidence.finding
+        if not isinstance(found, _Found) or ask.cancel.is_set():
+            found = _Found(None, ())
+        if found.worked is not None and found.worked.chance >= ask.rules.sure:
+            yield from _said(found.worked)
+        elif found.quoted:
+            yield from _quoted(found.quoted, ask)
+        else:
+            nearly = {"plan": dict(found.worked.plan)} if found.worked else {}
+            yield _made("withheld", found.chance, {"least": millionths(ask.rules.sure), **nearly})
+            yield Abstained(withheld(ask.rules.message, ask.rules.alternatives, ask.passages, ask.language))
 
 
-def _made(how: str, details: dict[str, Any]) -> Made:
-    return Made(how, "", details)
+def _quoted(quoted: Sequence[tuple[str, int, float]], ask: Ask) -> Iterator[Piece]:
+    """Passages' own words, after a line in the reader's language where they are in another."""
+    sources = Sources()
+    if language_of(quoted[0][0]) != ask.language:
+        yield Text(phrase("quoted", ask.language) + " ")
+    for text, index, _ in quoted:
+        yield from sources.quote(text, ask.passages[index])
+    yield _made("quoted", quoted[0][2], {"quotations": len(quoted)})
+
+
+def _said(worked: Worked) -> Iterator[Piece]:
+    """The figures' evidence is the rows as written and the working itself: code computed it, so it can be computed again."""
+    sources = Sources()
+    for source in worked.sources:
+        place = " › ".join(dict.fromkeys(part for part in (source.title, source.section) if part))
+        citation = Citation(0, source.document, source.page, source.section, source.quote)
+        _, pieces = sources.cite(citation, f"{place}\n{source.quote}\n{worked.text}")
+        yield from pieces
+    yield Text(worked.text.rstrip() + " ")
+    figures = [dict(figure) for figure in worked.figures]
+    yield _made("worked", worked.chance, {"plan": dict(worked.plan), "figures": figures})
+
+
+def _made(how: str, chance: float, details: Mapping[str, Any]) -> Made:
+    return Made(how, "", {"chance": millionths(chance), **details})

@@ -6,27 +6,29 @@ Invariant: `Released` is yielded only for what the gate released, so never befor
 from __future__ import annotations
 
 import dataclasses
-import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from typing import assert_never
 
 import numpy as np
 
 from audit import kinds
 from moderation.gate import Halt, Release, Segment, StreamGate
 from moderation.rails.base import Seen
-from moderation.types import Allow, Beside, Block, Direction, Hidden, Redact, Steer, Verdict
+from moderation.types import Allow, Block, Direction, Hidden, RailContext, Redact, Steer, Verdict
 from orchestrator.bots.base import Abstained, Ask, Bot, Cited, Made, Piece, Text
+from orchestrator.citations import cited
 from orchestrator.errors import BotUnavailable
 from orchestrator.journey.bot_thread import BotThread, Cancel, Ended
+from orchestrator.journey.context import InputVerdict, QueryContext
 from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.ordered_pool import OrderedPool
 from orchestrator.journey.outgoing import KeepAlive
-from orchestrator.judging.judges import UNEMBEDDED, Judged, QueryJudge, worst
+from orchestrator.judging.judges import UNEMBEDDED, Judged, worst
 from orchestrator.prompting import messages as prompts
 from orchestrator.telemetry import attributes as names
 from orchestrator.types import Citation
@@ -89,61 +91,57 @@ Ending = Finished | Blocked | Steered | Stopped | Failed
 Step = Released | KeepAlive | Ending
 
 
+def ending_of_input(verdict: Verdict, deps: Dependencies) -> Blocked | Steered | None:
+    """What the verdict on the question demands of every bot, or None."""
+    match verdict:
+        case Allow():
+            return None
+        case Steer(finding, instruction):
+            return Steered(instruction, finding.rail)
+        case Redact(finding):  # a bot reads, or has already read, what should have been replaced
+            return Blocked(deps.as_block(finding.rail))
+        case Block():
+            return Blocked(verdict)
+        case _:
+            assert_never(verdict)
+
+
 class Attempt:
     """Runs once, on the journey's thread; the bot has its own thread, the rails theirs."""
 
     def __init__(
-        self,
-        parts: Dependencies,
-        hearing: QueryJudge,
-        bot: Bot,
-        ask: Ask,
-        instruction: str,
-        wake: threading.Event,
-        off: Callable[[], str | None],
+        self, context: QueryContext, bot: Bot, ask: Ask, wake: threading.Event, off: Callable[[], str | None]
     ) -> None:
-        """off: why the bot may not go on, or None; asked all the time."""
+        """wake: set when there is something to look at. off: why the bot may not go on, or None; asked all the time."""
         self.bot = bot
         self.made: Made | None = None
         self.judged: list[Judged] = []
         self.citations: dict[int, Citation] = {}
-        self._parts, self._judge_of_query, self._wake = parts, hearing, wake
-        self._trace, self._record = hearing.trace, hearing.record
+        self._deps, self._judge, self._wake = context.deps, context.judge, wake
+        self._trace, self._record = context.trace, context.record
         self._cancel = Cancel(off)
-        self._ask = dataclasses.replace(ask, instruction=instruction, cancel=self._cancel)
+        self._ask = dataclasses.replace(ask, cancel=self._cancel)
         self._hidden = Hidden(ask.markers.canary, prompts.OWN_WORDS)
         self._sources: dict[int, str] = {}
-        self._gate: StreamGate = parts.new_gate()
-        self._ordered = OrderedPool(parts.pool, AT_A_TIME)
+        self._gate: StreamGate = self._deps.new_gate()
+        self._ordered = OrderedPool(self._deps.pool, AT_A_TIME)
         self._pending: dict[int, Future[list[Judged]]] = {}
         self._left: Text | None = None  # the rest of a long piece
         self._quotes: dict[int, tuple[Citation, Future[list[Judged]]]] = {}
         self._abstained = False
         self._released = False
 
-    def run(
-        self,
-        rails: Future[list[Judged]],
-        settle: Callable[[Future[list[Judged]]], Verdict],
-        *,
-        may_steer: bool,
-    ) -> Generator[Step, None, None]:
+    def run(self, question: InputVerdict, *, may_steer: bool) -> Generator[Step, None, None]:
         """Releases in order, keep-alives while there is nothing to say, and one Ending last."""
-        production = BotThread(self.bot, self._ask, self._trace, self._wake).start()
+        thread = BotThread(self.bot, self._ask, self._trace, self._wake).start()
         try:
-            yield from self._run(production, rails, settle, may_steer)
+            yield from self._run(thread, question, may_steer)
         finally:
-            production.cancel()
+            thread.cancel()
             for future in (*self._pending.values(), *(quote for _, quote in self._quotes.values())):
-                future.cancel()  # the pool is every journey's: what nobody waits for shall not stand in it
+                future.cancel()  # the pool is shared, and queued tasks would delay other journeys
 
-    def _run(
-        self,
-        production: BotThread,
-        rails: Future[list[Judged]],
-        settle: Callable[[Future[list[Judged]]], Verdict],
-        may_steer: bool,
-    ) -> Iterator[Step]:
+    def _run(self, thread: BotThread, question: InputVerdict, may_steer: bool) -> Iterator[Step]:
         begun = spoke = time.perf_counter()
         input_in, ended, heard = False, False, False
         while True:
@@ -152,33 +150,27 @@ class Attempt:
             if self._cancel.is_set() and self._cancel.switched is not None:
                 yield Stopped(self._cancel.switched)
                 return
-            if not input_in and rails.done():
+            if not input_in and question.is_in:
                 input_in = True
-                verdict = settle(rails)
-                if isinstance(verdict, Block):
-                    yield Blocked(verdict)
+                demanded = ending_of_input(question.wait(), self._deps)
+                if isinstance(demanded, Blocked) or (demanded and may_steer):
+                    yield demanded
                     return
-                if isinstance(verdict, Redact):  # the bot has already read what should have been replaced
-                    yield Blocked(self._parts.as_block(verdict.finding.rail))
-                    return
-                if isinstance(verdict, Steer) and may_steer:
-                    yield Steered(verdict.instruction, verdict.finding.rail)
-                    return
-                yield from self._said(self._gate.input_verdict(True))
-            for piece in self._take(production):
+                yield from self._let_out(self._gate.input_verdict(True))
+            for piece in self._take(thread):
                 heard = True
                 if isinstance(piece, Ended):
                     ended = True
                     if piece.error is not None:  # half an answer is never passed off as a whole one
                         yield Failed(_reason(piece.error))
                         return
-                    self._judge(self._gate.close())
+                    self._submit_segments(self._gate.close())
                 else:
                     self._hear(piece)
             for result in self._verdicts():
                 if not isinstance(result, Released):
                     if isinstance(result, Steered) and (self._released or not may_steer):
-                        result = Blocked(self._parts.as_block(result.rail))
+                        result = Blocked(self._deps.as_block(result.rail))
                     yield result
                     return
                 yield result
@@ -186,7 +178,7 @@ class Attempt:
             if ended and input_in and not self._pending:
                 yield Finished(self._abstained, self.made.finish_reason if self.made else "stop")
                 return
-            if (self._left or production.waiting) and len(self._pending) < AHEAD:
+            if (self._left or thread.waiting) and len(self._pending) < AHEAD:
                 self._wake.set()
             now = time.perf_counter()
             if late := self._late(now - begun, heard):
@@ -199,13 +191,13 @@ class Attempt:
                 spoke = now
                 yield KeepAlive()
 
-    def _take(self, production: BotThread) -> Iterator[Piece | Ended]:
+    def _take(self, thread: BotThread) -> Iterator[Piece | Ended]:
         """What the bot has said meanwhile, but not more than the rails keep up with: then the queue fills and
         the bot waits."""
         for _ in range(BATCH):
             if len(self._pending) >= AHEAD:
                 return
-            piece = self._left or production.take()
+            piece = self._left or thread.take()
             if piece is None:
                 return
             self._left = None
@@ -217,10 +209,10 @@ class Attempt:
     def _hear(self, piece: Piece) -> None:
         match piece:
             case Text(text):
-                self._judge(self._gate.feed(text))
+                self._submit_segments(self._gate.feed(text))
             case Abstained(text):
                 self._abstained = True
-                self._judge(self._gate.feed(text))
+                self._submit_segments(self._gate.feed(text))
             case Cited(citation, evidence):
                 self._sources[citation.number] = evidence or citation.quote
                 self._quotes[citation.number] = (citation, self._submit(citation.quote, "", None))
@@ -229,19 +221,19 @@ class Attempt:
                 body = {"bot": self.bot.name, "model": piece.model, **dict(piece.details)}
                 self._record.append(kinds.GENERATED, body, labels={"bot": self.bot.name}, model=piece.digest)
 
-    def _judge(self, segments: list[Segment]) -> None:
+    def _submit_segments(self, segments: list[Segment]) -> None:
         for segment in segments:
             self._pending[segment.id] = self._submit(segment.text, segment.context, segment.id)
 
     def _submit(self, text: str, context: str, segment: int | None) -> Future[list[Judged]]:
         def vector() -> np.ndarray:
-            found: np.ndarray = self._parts.embed([text])[0]
+            found: np.ndarray = self._deps.embed([text])[0]
             return found
 
         # a quote is the passage's own words: only what the answer says of it is held against it
-        beside = Beside({} if segment is None else dict(self._sources), self._hidden)
+        beside = RailContext({} if segment is None else dict(self._sources), self._hidden)
         seen = Seen(Direction.OUTPUT, text, UNEMBEDDED, context, beside, segment)
-        future = self._ordered.submit(partial(self._judge_of_query.judge, seen, vector))
+        future = self._ordered.submit(partial(self._judge.judge, seen, vector))
         future.add_done_callback(lambda _: self._wake.set())
         return future
 
@@ -256,16 +248,11 @@ class Attempt:
                 span.set_attribute(names.VERDICT, verdict.name)
                 outcome = self._gate.verdict(number, verdict)
             if isinstance(outcome, Halt):
-                if isinstance(verdict, Steer):
-                    yield Steered(verdict.instruction, verdict.finding.rail)
-                elif isinstance(verdict, Block):
-                    yield Blocked(verdict)
-                else:
-                    yield Failed("the gate halted")
+                yield _ending_of_halt(verdict)
                 return
-            yield from self._said(outcome)
+            yield from self._let_out(outcome)
 
-    def _said(self, releases: list[Release] | Halt) -> Iterator[Released]:
+    def _let_out(self, releases: list[Release] | Halt) -> Iterator[Released]:
         if isinstance(releases, Halt):
             return
         for release in releases:
@@ -275,8 +262,7 @@ class Attempt:
 
     def _take_quotes(self, text: str) -> None:
         """Citations whose marks stand in the text; a quote that did not pass the rails is left out."""
-        for mark in re.findall(r"\[(\d+)\]", text):
-            number = int(mark)
+        for number in cited(text):
             if number in self._quotes:
                 citation, future = self._quotes.pop(number)
                 passed = isinstance(worst(future.result()), Allow)
@@ -284,12 +270,25 @@ class Attempt:
                 self._record.append(kinds.CITED, dataclasses.asdict(self.citations[number]))
 
     def _late(self, seconds: float, heard: bool) -> str | None:
-        limits = self._parts.selector.routes.bots[self.bot.name]
+        limits = self._deps.selector.routes.bots[self.bot.name]
         if not heard and seconds > limits.first_piece_s:
             return f"nothing within {limits.first_piece_s:g} s"
         if seconds > limits.deadline_s:
             return f"no answer within {limits.deadline_s:g} s"
         return None
+
+
+def _ending_of_halt(verdict: Verdict) -> Ending:
+    """Why the gate lets nothing more of an answer out."""
+    match verdict:
+        case Block():
+            return Blocked(verdict)
+        case Steer(finding, instruction):
+            return Steered(instruction, finding.rail)
+        case Allow() | Redact():
+            return Failed("the gate halted")
+        case _:
+            assert_never(verdict)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Everything a journey uses, joined once by the composition root."""
+"""Everything a journey uses, put together once by the composition root."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.bots.base import Bot
 from orchestrator.judging.passages import Memo
 from orchestrator.judging.pinned_policy import PolicyFor
 from orchestrator.judging.shadow import Shadow
-from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search, Support
+from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search
 from orchestrator.prompting.canary import MarkerSource
 from orchestrator.selection.breaker import Breaker
 from orchestrator.selection.selector import Selector
@@ -21,14 +21,13 @@ from orchestrator.types import Query
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The parts of one deployment. `pool` runs retrieval, memory and the judging of texts; the rails
-    themselves run on a pool of their own inside the ruling's judges, so that a judge never waits for itself.
+    """What the journeys of one deployment share. `pool` runs retrieval, memory and the judging of texts; the rails
+    themselves run on a pool of their own inside the policy's judges, so that a judge never waits for itself.
 
     policy_for: the policy in force for a query, with the judges and the redactor that follow from it.
     speculate: whether generation starts before the input verdict (off only to measure what it saves).
     switched_off: why a tenant, or a bot for a tenant, may not be asked at this moment (bot "": the tenant), or None. It is
     asked again all the time, so it must cost nothing.
-    live_question: what a connector would be asked for a text, in words, or None.
     markers: draws what is random in prompts. screened: verdicts on passages that were met before.
     """
 
@@ -36,7 +35,6 @@ class Dependencies:
     policy_for: PolicyFor
     embed: Embed
     search: Search
-    support: Support
     selector: Selector
     bots: Mapping[str, Bot]
     breakers: Mapping[str, Breaker]
@@ -44,7 +42,6 @@ class Dependencies:
     meter: Meter
     pool: Executor
     new_gate: Callable[[], StreamGate]
-    live_question: Callable[[str], str | None]
     corpus_digest: Callable[[], str]
     markers: MarkerSource = field(default_factory=MarkerSource)
     screened: Memo = field(default_factory=Memo)

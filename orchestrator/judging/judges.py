@@ -18,13 +18,12 @@ import numpy as np
 from opentelemetry.trace import Span
 
 from audit import kinds
-from moderation.rails.base import Embedding, Seen
-from moderation.rails.edits import together
+from moderation.rails.base import Embedding, Seen, together
 from moderation.severity import severity
-from moderation.types import Allow, Direction, Finding, Verdict
+from moderation.types import Allow, Direction, Finding, Verdict, millionths
 from orchestrator.ports import Meter, Record
 from orchestrator.telemetry import attributes as names
-from orchestrator.telemetry.trace import Trace, micro
+from orchestrator.telemetry.trace import Trace
 
 UNEMBEDDED: Embedding = np.empty(0, np.float32)
 """In place of an embedding that is still to be made. No head can read it: a rail that is shown it fails."""
@@ -70,8 +69,8 @@ class Judged:
     def body(self) -> dict[str, Any]:
         """For the record; scores in millionths, times in microseconds."""
         view = self.view()
-        view["probability"] = micro(self.verdict.finding.probability)
-        view["threshold"] = micro(self.verdict.finding.threshold)
+        view["probability"] = millionths(self.verdict.finding.probability)
+        view["threshold"] = millionths(self.verdict.finding.threshold)
         view["us"] = round(self.ms * 1000)
         del view["ms"]
         return view
@@ -195,7 +194,7 @@ def _labels(one: Judged) -> Mapping[str, str]:
 def _describe(span: Span, verdict: Verdict, segment: int | None) -> None:
     span.set_attribute(names.VERDICT, verdict.name)
     span.set_attribute(names.RAIL_CATEGORY, verdict.finding.category)
-    span.set_attribute(names.PROBABILITY, micro(verdict.finding.probability))
-    span.set_attribute(names.THRESHOLD, micro(verdict.finding.threshold))
+    span.set_attribute(names.PROBABILITY, millionths(verdict.finding.probability))
+    span.set_attribute(names.THRESHOLD, millionths(verdict.finding.threshold))
     if segment is not None:
         span.set_attribute(names.SEGMENT, segment)

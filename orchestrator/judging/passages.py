@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from moderation.types import Block, Finding, Verdict
+from cachetools import LRUCache
+
+from moderation.types import Block, Finding, Verdict, millionths
 from orchestrator.judging.judges import QueryJudge
 from orchestrator.ports import Passage
 from orchestrator.telemetry import attributes as names
-from orchestrator.telemetry.trace import micro
 
 TENANTS = 64
 PASSAGES = 4096
@@ -47,8 +47,8 @@ class Screened:
                     "chunk": one.passage.chunk,
                     "document": one.passage.document,
                     "page": one.passage.page,
-                    "probability": micro(one.finding.probability),
-                    "threshold": micro(one.finding.threshold),
+                    "probability": millionths(one.finding.probability),
+                    "threshold": millionths(one.finding.threshold),
                     "reason": one.finding.reason,
                 }
                 for one in self.left_out
@@ -61,26 +61,17 @@ class Memo:
     """Verdicts on texts, by tenant: whether another tenant's search met a text before cannot be told from the time ours
     takes, nor push ours out. Texts are kept as digests. Bounded; the lock guards the dictionaries."""
 
-    _tenants: OrderedDict[str, OrderedDict[tuple[str, str], Verdict]] = field(default_factory=OrderedDict)
+    _tenants: LRUCache[str, LRUCache[tuple[str, str], Verdict]] = field(default_factory=lambda: LRUCache(TENANTS))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, tenant: str, key: tuple[str, str]) -> Verdict | None:
         with self._lock:
             known = self._tenants.get(tenant)
-            if known is None or key not in known:
-                return None
-            known.move_to_end(key)
-            self._tenants.move_to_end(tenant)
-            return known[key]
+            return known.get(key) if known is not None else None
 
     def put(self, tenant: str, key: tuple[str, str], verdict: Verdict) -> None:
         with self._lock:
-            known = self._tenants.setdefault(tenant, OrderedDict())
-            known[key] = verdict
-            if len(known) > PASSAGES:
-                known.popitem(last=False)
-            if len(self._tenants) > TENANTS:
-                self._tenants.popitem(last=False)
+            self._tenants.setdefault(tenant, LRUCache(PASSAGES))[key] = verdict
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ import structlog
 
 from moderation.rails.base import Seen
 from moderation.severity import OFF
-from moderation.types import Allow, Finding, Verdict
+from moderation.types import Allow, Finding, Verdict, millionths
 from orchestrator.judging.judges import Judged, JudgeRails
-from orchestrator.telemetry.trace import micro
 from orchestrator.types import Query
 
 log = structlog.get_logger(__name__)
@@ -203,6 +202,6 @@ def _view(verdict: Verdict | None) -> Mapping[str, Any]:
     return {
         "verdict": verdict.name,
         "category": finding.category,
-        "probability": micro(finding.probability),
-        "threshold": micro(finding.threshold),
+        "probability": millionths(finding.probability),
+        "threshold": millionths(finding.threshold),
     }

@@ -1,1 +1,5 @@
-"""Figures from live services: connectors, an address-safe client, wording."""
+"""Figures from live services: connectors, their catalogues, an address-safe client, wording."""
+
+from orchestrator.live_data.service import LiveData
+
+__all__ = ["LiveData"]

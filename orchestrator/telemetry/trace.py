@@ -17,11 +17,6 @@ from opentelemetry.trace import Span, StatusCode, Tracer
 from orchestrator.telemetry import attributes as names
 
 
-def micro(value: float) -> int:
-    """A score as an integer in millionths, as records and spans carry it."""
-    return round(value * 1_000_000)
-
-
 class Trace:
     """One query's spans under one root, and how long each step took. `_lock` guards the durations: steps end
     on the bot's and the rails' threads too, also while the journey sums them up."""

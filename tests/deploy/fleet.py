@@ -26,7 +26,8 @@ from sqlalchemy import Executable, select, text
 from audit.database import tables
 from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader
-from audit.sealing.subject_keys import SubjectKeys, load_kek
+from audit.sealing.kek import load_kek
+from audit.sealing.subject_keys import SubjectKeys
 from benchmarks import load as benchmark
 from migrations.run import alembic_config
 from tests.deploy.callers import Heard

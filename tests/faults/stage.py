@@ -22,7 +22,7 @@ from audit.format.events import Entry
 from audit.format.kind import Kind, Whose
 from moderation.rails.base import Seen
 from moderation.types import Verdict
-from orchestrator.bots.base import Ask, Piece
+from orchestrator.bots.base import NO_EVIDENCE, Ask, BotEvidence, Piece, Question, Role
 from orchestrator.errors import RecordUnavailable
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.ports import Record, Ticket
@@ -76,10 +76,13 @@ def rails_by_words() -> small.ScriptedRails:
 class Player:
     """The bot: plays the stream whose number stands in the question."""
 
-    name, leaves_boundary = "onprem", False
+    name, role, leaves_boundary = "onprem", Role.MEMORY, False
 
     def __init__(self, find: Callable[[int], Stream]) -> None:
         self._find = find
+
+    def evidence(self, question: Question) -> BotEvidence:
+        return NO_EVIDENCE
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
         found = _NUMBER.search(ask.question)

@@ -15,22 +15,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Engine, select, text
 
-from audit.append.store import AuditStore, Ticket
+from audit.append.store import AuditStore
+from audit.append.ticket import Ticket
 from audit.checkpoints.epochs import confirm
 from audit.checkpoints.issuer import Checkpointer
 from audit.database import tables
 from audit.database.engine import create_engine_for, writing
-from audit.database.triggers import sqlite_guards
+from audit.database.triggers import sqlite_triggers
 from audit.format.bundle import Selection
 from audit.format.notes import open_checkpoint
 from audit.kinds import BY_NAME
 from audit.read.export import Source, write_bundle
 from audit.read.reader import AuditReader
-from audit.retention.desk import KeepingDesk
+from audit.retention.desk import RetentionDesk
 from audit.sealing.subject_keys import SubjectKeys
-from audit.verify.offline import Trust as Reader
+from audit.verify.offline import ReaderTrust as Reader
 from audit.verify.offline import verify_bundle
-from audit.verify.whole_log import Trust, verify_store
+from audit.verify.whole_log import LogTrust, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import KEK, entry
 from tests.faults.drivers import LOG_KEY, origin_of
@@ -68,7 +69,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.keys = SubjectKeys(f"sqlite:///{home}/keys.db", KEK)
         self.store = AuditStore(self.engine, self.keys, strict=False)
         self.checkpointer = Checkpointer(self.engine, [LOG_KEY], origin_of, file=self.file, every_s=3600, every_events=10**6)
-        self.trust = Trust((LOG_KEY.key,), file=self.file, origin_of=origin_of)
+        self.trust = LogTrust((LOG_KEY.key,), file=self.file, origin_of=origin_of)
 
     def close(self) -> None:
         self.store.close()
@@ -152,7 +153,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(subject=st.sampled_from(SUBJECTS))
     def erase(self, subject: str) -> None:
         assert (
-            KeepingDesk(self.engine, self.store, self.keys).request_erasure("acme", "key:1", subject, "asked").state
+            RetentionDesk(self.engine, self.store, self.keys).request_erasure("acme", "key:1", subject, "asked").state
             == "done"
         )
         for known in self.list:
@@ -181,7 +182,7 @@ class AnyOrder(RuleBasedStateMachine):
         with contextlib.closing(sqlite3.connect(self.path)) as client, client:
             client.execute("DROP TRIGGER audit_record_update")
             client.execute(f"UPDATE audit_record SET {column} = ? WHERE seq = ?", [value, seq])
-            client.execute(sqlite_guards()["audit_record_update"])
+            client.execute(sqlite_triggers()["audit_record_update"])
 
     def views(self) -> list[Any]:
         with self.engine.connect() as connection:

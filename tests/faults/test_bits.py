@@ -18,10 +18,10 @@ from audit.append.store import AuditStore
 from audit.checkpoints.issuer import Checkpointer
 from audit.database.engine import create_engine_for
 from audit.database.tiles import LEAVES
-from audit.database.triggers import sqlite_guards
+from audit.database.triggers import sqlite_triggers
 from audit.format.notes import COSIGNATURE, Note, SecretKey
 from audit.sealing.subject_keys import SubjectKeys
-from audit.verify.whole_log import Trust, verify_store
+from audit.verify.whole_log import LogTrust, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import KEK, entry
 from tests.faults.drivers import LOG_KEY, origin_of
@@ -35,10 +35,10 @@ SHORT_LOGS = 16
 class Filled:
     path: Path
     engine: Engine
-    trust: Trust
+    trust: LogTrust
     client: sqlite3.Connection
 
-    def wrong(self, tenant: str | None = None, trust: Trust | None = None) -> set[tuple[str, int | None]]:
+    def wrong(self, tenant: str | None = None, trust: LogTrust | None = None) -> set[tuple[str, int | None]]:
         """Log and number of each problem; that the guards are down is known."""
         report = verify_store(self.engine, tenant, trust=trust)
         assert report.unlisted == 0
@@ -72,9 +72,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     checkpointer.close()
     client = sqlite3.connect(path, isolation_level=None)
     client.execute("PRAGMA synchronous=OFF")
-    for name in sqlite_guards():
+    for name in sqlite_triggers():
         client.execute(f"DROP TRIGGER {name}")
-    trust = Trust((LOG_KEY.key,), (WITNESS.key,), file, origin_of)
+    trust = LogTrust((LOG_KEY.key,), (WITNESS.key,), file, origin_of)
     filled = Filled(path, engine, trust, client)
     assert filled.wrong(trust=trust) == set()
     yield filled

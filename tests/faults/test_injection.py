@@ -19,9 +19,9 @@ import pytest
 from app.cli.shared import plain
 from app.settings import Settings
 from app.wiring.house import House
-from audit.database.triggers import sqlite_guards
+from audit.database.triggers import sqlite_triggers
 from audit.format.notes import VerifierKey
-from audit.verify.offline import Trust, verify_bundle
+from audit.verify.offline import ReaderTrust, verify_bundle
 from tests.faults.drivers import ROOT
 from tests.support.events import step
 
@@ -73,7 +73,7 @@ def test_a_bundle_has_one_line_for_each_event_and_gives_every_text_back(written:
     said = [json.loads(event["opened"]["body"]) for event in events[: len(HOSTILE)]]
     assert [body["question"] for body in said] == list(HOSTILE.values())
     assert set(bundle) & set(range(32)) == {ord("\n")}
-    assert verify_bundle(io.BytesIO(bundle), Trust((key,))).ok
+    assert verify_bundle(io.BytesIO(bundle), ReaderTrust((key,))).ok
 
 
 def test_a_table_has_one_row_for_each_event_and_no_formula(written: tuple[Path, VerifierKey]) -> None:
@@ -106,13 +106,13 @@ def test_who_alters_the_database_cannot_write_on_the_terminal_of_who_verifies_it
         house.audit.append(TENANT, step("received", f"q-{number}", "subject:1", conversation="c-1")).wait()
     house.close()
     client = sqlite3.connect(home / Path(house.settings.url).name)
-    for name in sqlite_guards():
+    for name in sqlite_triggers():
         client.execute(f"DROP TRIGGER {name}")
     for number, text in enumerate(HOSTILE.values()):
         client.execute("UPDATE audit_record SET outcome = ? WHERE seq = ?", [text, number])
     client.execute("UPDATE audit_batch SET log = ? WHERE first = 0", [HOSTILE["a terminal"]])
     client.execute("UPDATE audit_batch SET log = ? WHERE first = 1", [HOSTILE["markup"]])
-    for statement in sqlite_guards().values():
+    for statement in sqlite_triggers().values():
         client.execute(statement)
     client.commit()
     client.close()

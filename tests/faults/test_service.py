@@ -23,8 +23,9 @@ from app.wiring.parts import open_keys
 from audit.checkpoints.signing_keys import public_keys
 from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader, EventView
-from audit.sealing.subject_keys import SubjectKeys, load_kek
-from audit.verify.whole_log import Trust, verify_store
+from audit.sealing.kek import load_kek
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import LogTrust, verify_store
 from tests.faults.drivers import ROOT
 from tests.support.waiting import free_port
 
@@ -130,7 +131,7 @@ def test_no_answer_that_a_client_received_is_missing_from_the_log_after_kill_9(t
                 assert ending.labels["outcome"] == "answered"
     assert outcomes["answered"] > ROUNDS
     assert outcomes["aborted"] >= 1, "no kill ever hit an answer under way"
-    report = verify_store(engine, trust=Trust(public_keys(settings.audit_key_path), file=settings.checkpoint_path))
+    report = verify_store(engine, trust=LogTrust(public_keys(settings.audit_key_path), file=settings.checkpoint_path))
     assert report.ok, report.problems
     keys.close()
     engine.dispose()

@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.wiring.house import House
 from audit.database.engine import create_engine_for
 from audit.errors import LogDamaged
-from audit.verify.whole_log import Report, Trust, verify_store
+from audit.verify.whole_log import LogTrust, Report, verify_store
 from tests.faults.drivers import ROOT, step
 
 STARTED = 4
@@ -55,13 +55,13 @@ def test_processes_that_start_at_once_on_an_empty_home_share_one_log_and_its_key
     house = House.open(Settings(home=home))  # one key-encryption key and one signing key, or this would refuse
     views = [house.reader.query("halden", f"{n}-{m}")[0] for n in range(STARTED) for m in range(20)]
     assert {(view.state, view.intact) for view in views} == {("open", True)}
-    trust = Trust(house.signing.public, file=house.settings.checkpoint_path)
+    trust = LogTrust(house.signing.public, file=house.settings.checkpoint_path)
     house.close()
     report = verify(home, trust)
     assert (report.ok, report.events) == (True, 20 * STARTED), report.problems
 
 
-def verify(home: Path, trust: Trust) -> Report:
+def verify(home: Path, trust: LogTrust) -> Report:
     engine = create_engine_for(Settings(home=home).url)
     try:
         return verify_store(engine, trust=trust)
@@ -69,14 +69,14 @@ def verify(home: Path, trust: Trust) -> Report:
         engine.dispose()
 
 
-def live(home: Path, first: int, end: int, word: str = "said") -> Trust:
+def live(home: Path, first: int, end: int, word: str = "said") -> LogTrust:
     """A deployment that lived a while and was closed properly. It signs where it is told to, and at no size between."""
     house = House.open(Settings(home=home, checkpoint_every_s=60))
     for number in range(first, end):
         last = house.audit.append("halden", step("received", f"q-{number}", body={"text": f"{word} {number}"}))
     last.wait(30)
     house.checkpoints.issue("halden")
-    trust = Trust(house.signing.public, file=house.settings.checkpoint_path)
+    trust = LogTrust(house.signing.public, file=house.settings.checkpoint_path)
     house.close()
     return trust
 
@@ -140,7 +140,7 @@ def test_a_history_forked_with_the_same_keys_is_refused_at_the_start_and_named_b
     shutil.copytree(home, other)
     trust = live(home, 12, 20)
     live(other, 12, 24, "never said")
-    assert verify(other, Trust(trust.keys)).ok
+    assert verify(other, LogTrust(trust.keys)).ok
     shutil.copy(database(other), database(home))
     with pytest.raises(LogDamaged, match="the history was rewritten"):
         House.open(Settings(home=home))

@@ -23,7 +23,8 @@ from app.wiring.house import House
 from app.wiring.parts import open_keys
 from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader
-from audit.sealing.subject_keys import SubjectKeys, load_kek
+from audit.sealing.kek import load_kek
+from audit.sealing.subject_keys import SubjectKeys
 from orchestrator.selection.breaker import Breaker
 from tests.faults.drivers import ROOT
 from tests.faults.oracle import Events, wrongs

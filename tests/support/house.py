@@ -24,11 +24,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from audit.format.kind import Kind
 from moderation.gate import StreamGate
-from moderation.pii.pseudonyms import Covered
+from moderation.pii.pseudonyms import ModelMessages
 from moderation.pii.pseudonyms import Pseudonyms as RealPseudonyms
 from moderation.rails.base import Seen
 from moderation.types import Allow, Block, Direction, Finding, Redact, Steer, Verdict
-from orchestrator.bots.base import Ask, Bot, Piece
+from orchestrator.bots.base import NO_EVIDENCE, Ask, Bot, BotEvidence, Piece, Question, Role
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.journey.dependencies import Dependencies
@@ -228,10 +228,15 @@ class ScriptedModel:
 class ScriptedBot:
     """A bot that says given pieces; an exception among them is raised."""
 
+    role = Role.MEMORY
+
     def __init__(self, name: str, *pieces: Piece | Exception, leaves_boundary: bool = False) -> None:
         self.name, self.leaves_boundary, self._pieces = name, leaves_boundary, pieces
         self.asked: list[Ask] = []
         self.when_asked: Callable[[], None] = lambda: None
+
+    def evidence(self, question: Question) -> BotEvidence:
+        return NO_EVIDENCE
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
         self.asked.append(ask)
@@ -259,7 +264,7 @@ class Pseudonyms:
                 counts[entity] = counts.get(entity, 0) + 1
         return text, counts
 
-    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> ModelMessages:
         """Tags are what the model reads; what it writes is read as it is."""
         return RealPseudonyms().cover(messages)
 
@@ -346,7 +351,7 @@ class InOrder(Selector):
     """Chooses the bots in the order of the routes, and remembers the evidence it was shown."""
 
     def __init__(self, routes: Routes) -> None:
-        super().__init__(routes, Words())
+        super().__init__(routes, dict.fromkeys(routes.bots, Role.MEMORY), Words())
         self.evidence: list[Evidence] = []
 
     def choose(self, embedding: np.ndarray, evidence: Evidence) -> Route:
@@ -425,7 +430,6 @@ def a_house(
             "policy_for": lambda _query: policy,
             "embed": embed,
             "search": search,
-            "support": Support(),
             "selector": selector or InOrder(routes),
             "bots": {b.name: b for b in chain},
             "breakers": {b.name: Breaker() for b in chain},
@@ -433,7 +437,6 @@ def a_house(
             "meter": meter,
             "pool": pool,
             "new_gate": StreamGate,
-            "live_question": lambda _text: None,
             "corpus_digest": lambda: "cc" * 32,
             **more,
         }

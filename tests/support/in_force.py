@@ -1,4 +1,4 @@
-"""A house whose policy is the real thing (file, rails, heads, rulings, log) and whose models are small stand-ins."""
+"""A house whose policy is the real thing (file, rails, heads, log) and whose models are small stand-ins."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 import yaml
 
 from app.adapters.record import QueryRecord
+from app.governance.policy_cache import PolicyCompiler
 from app.governance.policy_in_force import Document, PolicyInForce
-from app.governance.rulings import Workshop
 from app.settings import Settings
 from app.wiring.house import House
 from app.wiring.joining import board, policies, shadow
@@ -101,8 +101,8 @@ def a_site(home: Path, *bots: Bot, url: str = "", tried: Path | None = None, **m
     house = House.open(Settings(home=home, light=True, policy_file=file, database_url=url, shadow_policy_file=tried))
     encoder = Encoder()
     pool = ThreadPoolExecutor(8, "rail")
-    workshop = Workshop(Heads.load(), NothingPersonal(), encoder, pool, Metrics(), 20.0, Readings(encoder))  # type: ignore[arg-type]
-    in_force = house.in_force = policies(house, workshop)
+    compiler = PolicyCompiler(Heads.load(), NothingPersonal(), encoder, pool, Metrics(), 20.0, Readings(encoder))  # type: ignore[arg-type]
+    in_force = house.in_force = policies(house, compiler)
     documents = {"in force": in_force._in_force}
     if in_force._candidate is not None:
         documents["candidate"] = in_force._candidate

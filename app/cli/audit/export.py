@@ -1,13 +1,11 @@
 """`countersign audit export` and `countersign audit keys`: what a regulator is handed.
 
-What must stay true: the export is in the log before the first byte is written, and a file with its final name is whole.
+Invariant: the export is in the log before the first byte is written, and a file with its final name is whole.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,16 +134,10 @@ def _whole(output: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(output)
-    handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.link(made, path)  # unlike a rename, never over a file that came in between
-    finally:
-        os.unlink(made)
+    from audit.whole_file import appearing
+
+    with appearing(Path(output), replace=False) as stream:
+        yield stream
 
 
 def _size_of(path: str) -> int:

@@ -1,6 +1,6 @@
 """`countersign audit`: whether the log is as it was written, or what somebody took out of it.
 
-What must stay true: checking a bundle or a receipt imports neither database nor models nor Flask, so nothing but the
+Invariant: checking a bundle or a receipt imports neither database nor models nor Flask, so nothing but the
 standard library, click and the room's pure core is imported at the top here; a test holds this.
 """
 

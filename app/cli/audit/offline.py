@@ -1,6 +1,6 @@
 """`countersign audit verify --bundle` and `--receipt`: needs the file and public keys, and nothing else.
 
-What must stay true: no database, model, settings or web framework is imported; and what a file says is shown only with its
+Invariant: no database, model, settings or web framework is imported; and what a file says is shown only with its
 control characters escaped, since whoever wrote it may want to write on the reader's terminal.
 """
 
@@ -18,7 +18,7 @@ import click
 from app.cli.printable import printable
 from audit.errors import NoteRefused
 from audit.format.notes import COSIGNATURE, ED25519, VerifierKey
-from audit.verify.offline import Trust, Verdict, verify_bundle, verify_receipt
+from audit.verify.offline import ReaderTrust, Verdict, verify_bundle, verify_receipt
 
 MAX_RECEIPT = 4 << 20
 _LISTED = 50
@@ -39,7 +39,7 @@ def check(
     """Prints the verdict and returns whether it is good."""
     if bundle and receipt:
         raise click.UsageError("give --bundle or --receipt, not both")
-    trust = Trust(
+    trust = ReaderTrust(
         _keys(keys, ED25519, "--key"),
         _keys(witnesses, COSIGNATURE, "--witness"),
         needed,

@@ -92,13 +92,13 @@ def key(ctx: click.Context, folder: Path, name: str) -> None:
 def _run(
     address: tuple[str, int], folder: Path, logs: tuple[str, ...], origins: tuple[str, ...], name: str, verbose: bool
 ) -> None:
-    from audit.witness.rules import Trust
+    from audit.witness.rules import WitnessTrust
     from audit.witness.server import WitnessServer
     from audit.witness.state import Witness
 
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=level, force=True)
-    found = Witness(folder, Trust.parse(logs, origins), name=_named(folder, name))
+    found = Witness(folder, WitnessTrust.parse(logs, origins), name=_named(folder, name))
     try:
         server = WitnessServer(address, found)
     except OSError as error:

@@ -38,7 +38,7 @@ from app.wiring.trust import own_trust
 from audit import kinds
 from audit.errors import LogDamaged
 from audit.read.reader import QuerySummary
-from audit.retention.state import Keeping
+from audit.retention.state import RetentionState
 from audit.verify.whole_log import verify_store
 from moderation.severity import ACTIONS
 
@@ -251,7 +251,7 @@ def _revealed(key: Key, query_id: str, number: int) -> str:
     )
 
 
-def _keeping(tenant: str) -> Keeping | None:
+def _keeping(tenant: str) -> RetentionState | None:
     try:
         return house().keeping.state(tenant)
     except LogDamaged:
@@ -286,7 +286,7 @@ def _time(text: str | None) -> datetime | None:
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
-def _row(tenant: str, summary: QuerySummary, keeping: Keeping | None) -> dict[str, Any]:
+def _row(tenant: str, summary: QuerySummary, keeping: RetentionState | None) -> dict[str, Any]:
     took = (summary.finished - summary.started).total_seconds() * 1000 if summary.finished else None
     events = house().reader.query(tenant, summary.query)
     question = next((e.body for e in events if e.kind == kinds.REDACTED.name), None)

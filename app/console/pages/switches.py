@@ -1,6 +1,6 @@
 """The page of kill switches: what is off, and a form to throw one's own tenant's. Administrators throw; auditors see.
 
-What must stay true: a form reaches only the signed-in key's own tenant. What is off for every tenant is shown, and is thrown
+Invariant: a form reaches only the signed-in key's own tenant. What is off for every tenant is shown, and is thrown
 by whoever runs the service (`countersign switch`).
 """
 

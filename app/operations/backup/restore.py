@@ -30,7 +30,7 @@ from audit.database import tables
 from audit.database.engine import create_engine_for
 from audit.sealing import subject_keys
 from audit.sealing.subject_keys import SubjectKeys
-from audit.verify.findings import Report
+from audit.verify.problems import Report
 from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
 

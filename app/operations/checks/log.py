@@ -14,16 +14,16 @@ from app.operations.checks.result import Check
 from app.settings import Settings
 from app.wiring.parts import key_encryption_key
 from audit.checkpoints.epochs import contradictions
-from audit.checkpoints.issuer import current_epoch, stored_checkpoint
 from audit.checkpoints.signing_keys import VARIABLE, public_keys
+from audit.checkpoints.stored import current_epoch, stored_checkpoint
 from audit.database import tables
 from audit.database.engine import create_engine_for
 from audit.database.roles import problems
-from audit.database.triggers import TABLES
+from audit.database.tables import TABLES
 from audit.errors import AuditError
 from audit.format.notes import VerifierKey
 from audit.sealing.subject_keys import SubjectKeys
-from audit.verify.snapshot import Snapshot
+from audit.verify.trigger_check import fallen_triggers_of
 from audit.witness.client import WitnessClient
 from inference.errors import InferenceError
 from inference.store.model_store import ModelStore
@@ -165,11 +165,7 @@ def _privileges(settings: Settings) -> Iterator[Check]:
         for problem in problems(engine):
             yield Check("database role", "warn", problem, "countersign audit roles --service-role NAME --url OWNER --apply")
         allowed = [table for table in TABLES if _changes(engine, table)]
-        snapshot = Snapshot(engine)
-        try:
-            fallen = list(snapshot.guards())
-        finally:
-            snapshot.close()
+        fallen = fallen_triggers_of(engine)
     finally:
         engine.dispose()
     for table in allowed:

@@ -5,13 +5,13 @@ value; what it writes is read back into tags before anything else sees it.
 """
 
 from moderation.pii.pseudonyms.name_words import bare_name
-from moderation.pii.pseudonyms.pseudonym_map import Covered, PseudonymError, Pseudonyms, Style, identity
+from moderation.pii.pseudonyms.pseudonym_map import ModelMessages, PseudonymError, Pseudonyms, Style, identity
 from moderation.pii.pseudonyms.tags import LITERAL, TAG, is_tag, read_tag
 
 __all__ = [
     "LITERAL",
     "TAG",
-    "Covered",
+    "ModelMessages",
     "PseudonymError",
     "Pseudonyms",
     "Style",

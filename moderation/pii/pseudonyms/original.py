@@ -22,7 +22,7 @@ COUNTED = frozenset(
 
 
 @dataclass
-class Entry:
+class Original:
     """names: a person's fullest name, word by word. fullest: the same as it was written. alone: a name part that fits
     several people; grows no more. surrogate: empty for a person, whose false name is made from the conversation's words."""
 

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moderation.pii.pseudonyms.name_words import name_words, plainly_a_name, within
-from moderation.pii.pseudonyms.original import EXACT, FUZZY, Entry, identity
+from moderation.pii.pseudonyms.original import EXACT, FUZZY, Original, identity
 from moderation.pii.pseudonyms.serialised import SECRET_BYTES, PseudonymError, dumped, loaded
-from moderation.pii.pseudonyms.stream_reader import Reader, Vocabulary
-from moderation.pii.pseudonyms.surrogate_choice import Masks
-from moderation.pii.pseudonyms.surrogate_forms import WORD, Form, fold, is_word
+from moderation.pii.pseudonyms.stream_reader import StreamReader, Vocabulary
+from moderation.pii.pseudonyms.surrogate_choice import SurrogateChoice
+from moderation.pii.pseudonyms.surrogate_forms import WORD, SurrogateForm, fold, is_word
 from moderation.pii.pseudonyms.tags import CANONICAL, LITERAL, TAG, is_tag, neutral, read_tag, split_part
 from moderation.types import PiiSpan
 
-__all__ = ["Covered", "PseudonymError", "Pseudonyms", "Style", "identity"]
+__all__ = ["ModelMessages", "PseudonymError", "Pseudonyms", "Style", "identity"]
 
 Style = Literal["tag", "surrogate"]
 TAGS: Mapping[str, Style] = {"default": "tag"}
@@ -32,25 +32,25 @@ _WORD_START = re.compile(rf"(?<!{WORD}){WORD}")
 
 
 @dataclass(frozen=True)
-class Covered:
+class ModelMessages:
     """Messages as a model reads them, the reader of what it will write, and how many surrogates of each entity they hold."""
 
     messages: tuple[tuple[str, str], ...]
-    reader: Reader
+    reader: StreamReader
     surrogates: Mapping[str, int]
 
 
 class Pseudonyms:
-    """The map of one conversation. `_lock` guards the entries, their indexes and the masks; every public method takes it."""
+    """The map of one conversation. `_lock` guards the entries, their indexes and the surrogates; public methods take it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._entries: list[Entry] = []
-        self._by_key: dict[tuple[str, str], Entry] = {}
-        self._by_tag: dict[tuple[str, int], Entry] = {}
+        self._entries: list[Original] = []
+        self._by_key: dict[tuple[str, str], Original] = {}
+        self._by_tag: dict[tuple[str, int], Original] = {}
         self._pattern: re.Pattern[str] | None = None
         self._secret = secrets.token_bytes(SECRET_BYTES)
-        self._masks = Masks(self._secret, {})
+        self._choice = SurrogateChoice(self._secret, {})
 
     def __len__(self) -> int:
         with self._lock:
@@ -64,7 +64,7 @@ class Pseudonyms:
             entry = self._person(names) if names else self._by_key.get((entity, key))
             if entry is None:
                 number = 1 + sum(e.entity == entity for e in self._entries)
-                entry = Entry(entity, number, original, {key}, names, alone=self._fits_many(names), fullest=original)
+                entry = Original(entity, number, original, {key}, names, alone=self._fits_many(names), fullest=original)
                 self._entries.append(entry)
                 self._by_tag[entity, number] = entry
                 self._pattern = None
@@ -104,7 +104,7 @@ class Pseudonyms:
 
         with self._lock:
             put_back = TAG.sub(original, text)
-            return put_back, lost + self._masks.left_in(TAG.sub(" ", text), self._entries)
+            return put_back, lost + self._choice.left_in(TAG.sub(" ", text), self._entries)
 
     def known(self, text: str) -> list[PiiSpan]:
         """Where originals of earlier turns occur in `text`, in any case or spacing; of a person also an unambiguous part.
@@ -131,9 +131,9 @@ class Pseudonyms:
     def prepare(self, styles: Mapping[str, Style]) -> None:
         """Draws the surrogates that are still missing, so that they are dumped with the map."""
         with self._lock:
-            self._masks.draw(self._entries, [e for e in self._entries if _style(styles, e) == "surrogate"])
+            self._choice.draw(self._entries, [e for e in self._entries if _style(styles, e) == "surrogate"])
 
-    def cover(self, messages: Sequence[tuple[str, str]], styles: Mapping[str, Style] = TAGS) -> Covered:
+    def cover(self, messages: Sequence[tuple[str, str]], styles: Mapping[str, Style] = TAGS) -> ModelMessages:
         """The (role, text) messages with surrogates for tags, where that is the style, and the answer's reader."""
         with self._lock:
             joined = "\n".join(text for _, text in messages)
@@ -142,35 +142,35 @@ class Pseudonyms:
             present = [entry for key in dict.fromkeys(tagged) if (entry := self._by_tag.get(key))]
             covered = [entry for entry in present if _style(styles, entry) == "surrogate"]
             if covered:
-                self._masks.draw(self._entries, covered, plain)
+                self._choice.draw(self._entries, covered, plain)
             counts: dict[str, int] = {}
 
             def false(match: re.Match[str]) -> str:
                 entity, part = split_part(match[1])
                 entry = self._by_tag.get((entity, int(match[2])))
                 alone = not _glued(match)
-                shown = self._masks.shown(entry, part) if entry in covered and entry and alone else ""
+                shown = self._choice.shown(entry, part) if entry in covered and entry and alone else ""
                 counts[entity] = counts.get(entity, 0) + bool(shown)
                 return shown or match.group()
 
-            dressed = tuple((role, CANONICAL.sub(false, text) if covered else text) for role, text in messages)
+            as_read = tuple((role, CANONICAL.sub(false, text) if covered else text) for role, text in messages)
             by_entity: dict[str, list[int]] = {}
             for entry in self._entries:
                 by_entity.setdefault(entry.entity, []).append(entry.number)
             vocabulary = Vocabulary(
                 known=frozenset(self._by_tag),
-                forms=tuple(form for entry in covered for form in self._masks.forms(entry)),
+                forms=tuple(form for entry in covered for form in self._choice.forms(entry)),
                 alone={entity: numbers[0] for entity, numbers in by_entity.items() if len(numbers) == 1},
-                last={four: mine for entry in covered for four, mine in self._masks.last_four(entry, plain).items()},
-                names={name: mine for entry in reversed(covered) for name, mine in self._masks.names(entry).items()},
+                last={four: mine for entry in covered for four, mine in self._choice.last_four(entry, plain).items()},
+                names={name: mine for entry in reversed(covered) for name, mine in self._choice.names(entry).items()},
                 spoken=plain.lower(),
             )
-            return Covered(dressed, Reader(vocabulary), {e: n for e, n in counts.items() if n})
+            return ModelMessages(as_read, StreamReader(vocabulary), {e: n for e, n in counts.items() if n})
 
     def _typed_surrogates(self, text: str) -> list[PiiSpan]:
-        forms: dict[str, list[tuple[Form, Entry]]] = {}
+        forms: dict[str, list[tuple[SurrogateForm, Original]]] = {}
         for entry in self._entries:
-            for form in self._masks.forms(entry):
+            for form in self._choice.forms(entry):
                 forms.setdefault(form.characters[0], []).append((form, entry))
         spans, at = [], 0
         for found in _WORD_START.finditer(text) if forms else ():
@@ -188,14 +188,14 @@ class Pseudonyms:
     def dump(self) -> bytes:
         """The map as JSON. It is personal data in the clear: the caller encrypts it."""
         with self._lock:
-            return dumped(self._entries, self._secret, self._masks.words)
+            return dumped(self._entries, self._secret, self._choice.words)
 
     @classmethod
     def load(cls, data: bytes) -> Pseudonyms:
         """Raises PseudonymError where `data` is not what `dump` wrote."""
         self = cls()
         self._entries, self._secret, words = loaded(data)
-        self._masks = Masks(self._secret, words)
+        self._choice = SurrogateChoice(self._secret, words)
         for entry in self._entries:
             self._by_tag[entry.entity, entry.number] = entry
             for key in entry.keys:
@@ -204,7 +204,7 @@ class Pseudonyms:
 
     # -- persons ----------------------------------------------------------------------------------------------------------
 
-    def _person(self, names: tuple[str, ...]) -> Entry | None:
+    def _person(self, names: tuple[str, ...]) -> Original | None:
         people = [e for e in self._entries if e.entity == "PERSON"]
         exact = [e for e in people if e.names == names]
         fits = [e for e in people if not e.alone and (within(names, e.names) or within(e.names, names))]
@@ -250,7 +250,7 @@ def _glued(match: re.Match[str]) -> bool:
     return any(map(is_word, around))
 
 
-def _style(styles: Mapping[str, Style], entry: Entry) -> Style:
+def _style(styles: Mapping[str, Style], entry: Original) -> Style:
     return "tag" if entry.entity == LITERAL else styles.get(entry.entity, styles.get("default", "tag"))
 
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from moderation.pii.pseudonyms.original import Entry
+from moderation.pii.pseudonyms.original import Original
 from moderation.types import ModerationError
 
 VERSION = 2
@@ -21,7 +21,7 @@ class PseudonymError(ModerationError):
     """A stored map cannot be read."""
 
 
-def dumped(entries: Iterable[Entry], secret: bytes, words: Mapping[str, str]) -> bytes:
+def dumped(entries: Iterable[Original], secret: bytes, words: Mapping[str, str]) -> bytes:
     """words: of people's names, each with its false one."""
     rows = []
     for e in entries:
@@ -36,7 +36,7 @@ def dumped(entries: Iterable[Entry], secret: bytes, words: Mapping[str, str]) ->
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def loaded(data: bytes) -> tuple[list[Entry], bytes, dict[str, str]]:
+def loaded(data: bytes) -> tuple[list[Original], bytes, dict[str, str]]:
     """Raises PseudonymError where `data` is not what `dumped`, of this version or the one before, wrote."""
     try:
         document: Any = json.loads(data)
@@ -44,7 +44,7 @@ def loaded(data: bytes) -> tuple[list[Entry], bytes, dict[str, str]]:
         if version not in (1, VERSION):
             raise PseudonymError(f"pseudonyms: version {version!r} is unknown; this release reads versions 1 and {VERSION}")
         entries = [
-            Entry(
+            Original(
                 str(row["entity"]),
                 int(row["number"]),
                 str(row["original"]),

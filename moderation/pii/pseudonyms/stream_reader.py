@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from moderation.pii.pseudonyms.surrogate_forms import WAIT, WORD, Form, NotYet, fold_all, is_word
+from moderation.pii.pseudonyms.surrogate_forms import WAIT, WORD, NotYet, SurrogateForm, fold_all, is_word
 from moderation.pii.pseudonyms.tags import CANONICAL, kinds, tag
 from moderation.pii.word_lists import common
 
@@ -53,19 +53,19 @@ class Vocabulary:
     digits of a surrogate to their tag. names: words of false names to their tag. spoken: the prompt, in lower case."""
 
     known: frozenset[tuple[str, int]]
-    forms: Iterable[Form] = ()
+    forms: Iterable[SurrogateForm] = ()
     alone: Mapping[str, int] = field(default_factory=dict)
     last: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     spoken: str = ""
 
 
-class Reader:
+class StreamReader:
     """One answer's reader. Not thread-safe: the thread that takes the model's text owns it."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._words = vocabulary
-        self._forms: dict[str, list[Form]] = {}
+        self._forms: dict[str, list[SurrogateForm]] = {}
         for form in vocabulary.forms:
             self._forms.setdefault(form.characters[0], []).append(form)
         self._spoken = frozenset(_RUN.findall(vocabulary.spoken))
@@ -222,7 +222,7 @@ class Reader:
     # -- surrogates -------------------------------------------------------------------------------------------------------
 
     def _form(self, text: str, at: int, start: int, past: str, *, final: bool) -> tuple[int, int, str] | NotYet | None:
-        best: tuple[int, Form] | None = None
+        best: tuple[int, SurrogateForm] | None = None
         for form in self._forms.get(fold_all(text[start]), ()):
             end = form.at(text, start, final=final)
             if isinstance(end, NotYet):

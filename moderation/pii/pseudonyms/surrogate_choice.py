@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from moderation.pii.pseudonyms.original import COUNTED, EXACT, Entry, identity, ordered_words, split_name
+from moderation.pii.pseudonyms.original import COUNTED, EXACT, Original, identity, ordered_words, split_name
 from moderation.pii.pseudonyms.surrogate_forms import (
     WORD,
-    Form,
+    SurrogateForm,
     fold_all,
     initials_form,
     mail_form,
@@ -30,14 +30,14 @@ _RUN = re.compile(f"{WORD}+")
 _SHORTEST = 5  # letters and digits from which on a value is looked for in running text
 
 
-class Masks:
+class SurrogateChoice:
     """Draws for one map. Owned by it and used under its lock. `words`: of people's names, each with its false one."""
 
     def __init__(self, secret: bytes, words: dict[str, str]) -> None:
         self._secret, self.words = secret, words
         self._days = 100 + Draw(secret, "days").below(1400)
 
-    def draw(self, entries: Sequence[Entry], wanted: Sequence[Entry], plain: str = "") -> None:
+    def draw(self, entries: Sequence[Original], wanted: Sequence[Original], plain: str = "") -> None:
         """Gives every wanted entry a surrogate that is free; keeps the one it has where it still is.
 
         plain: what the model reads besides."""
@@ -53,7 +53,7 @@ class Masks:
             if not entry.surrogate or not _free(entry.surrogate, whole | others, run_on):
                 entry.surrogate = self._drawn(entry, whole | others, run_on)
 
-    def _drawn(self, entry: Entry, taken: set[str], run_on: str) -> str:
+    def _drawn(self, entry: Original, taken: set[str], run_on: str) -> str:
         for attempt in range(_TRIES):
             purpose = (entry.entity, identity(entry.entity, entry.original), str(attempt))
             found = surrogate(entry.entity, entry.original, Draw(self._secret, *purpose), self._days + attempt)
@@ -63,7 +63,7 @@ class Masks:
                 return found
         return ""
 
-    def _draw_name(self, entry: Entry, taken: set[str]) -> None:
+    def _draw_name(self, entry: Original, taken: set[str]) -> None:
         words = ordered_words(entry.fullest or entry.original)
         given, surname = split_name(words)
         for word in (*given, *surname):
@@ -88,16 +88,16 @@ class Masks:
 
     # -- reading one out --------------------------------------------------------------------------------------------------
 
-    def shown(self, entry: Entry, part: str = "") -> str:
+    def shown(self, entry: Original, part: str = "") -> str:
         """What the model reads for the entry, or for a part of it; "" where only its tag can stand for it."""
         if entry.entity != "PERSON":
-            falsified = Entry(entry.entity, entry.number, entry.surrogate)
+            falsified = Original(entry.entity, entry.number, entry.surrogate)
             return falsified.part(part) if entry.surrogate and part else entry.surrogate
         false = [self._false(word) for word in ordered_words(entry.fullest or entry.original)]
         if not false or not all(false):
             return ""
         # A full stop after the last word would read as the sentence's, and come back as one.
-        return Entry("PERSON", entry.number, " ".join(false).rstrip(".")).part(part)
+        return Original("PERSON", entry.number, " ".join(false).rstrip(".")).part(part)
 
     def _false(self, word: str) -> str:
         if is_kept(word):
@@ -105,7 +105,7 @@ class Masks:
         found = self.words.get(word.casefold(), "")
         return f"{found}." if len(word) == 1 and found else found
 
-    def forms(self, entry: Entry) -> Iterator[Form]:
+    def forms(self, entry: Original) -> Iterator[SurrogateForm]:
         """Every way in which the entry's surrogate may be written."""
         shown = self.shown(entry)
         if not shown:
@@ -121,7 +121,7 @@ class Masks:
         if line and line != shown and len(compact(line)) >= _SHORTEST and " " in line:
             yield words_form(line, tag("ADDRESS", entry.number, "LINE"))
 
-    def _name_forms(self, entry: Entry) -> Iterator[Form]:
+    def _name_forms(self, entry: Original) -> Iterator[SurrogateForm]:
         def mine(part: str) -> str:
             return tag("PERSON", entry.number, part)
 
@@ -150,7 +150,7 @@ class Masks:
         if len(compact(first)) > 2:
             yield spaced_form(first, mine("GIVEN"))
 
-    def names(self, entry: Entry) -> Mapping[str, str]:
+    def names(self, entry: Original) -> Mapping[str, str]:
         """The words of a false name, each with the tag of its part."""
         shown = self.shown(entry) if entry.entity == "PERSON" else ""
         if not shown:
@@ -159,13 +159,13 @@ class Masks:
         parts = {fold_all(surname[-1]): tag("PERSON", entry.number, "SURNAME" if given else "")}
         return parts | ({fold_all(given[0]): tag("PERSON", entry.number, "GIVEN")} if given else {})
 
-    def last_four(self, entry: Entry, plain: str) -> Mapping[str, str]:
+    def last_four(self, entry: Original, plain: str) -> Mapping[str, str]:
         """The last four digits of a number, unless the prompt holds them for another reason."""
         digits = compact(entry.surrogate)[-4:] if entry.entity in COUNTED else ""
         usable = len(digits) == 4 and digits.isdigit() and digits not in _RUN.findall(plain)
         return {digits: tag(entry.entity, entry.number, "LAST")} if usable else {}
 
-    def left_in(self, text: str, entries: Sequence[Entry]) -> int:
+    def left_in(self, text: str, entries: Sequence[Original]) -> int:
         """How many surrogates still stand in a text that should hold none."""
         words, run_on = set(_RUN.findall(fold_all(text))), compact(text)
         false = sum(fold_all(name) in words for name in self.words.values() if len(name) > 1)

@@ -1,6 +1,6 @@
 """What a model may write for a surrogate, and where in a text that is not yet whole such a form stands.
 
-Invariant: `Form.at` answers the same for a text and for any longer one, or it answers that it does not know yet.
+Invariant: `SurrogateForm.at` answers the same for a text and for any longer one, or it answers that it does not know yet.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _GAPS = {"w": _IN_WORD, "s": _SPACED, " ": _WORDS, "#": _NUMBER, "@": _MAIL, "i"
 
 
 @dataclass(frozen=True)
-class Form:
+class SurrogateForm:
     """One way to write a surrogate: its letters and digits in lower case, and which gap may stand before each of them
     ("w" in a word, "s" exactly one space, " " between words, "#" in a number, "@" in an address of the internet).
 
@@ -95,38 +95,38 @@ def fold(character: str) -> str:
     return plain if len(plain) == 1 else character
 
 
-def words_form(shown: str, replacement: str, *, name: bool = False) -> Form:
+def words_form(shown: str, replacement: str, *, name: bool = False) -> SurrogateForm:
     """Words in a row, with any of the usual separators between them."""
     characters, gaps = [], []
     for word in re.findall(r"[^\W_]+", shown):
         characters.append(fold_all(word))
         gaps.append(" " + "w" * (len(characters[-1]) - 1))
-    return Form("".join(characters), "".join(gaps), replacement, name)
+    return SurrogateForm("".join(characters), "".join(gaps), replacement, name)
 
 
-def initials_form(first: str, last: str, replacement: str) -> Form:
+def initials_form(first: str, last: str, replacement: str) -> SurrogateForm:
     """C.W or C. W; the last full stop stays the sentence's."""
-    return Form(fold(first) + fold(last), "ii", replacement)
+    return SurrogateForm(fold(first) + fold(last), "ii", replacement)
 
 
-def spaced_form(word: str, replacement: str) -> Form:
+def spaced_form(word: str, replacement: str) -> SurrogateForm:
     """A word with its letters set apart: W i n t e r."""
-    return Form(fold_all(word), "s" * len(fold_all(word)), replacement)
+    return SurrogateForm(fold_all(word), "s" * len(fold_all(word)), replacement)
 
 
-def number_form(shown: str, replacement: str) -> Form:
+def number_form(shown: str, replacement: str) -> SurrogateForm:
     """A code: its letters and digits, grouped in any way."""
     characters = fold_all("".join(c for c in shown if c.isalnum()))
-    return Form(characters, "#" * len(characters), replacement)
+    return SurrogateForm(characters, "#" * len(characters), replacement)
 
 
-def mail_form(shown: str, replacement: str) -> Form:
+def mail_form(shown: str, replacement: str) -> SurrogateForm:
     """An address of the internet: nothing but its own signs between its parts."""
     characters, gaps = [], []
     for part in re.findall(r"[^\W_]+", shown):
         characters.append(fold_all(part))
         gaps.append("@" + "w" * (len(characters[-1]) - 1))
-    return Form("".join(characters), "".join(gaps), replacement)
+    return SurrogateForm("".join(characters), "".join(gaps), replacement)
 
 
 def fold_all(text: str) -> str:

@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.wiring.house import House
 from audit.format.notes import VerifierKey
 from audit.format.receipts import LogProof
-from audit.verify.offline import Trust, verify_bundle, verify_receipt
+from audit.verify.offline import ReaderTrust, verify_bundle, verify_receipt
 from tests.support.events import step
 
 TENANT = "halden"
@@ -43,8 +43,8 @@ def client(house: House) -> FlaskClient:
 
 
 @pytest.fixture
-def trust(house: House) -> Trust:
-    return Trust(tuple(VerifierKey.parse(str(key)) for key in house.signing.public))
+def trust(house: House) -> ReaderTrust:
+    return ReaderTrust(tuple(VerifierKey.parse(str(key)) for key in house.signing.public))
 
 
 def headers(house: House, role: Any = "caller", person: str | None = "anna") -> dict[str, str]:
@@ -61,7 +61,7 @@ def answered(house: House, query: str, person: str = "anna", kinds: tuple[str, .
 
 
 def test_the_receipts_of_an_answer_are_there_at_once_and_verify_offline(
-    house: House, client: FlaskClient, trust: Trust
+    house: House, client: FlaskClient, trust: ReaderTrust
 ) -> None:
     answered(house, "q1")
     found = client.get("/v1/receipts/q1", headers=headers(house))
@@ -76,7 +76,7 @@ def test_the_receipts_of_an_answer_are_there_at_once_and_verify_offline(
 
 
 @pytest.mark.parametrize("how", [{"query_string": {"format": "tlog-proof"}}, {"headers": {"Accept": "text/plain"}}])
-def test_a_receipt_is_a_file_to_keep(house: House, client: FlaskClient, trust: Trust, how: dict[str, Any]) -> None:
+def test_a_receipt_is_a_file_to_keep(house: House, client: FlaskClient, trust: ReaderTrust, how: dict[str, Any]) -> None:
     answered(house, "q1")
     how = {**how, "headers": {**how.get("headers", {}), **headers(house)}}
     found = client.get("/v1/receipts/q1", **how)
@@ -147,7 +147,7 @@ def test_an_export_is_recorded_and_verifies_with_the_printed_key_alone(home: Pat
     output = tmp_path / "anna.jsonl"
     run(home, "export", "--subject", "anna", "--bodies", "opened", "--reason", "case 12", "--output", str(output))
     assert output.stat().st_mode & 0o777 == 0o600
-    verdict = verify_bundle(io.BytesIO(output.read_bytes()), Trust((VerifierKey.parse(key),)))
+    verdict = verify_bundle(io.BytesIO(output.read_bytes()), ReaderTrust((VerifierKey.parse(key),)))
     assert (verdict.ok, verdict.events) == (True, len(ANSWER)), verdict.findings
     assert b"q1 released 3" in output.read_bytes()
     assert b"c-q2" not in output.read_bytes()  # with a hyphen, which no base64 has
@@ -156,7 +156,7 @@ def test_an_export_is_recorded_and_verifies_with_the_printed_key_alone(home: Pat
     whole = run(home, "export", "--output", "-").stdout
     recorded = [json.loads(json.loads(line)["envelope"])["kind"] for line in whole.splitlines()[1:-1]]
     assert recorded[-2:] == ["access.exported", "access.exported"]
-    assert verify_bundle(io.BytesIO(whole), Trust((VerifierKey.parse(key),))).ok
+    assert verify_bundle(io.BytesIO(whole), ReaderTrust((VerifierKey.parse(key),))).ok
     run(home, "export", "--output", str(output), code=2)
     table = run(home, "export", "--format", "csv", "--query", "q2", "--output", "-").stdout
     assert table.count(b"\r\n") == 1 + len(ANSWER) + 1  # the heading, the answer, this export itself

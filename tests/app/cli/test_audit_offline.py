@@ -17,7 +17,7 @@ from audit.format.merkle import leaf_hash
 from audit.format.notes import SecretKey
 from audit.format.proofs import inclusion_proof
 from audit.format.receipts import LogProof
-from audit.verify.offline import Trust, verify_receipt
+from audit.verify.offline import ReaderTrust, verify_receipt
 from tests.support.bundles import KEY, ORIGIN, OTHER, POLICY, WITNESSES, History, written
 
 HEAVY = {
@@ -127,7 +127,7 @@ def test_a_file_cannot_write_on_the_readers_terminal(tmp_path: Path) -> None:
 
 
 def test_every_flipped_bit_of_a_receipt_is_found() -> None:
-    trust, text = Trust((KEY.key,), origin=ORIGIN), receipt()
+    trust, text = ReaderTrust((KEY.key,), origin=ORIGIN), receipt()
     assert verify_receipt(text, trust).ok
     raw = text.encode()
     for at in range(len(raw)):
@@ -141,7 +141,7 @@ def test_every_flipped_bit_of_a_receipt_is_found() -> None:
 
 
 def test_a_receipt_for_another_event_key_or_log_is_refused() -> None:
-    trust = Trust((KEY.key,), policies=frozenset({POLICY}))
+    trust = ReaderTrust((KEY.key,), policies=frozenset({POLICY}))
     assert verify_receipt(receipt(), trust).ok
     cases = {
         receipt(envelope=HISTORY.envelopes[6]): "altered",
@@ -161,7 +161,7 @@ def test_a_receipt_of_another_logs_event_in_this_tree_is_misplaced() -> None:
     text = LogProof(
         1, stranger.envelopes[1], tuple(inclusion_proof(1, 3, stranger.node)), stranger.checkpoint()
     ).dump()  # fmt: skip
-    assert [one.what for one in verify_receipt(text, Trust((KEY.key,))).findings] == ["misplaced"]
+    assert [one.what for one in verify_receipt(text, ReaderTrust((KEY.key,))).findings] == ["misplaced"]
 
 
 def test_a_receipt_is_compared_with_the_checkpoints_kept_from_earlier() -> None:
@@ -172,7 +172,7 @@ def test_a_receipt_is_compared_with_the_checkpoints_kept_from_earlier() -> None:
         (History(22).checkpoint(), ["stale"]),
         (HISTORY.checkpoint(7), ["missing"]),
     ):
-        verdict = verify_receipt(receipt(), Trust((KEY.key,), held=(held,)))
+        verdict = verify_receipt(receipt(), ReaderTrust((KEY.key,), held=(held,)))
         assert [one.what for one in verdict.findings] == words
 
 

@@ -43,9 +43,9 @@ def test_a_changed_file_is_in_force_for_the_next_query_and_its_swap_is_in_every_
 
 def test_comments_and_layout_swap_nothing(site: Site) -> None:
     site.file.write_text("# a note to ourselves\n" + site.file.read_text("utf-8"), "utf-8")
-    rulings = site.documents["in force"].rulings
+    cache = site.documents["in force"].cache
     site.documents["in force"].look()
-    assert site.documents["in force"].rulings is rulings
+    assert site.documents["in force"].cache is cache
     assert site.events("policy_loaded") == []
 
 

@@ -87,10 +87,10 @@ def test_a_changed_candidate_is_taken_over_and_a_broken_one_is_not_and_neither_c
     site: Site, tmp_path: Path
 ) -> None:
     candidate = site.documents["candidate"]
-    first = candidate.rulings.policy.digest
+    first = candidate.cache.policy.digest
     write(tmp_path / "tried.yaml", version="tried again")
     candidate.look()
-    assert candidate.rulings.policy.digest != first
+    assert candidate.cache.policy.digest != first
     assert [e.body["role"] for e in site.events("policy_loaded")] == ["candidate"]
     (tmp_path / "tried.yaml").write_text("rails: [", "utf-8")
     candidate.look(at_once=True)

@@ -16,7 +16,7 @@ from app.operations.errors import BackupError
 from app.settings import Settings
 from app.wiring.house import House
 from audit.database.engine import create_engine_for
-from audit.database.triggers import TABLES
+from audit.database.tables import TABLES
 from audit.errors import LogDamaged
 from migrations.run import standing
 from tests.audit.conftest import entry, postgres_url, url

@@ -15,7 +15,7 @@ from audit.append.store import AuditStore
 from audit.database.tables import record
 from audit.kinds import JUDGED
 from audit.read.reader import AuditReader
-from audit.retention.desk import KeepingDesk
+from audit.retention.desk import RetentionDesk
 from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.whole_log import verify_store
 from tests.audit.conftest import KEK
@@ -114,7 +114,7 @@ def test_an_erasure_reaches_processes_in_full_swing(url: str, keys_url: str, eng
         service.stdin.flush()
     for service in services:
         service.stdout.readline()  # type: ignore[union-attr]
-    done = KeepingDesk(engine, store, keys).request_erasure("acme", "key:1", "subject 0", "asked")
+    done = RetentionDesk(engine, store, keys).request_erasure("acme", "key:1", "subject 0", "asked")
     assert done.state == "done"
     for service in services:
         service.communicate(timeout=120)

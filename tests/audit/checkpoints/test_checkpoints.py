@@ -21,16 +21,17 @@ from sqlalchemy.exc import DBAPIError
 from audit.append.store import AuditStore
 from audit.checkpoints.epochs import confirm, start_epoch
 from audit.checkpoints.file import CheckpointFile, Kept, last_checkpoints, read_checkpoints
-from audit.checkpoints.issuer import Checkpointer, latest_checkpoint
+from audit.checkpoints.issuer import Checkpointer
+from audit.checkpoints.stored import latest_checkpoint
 from audit.database.engine import create_engine_for
+from audit.database.tables import TABLES
 from audit.database.tiles import prove_consistency
-from audit.database.triggers import TABLES
 from audit.errors import EventRefused, KeyRefused, LogDamaged, NoteRefused
 from audit.format.merkle import CompactRange
 from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, open_checkpoint, verified
 from audit.format.proofs import check_consistency
 from audit.sealing.subject_keys import SubjectKeys
-from audit.verify.whole_log import Trust, verify_store
+from audit.verify.whole_log import LogTrust, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import fill
 from tests.audit.database.test_tiles import leaves_of
@@ -296,7 +297,7 @@ from pathlib import Path
 from audit.checkpoints.issuer import Checkpointer
 from audit.database.engine import create_engine_for
 from audit.sealing.subject_keys import SubjectKeys
-from audit.database.triggers import TABLES
+from audit.database.tables import TABLES
 from audit.append.store import AuditStore
 from audit.format.notes import SecretKey
 from tests.audit.conftest import KEK, entry
@@ -566,8 +567,8 @@ def signed(url: str, engine: Engine, store: AuditStore, started: Started) -> Ite
 
 
 @pytest.fixture
-def trust(file: Path) -> Trust:
-    return Trust((KEY.key,), (WITNESS.key,), file, origin_of)
+def trust(file: Path) -> LogTrust:
+    return LogTrust((KEY.key,), (WITNESS.key,), file, origin_of)
 
 
 def flips(value: Any) -> Iterator[Any]:
@@ -597,7 +598,7 @@ def flips(value: Any) -> Iterator[Any]:
     ],
 )
 def test_a_flipped_bit_of_a_checkpoint_or_cosignature_is_named(
-    engine: Engine, signed: Vandal, trust: Trust, table: str, column: str
+    engine: Engine, signed: Vandal, trust: LogTrust, table: str, column: str
 ) -> None:
     assert verify_store(engine, trust=trust).ok
     with engine.connect() as connection:
@@ -616,7 +617,7 @@ def test_a_flipped_bit_of_a_checkpoint_or_cosignature_is_named(
 
 
 def test_a_clean_cut_is_seen_with_the_file_and_only_with_it(
-    engine: Engine, signed: Vandal, trust: Trust, file: Path
+    engine: Engine, signed: Vandal, trust: LogTrust, file: Path
 ) -> None:
     cut_clean(signed, 22)
     assert verify_store(engine).ok
@@ -626,7 +627,7 @@ def test_a_clean_cut_is_seen_with_the_file_and_only_with_it(
     assert f"{file}, line 2" in problem.detail
 
 
-def test_a_log_that_is_gone_altogether_is_named(engine: Engine, signed: Vandal, trust: Trust) -> None:
+def test_a_log_that_is_gone_altogether_is_named(engine: Engine, signed: Vandal, trust: LogTrust) -> None:
     signed(*(f"DELETE FROM {table} WHERE log = 'acme'" for table in TABLES))
     assert verify_store(engine).ok
     problems = verify_store(engine, trust=trust).problems
@@ -634,7 +635,7 @@ def test_a_log_that_is_gone_altogether_is_named(engine: Engine, signed: Vandal, 
 
 
 def test_a_history_rewritten_throughout_is_placed_between_two_checkpoints(
-    engine: Engine, signed: Vandal, trust: Trust, keys: SubjectKeys
+    engine: Engine, signed: Vandal, trust: LogTrust, keys: SubjectKeys
 ) -> None:
     """The forger writes the log anew from record 17 on, with everything that is computed from it."""
     cut_clean(signed, 17)
@@ -648,18 +649,18 @@ def test_a_history_rewritten_throughout_is_placed_between_two_checkpoints(
 
 
 def test_a_checkpoint_signed_by_another_key_is_no_checkpoint(engine: Engine, signed: Vandal, file: Path) -> None:
-    other = Trust((SecretKey.generate("audit.example").key,), (), file, origin_of)
+    other = LogTrust((SecretKey.generate("audit.example").key,), (), file, origin_of)
     problems = verify_store(engine, trust=other).problems
     assert {problem.what for problem in problems} == {"checkpoint"}
     assert "no given key signed" in problems[0].detail
 
 
-def test_a_removed_checkpoint_row_leaves_a_cosignature_behind(engine: Engine, signed: Vandal, trust: Trust) -> None:
+def test_a_removed_checkpoint_row_leaves_a_cosignature_behind(engine: Engine, signed: Vandal, trust: LogTrust) -> None:
     signed("DELETE FROM audit_checkpoint WHERE size = 13")
     assert [(p.what, p.seq) for p in verify_store(engine, trust=trust).problems] == [("cosignature", 12)]
 
 
-def test_damage_of_the_file_is_named_with_its_line(engine: Engine, signed: Vandal, trust: Trust, file: Path) -> None:
+def test_damage_of_the_file_is_named_with_its_line(engine: Engine, signed: Vandal, trust: LogTrust, file: Path) -> None:
     sound = file.read_bytes()
     first, second = sound.splitlines(keepends=True)
     for damaged, line in (
@@ -674,7 +675,7 @@ def test_damage_of_the_file_is_named_with_its_line(engine: Engine, signed: Vanda
 
 
 def test_an_epoch_s_start_that_was_altered_is_named(
-    restored: Engine, opened: Callable[..., AuditStore], started: Started, file: Path, tmp_path: Path, trust: Trust
+    restored: Engine, opened: Callable[..., AuditStore], started: Started, file: Path, tmp_path: Path, trust: LogTrust
 ) -> None:
     store = opened(restored)
     start_epoch(restored, store, file, [KEY.key], "acme", reason="x", approvers=("actor:1", "actor:2"))

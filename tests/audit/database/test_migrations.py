@@ -3,16 +3,20 @@
 import re
 import subprocess
 import sys
+from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, inspect, text
+from sqlalchemy import Connection, MetaData, inspect, text
 
 from audit.database.engine import create_engine_for
-from audit.database.tables import metadata
-from audit.database.triggers import TABLES
+from audit.database.tables import TABLES, metadata
+from audit.database.triggers import postgres_functions, postgres_triggers, sqlite_triggers
 from audit.verify.whole_log import verify_store
 from migrations.run import alembic_config, upgrade
 
@@ -56,7 +60,13 @@ def test_four_processes_that_start_at_once_in_another_folder_all_succeed(url: st
 
 
 def test_a_failing_migration_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("audit.database.triggers._REFUSED_HEAD_UPDATE", "this is no SQL (")
+    run = Connection.exec_driver_sql
+
+    def broken(self: Connection, statement: str, *rest: Any) -> Any:
+        last = "TRIGGER audit_batch_" in statement  # of the first migration's statements, on both engines
+        return run(self, "this is no SQL (" if last else statement, *rest)
+
+    monkeypatch.setattr(Connection, "exec_driver_sql", broken)
     with pytest.raises(Exception, match=r"syntax|no SQL"):
         upgrade(url)
     monkeypatch.undo()
@@ -72,4 +82,39 @@ def test_no_migration_but_the_first_alters_or_drops_anything_of_the_log() -> Non
     assert files[0].name == "0001_audit.py"
     destructive = re.compile(r"(?i)\b(drop_|alter_column|batch_alter_table|rename_|drop\b|truncate\b|delete\b)[^\n]*audit_")
     for file in files:
-        assert not destructive.search(file.read_text()), file.name
+        lines = [line for line in file.read_text().splitlines() if '"BEFORE ' not in line]  # what triggers refuse
+        assert not destructive.search("\n".join(lines)), file.name
+
+
+FROZEN = {
+    "0001_audit.py": "882deb567ae961613d57d7b0a2f4820197531149679fa410edd297fd65c4b73b",
+    "0003_transparency.py": "f16c179641e0ee7d8b59d79f0fc06ae2c6d30f82aa9a5dc4320ef9278d335efe",
+}
+
+
+def test_the_triggers_of_released_migrations_never_change() -> None:
+    found = {name: sha256("\n".join(_statements(name)).encode()).hexdigest() for name in FROZEN}
+    assert found == FROZEN, "add a migration: installations have run this one already"
+
+
+def test_the_migrations_together_make_the_triggers_that_the_verifier_expects() -> None:
+    made = {name: text for file in FROZEN for name, text in _migration(file)._sqlite_triggers().items()}
+    assert made == sqlite_triggers()
+    functions = {name: text for file in FROZEN for name, text in _migration(file)._postgres_functions("s").items()}
+    assert functions == postgres_functions("s")
+    placed = {name: where for file in FROZEN for name, where in _migration(file)._postgres_triggers().items()}
+    assert placed == postgres_triggers()
+
+
+def _statements(file: str) -> list[str]:
+    migration = _migration(file)
+    return [*migration._sqlite_triggers().values(), *migration._postgres_statements("public")]
+
+
+def _migration(file: str) -> ModuleType:
+    spec = spec_from_file_location(file.removesuffix(".py"), ROOT / "migrations/versions" / file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

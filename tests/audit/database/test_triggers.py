@@ -14,7 +14,8 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from audit.append.store import AuditStore
 from audit.database.engine import create_engine_for
-from audit.database.triggers import TABLES, service_grants
+from audit.database.tables import TABLES
+from audit.database.triggers import service_grants
 from audit.verify.whole_log import verify_store
 from tests.audit.conftest import fill
 

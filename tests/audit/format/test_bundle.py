@@ -15,7 +15,7 @@ from audit.errors import BundleRefused
 from audit.format.bundle import EventLine, Selection
 from audit.format.events import canonical
 from audit.format.notes import VerifierKey
-from audit.verify.offline import Trust, verify_bundle
+from audit.verify.offline import ReaderTrust, verify_bundle
 from tests.audit.verify import second_verifier
 from tests.support.bundles import KEY, LOG, ORIGIN, OTHER, POLICY, START, WITNESSES, History, lines_of, written
 
@@ -34,7 +34,7 @@ def found(bundle: bytes, *, keys: Any = (KEY,), witnesses: Any = (), held: Any =
     """What both verifiers find; they must agree."""
     first = verify_bundle(
         io.BytesIO(bundle),
-        Trust(
+        ReaderTrust(
             tuple(one.key for one in keys),
             tuple(one.key for one in witnesses),
             held=tuple(held),
@@ -62,7 +62,7 @@ def test_a_whole_log_of_any_size_and_each_of_its_events_is_good(size: int) -> No
 
 
 def test_the_verdict_tells_what_was_verified() -> None:
-    verdict = verify_bundle(io.BytesIO(written(HISTORY, Selection(query="q1"))), Trust((KEY.key,)))
+    verdict = verify_bundle(io.BytesIO(written(HISTORY, Selection(query="q1"))), ReaderTrust((KEY.key,)))
     assert (verdict.origin, verdict.size, verdict.root) == (ORIGIN, 21, HISTORY.root().hex())
     assert (verdict.events, dict(verdict.selection)) == (4, {"query": "q1"})
     assert verdict.signed_by == (str(KEY.key),)

@@ -18,11 +18,12 @@ from audit.errors import ExportRefused
 from audit.format.bundle import Selection
 from audit.format.merkle import CompactRange
 from audit.format.notes import Checkpoint, Note
-from audit.format.receipts import LogProof, prove
+from audit.format.receipts import LogProof
 from audit.read.export import PAGE, Source, write_bundle
 from audit.read.export_tables import COLUMNS, inert, write_csv, write_parquet
+from audit.read.receipts import prove
 from audit.sealing.subject_keys import SubjectKeys
-from audit.verify.offline import Trust, Verdict, verify_bundle
+from audit.verify.offline import ReaderTrust, Verdict, verify_bundle
 from tests.audit.conftest import KEK, entry, fill
 from tests.audit.verify.second_verifier import Verifier
 from tests.audit.verify.test_whole_log import Vandal
@@ -46,7 +47,7 @@ def bundle(engine: Engine, selection: Selection, size: int = COUNT, *, since: An
 
 def verdict(data: bytes, **trust: Any) -> Verdict:
     """Both verifiers' word."""
-    found = verify_bundle(io.BytesIO(data), Trust((KEY.key,), **trust))
+    found = verify_bundle(io.BytesIO(data), ReaderTrust((KEY.key,), **trust))
     second = Verifier(data, [str(KEY.key)], held=trust.get("held", ())).found
     assert {(one.what, one.seq) for one in found.findings} == second
     return found
@@ -238,6 +239,6 @@ def test_the_receipt_of_every_event_verifies(filled: Engine) -> None:
     events = [one for page in Source(filled, "acme", COUNT, Selection()).pages() for one in page]
     for one in events:
         text = prove(filled, "acme", one.seq, one.envelope.encode(), note, COUNT).dump()
-        assert verify_receipt(text, Trust((KEY.key,), origin=ORIGIN)).ok
+        assert verify_receipt(text, ReaderTrust((KEY.key,), origin=ORIGIN)).ok
         assert LogProof.parse(text).dump() == text
     assert base64.b64encode(events[-1].envelope.encode()).decode() in text

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from audit.append.store import AuditStore
-from audit.errors import AuditUnavailable, KeepingRefused, LogDamaged
+from audit.errors import AuditUnavailable, LogDamaged, RetentionRefused
 from audit.read.reader import AuditReader, EventView
-from audit.retention.desk import KeepingDesk
-from audit.retention.state import KINDS, Hold, Keeping, Rule, fold
+from audit.retention.desk import RetentionDesk
+from audit.retention.state import KINDS, Hold, RetentionState, Rule, replayed
 from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.whole_log import verify_store
 from tests.audit.conftest import entry
@@ -26,12 +26,12 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def desk(engine: Engine, store: AuditStore, keys: SubjectKeys) -> KeepingDesk:
+def desk(engine: Engine, store: AuditStore, keys: SubjectKeys) -> RetentionDesk:
     """A log in which Anna and Ben have asked something."""
     for number, subject in enumerate((ANNA, BEN, ANNA)):
         step = entry(number, kind="received", query=f"q{number}", subject=subject)
         store.append("acme", step).wait()
-    return KeepingDesk(engine, store, keys)
+    return RetentionDesk(engine, store, keys)
 
 
 def states(engine: Engine, keys: SubjectKeys) -> list[str]:
@@ -44,7 +44,7 @@ def kinds(engine: Engine, keys: SubjectKeys) -> list[str]:
 
 
 def test_an_erasure_is_recorded_before_and_after_and_the_log_stays_sound(
-    engine: Engine, keys: SubjectKeys, desk: KeepingDesk
+    engine: Engine, keys: SubjectKeys, desk: RetentionDesk
 ) -> None:
     done = desk.request_erasure("acme", "key:1", ANNA, "asked by letter of 3 May")
     assert (done.state, done.events, done.approvers) == ("done", 2, ("key:1",))
@@ -54,16 +54,16 @@ def test_an_erasure_is_recorded_before_and_after_and_the_log_stays_sound(
 
 
 def test_the_record_of_an_erasure_names_no_person_and_can_itself_never_be_erased(
-    engine: Engine, keys: SubjectKeys, desk: KeepingDesk
+    engine: Engine, keys: SubjectKeys, desk: RetentionDesk
 ) -> None:
     desk.request_erasure("acme", "key:1", ANNA, "asked")
     events = AuditReader(engine, keys).of_kinds("acme", KINDS)
     assert {one.subject for one in events} == {"firm:acme"}
-    with pytest.raises(KeepingRefused, match="firm itself"):
+    with pytest.raises(RetentionRefused, match="firm itself"):
         desk.request_erasure("acme", "key:1", "firm:acme", "asked")
 
 
-def test_a_hold_refuses_an_erasure_until_it_is_lifted(engine: Engine, keys: SubjectKeys, desk: KeepingDesk) -> None:
+def test_a_hold_refuses_an_erasure_until_it_is_lifted(engine: Engine, keys: SubjectKeys, desk: RetentionDesk) -> None:
     hold = desk.place_hold("acme", "key:1", ANNA, "case 12/2026", "court order")
     refused = desk.request_erasure("acme", "key:1", ANNA, "asked")
     assert refused.state == "refused"
@@ -77,14 +77,14 @@ def test_a_hold_refuses_an_erasure_until_it_is_lifted(engine: Engine, keys: Subj
     assert kinds(engine, keys)[:3] == ["hold.placed", "erasure.requested", "erasure.refused"]
 
 
-def test_a_hold_on_the_whole_tenant_covers_everybody_but_no_other_tenant(store: AuditStore, desk: KeepingDesk) -> None:
+def test_a_hold_on_the_whole_tenant_covers_everybody_but_no_other_tenant(store: AuditStore, desk: RetentionDesk) -> None:
     desk.place_hold("acme", "key:1", None, "inquiry", "regulator's letter")
     store.append("other", entry(subject=ANNA)).wait()
     assert desk.request_erasure("acme", "key:1", BEN, "asked").state == "refused"
     assert desk.request_erasure("other", "key:1", ANNA, "asked").state == "done"
 
 
-def test_retention_refuses_an_erasure_with_the_day_it_ends(engine: Engine, keys: SubjectKeys, desk: KeepingDesk) -> None:
+def test_retention_refuses_an_erasure_with_the_day_it_ends(engine: Engine, keys: SubjectKeys, desk: RetentionDesk) -> None:
     desk.set_retention("acme", "key:1", Rule("communications", 6 * 365), "rule book 4.2")
     refused = desk.request_erasure("acme", "key:1", ANNA, "asked")
     assert refused.state == "refused"
@@ -94,12 +94,12 @@ def test_retention_refuses_an_erasure_with_the_day_it_ends(engine: Engine, keys:
     assert states(engine, keys) == ["open"] * 3
 
 
-def test_retention_of_other_kinds_stands_in_nobody_s_way(desk: KeepingDesk) -> None:
+def test_retention_of_other_kinds_stands_in_nobody_s_way(desk: RetentionDesk) -> None:
     desk.set_retention("acme", "key:1", Rule("access.*", 3650), "rule book 7")
     assert desk.request_erasure("acme", "key:1", ANNA, "asked").state == "done"
 
 
-def test_what_no_rule_keeps_any_longer_is_due(store: AuditStore, desk: KeepingDesk) -> None:
+def test_what_no_rule_keeps_any_longer_is_due(store: AuditStore, desk: RetentionDesk) -> None:
     assert list(desk.due("acme")) == []  # no rule, so nothing has run out
     desk.set_retention("acme", "key:1", Rule("communications", 30), "rule book")
     later = datetime.now(UTC) + 31 * DAY
@@ -109,43 +109,43 @@ def test_what_no_rule_keeps_any_longer_is_due(store: AuditStore, desk: KeepingDe
     assert [one.subject for one in desk.due("acme", later)] == [ANNA]
 
 
-def test_what_was_erased_is_not_due_again(desk: KeepingDesk) -> None:
+def test_what_was_erased_is_not_due_again(desk: RetentionDesk) -> None:
     desk.request_erasure("acme", "key:1", ANNA, "asked")
     desk.set_retention("acme", "key:1", Rule("*", 1), "rule book")
     assert [one.subject for one in desk.due("acme", datetime.now(UTC) + 9 * DAY)] == [BEN]
 
 
 def test_two_different_people_must_agree_where_that_is_demanded(
-    engine: Engine, keys: SubjectKeys, desk: KeepingDesk
+    engine: Engine, keys: SubjectKeys, desk: RetentionDesk
 ) -> None:
     asked = desk.request_erasure("acme", "key:1", ANNA, "asked", needs=2)
     assert (asked.state, states(engine, keys)) == ("waiting", ["open"] * 3)
-    with pytest.raises(KeepingRefused, match="another person"):
+    with pytest.raises(RetentionRefused, match="another person"):
         desk.approve_erasure("acme", "key:1", asked.id)
-    with pytest.raises(KeepingRefused, match="waits already"):
+    with pytest.raises(RetentionRefused, match="waits already"):
         desk.request_erasure("acme", "key:1", ANNA, "asked again")
     done = desk.approve_erasure("acme", "key:2", asked.id)
     assert (done.state, done.approvers) == ("done", ("key:1", "key:2"))
-    with pytest.raises(KeepingRefused, match="done"):
+    with pytest.raises(RetentionRefused, match="done"):
         desk.approve_erasure("acme", "key:3", asked.id)
-    with pytest.raises(KeepingRefused, match="unknown"):
+    with pytest.raises(RetentionRefused, match="unknown"):
         desk.approve_erasure("acme", "key:3", "e_0")
 
 
-def test_a_hold_placed_while_an_erasure_waits_wins(engine: Engine, keys: SubjectKeys, desk: KeepingDesk) -> None:
+def test_a_hold_placed_while_an_erasure_waits_wins(engine: Engine, keys: SubjectKeys, desk: RetentionDesk) -> None:
     asked = desk.request_erasure("acme", "key:1", ANNA, "asked", needs=2)
     desk.place_hold("acme", "key:3", ANNA, "case", "order")
     assert desk.approve_erasure("acme", "key:2", asked.id).state == "refused"
     assert states(engine, keys) == ["open"] * 3
 
 
-def test_one_person_alone_neither_lifts_a_hold_nor_shortens_a_rule_that_two_must(desk: KeepingDesk) -> None:
+def test_one_person_alone_neither_lifts_a_hold_nor_shortens_a_rule_that_two_must(desk: RetentionDesk) -> None:
     hold = desk.place_hold("acme", "key:1", ANNA, "case", "order", needs=2)
     assert not desk.lift_hold("acme", "key:1", hold.id, "closed").lifted
-    with pytest.raises(KeepingRefused, match="another person"):
+    with pytest.raises(RetentionRefused, match="another person"):
         desk.lift_hold("acme", "key:1", hold.id, "closed")
     assert desk.lift_hold("acme", "key:2", hold.id, "closed").lifted
-    with pytest.raises(KeepingRefused, match="in force"):
+    with pytest.raises(RetentionRefused, match="in force"):
         desk.lift_hold("acme", "key:2", hold.id, "closed")
     days = [
         desk.set_retention("acme", who, Rule("*", count), "rule book", needs=2).rules["*"].days
@@ -158,7 +158,7 @@ class Interrupted(Exception): ...
 
 
 def test_an_erasure_that_was_decided_and_interrupted_is_finished_later(
-    engine: Engine, store: AuditStore, keys: SubjectKeys, desk: KeepingDesk, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, store: AuditStore, keys: SubjectKeys, desk: RetentionDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(subject: str) -> None:
         raise Interrupted
@@ -169,13 +169,13 @@ def test_an_erasure_that_was_decided_and_interrupted_is_finished_later(
             desk.request_erasure("acme", "key:1", ANNA, "asked")
     assert [one.state for one in desk.state("acme").erasures.values()] == ["decided"]
     desk.place_hold("acme", "key:1", ANNA, "case", "order")  # after the decision: too late, the log says so
-    assert [one.state for one in KeepingDesk(engine, store, keys).resume("acme", "service")] == ["done"]
+    assert [one.state for one in RetentionDesk(engine, store, keys).resume("acme", "service")] == ["done"]
     assert states(engine, keys) == ["erased", "open", "erased"]
     assert desk.resume("acme", "service") == []
 
 
 def test_nothing_is_destroyed_while_the_decision_cannot_be_recorded(
-    engine: Engine, store: AuditStore, keys: SubjectKeys, desk: KeepingDesk
+    engine: Engine, store: AuditStore, keys: SubjectKeys, desk: RetentionDesk
 ) -> None:
     store.close()
     with pytest.raises(AuditUnavailable):
@@ -188,7 +188,7 @@ def test_holds_and_erasures_at_the_same_time_end_as_the_log_orders_them(
 ) -> None:
     """Two desks of their own: whichever event came first decides, and both tell the same story."""
     stores = [opened(engine), opened(engine)]
-    desks = [KeepingDesk(engine, store, keys) for store in stores]
+    desks = [RetentionDesk(engine, store, keys) for store in stores]
     for number in range(6):
         subject = f"s_{number}"
         stores[0].append("acme", entry(kind="received", subject=subject)).wait()
@@ -209,9 +209,9 @@ def test_holds_and_erasures_at_the_same_time_end_as_the_log_orders_them(
 
 
 @pytest.mark.parametrize(("given_", "named"), [("matter", "matter"), ("reason", "reason")])
-def test_nothing_is_held_or_erased_without_a_word_of_why(desk: KeepingDesk, given_: str, named: str) -> None:
+def test_nothing_is_held_or_erased_without_a_word_of_why(desk: RetentionDesk, given_: str, named: str) -> None:
     words = {"matter": "case", "reason": "order", given_: " "}
-    with pytest.raises(KeepingRefused, match=named):
+    with pytest.raises(RetentionRefused, match=named):
         desk.place_hold("acme", "key:1", ANNA, **words)
 
 
@@ -222,7 +222,9 @@ def test_nothing_is_held_or_erased_without_a_word_of_why(desk: KeepingDesk, give
         "UPDATE audit_payload SET sealed = (SELECT leaf FROM audit_record WHERE seq = 0) WHERE seq = 3",
     ],
 )
-def test_nothing_is_erased_on_the_word_of_a_damaged_log(url: str, desk: KeepingDesk, keys: SubjectKeys, change: str) -> None:
+def test_nothing_is_erased_on_the_word_of_a_damaged_log(
+    url: str, desk: RetentionDesk, keys: SubjectKeys, change: str
+) -> None:
     desk.place_hold("acme", "key:1", ANNA, "case", "order")
     vandal = Vandal(url)
     vandal(change)
@@ -232,7 +234,7 @@ def test_nothing_is_erased_on_the_word_of_a_damaged_log(url: str, desk: KeepingD
     assert keys.has_key(ANNA)
 
 
-# --- the fold alone -----------------------------------------------------------------------------
+# --- the replay alone -----------------------------------------------------------------------------
 
 
 def told(seq: int, kind: str, actor: str, **body: Any) -> EventView:
@@ -263,12 +265,12 @@ def test_no_order_of_events_decides_an_erasure_or_lifts_a_hold_without_two_peopl
         "erasure.done": lambda name: {"request": f"e_{name}", "events": 1},
     }
     events = [told(seq, kind, actor, **bodies[kind](name)) for seq, (kind, actor, name) in enumerate(story)]
-    keeping = fold(events)
+    keeping = replayed(events)
     for one in keeping.erasures.values():
         assert one.state != "decided" or len(set(one.approvers)) >= 2
     for hold in keeping.holds.values():
         assert not hold.lifted or len(set(hold.lifting)) >= 2
-    assert fold(events) == keeping
+    assert replayed(events) == keeping
 
 
 def test_a_rule_matches_its_kind_its_family_or_every_step_of_a_query() -> None:
@@ -282,7 +284,7 @@ def test_a_rule_matches_its_kind_its_family_or_every_step_of_a_query() -> None:
 
 def test_of_several_rules_the_one_that_keeps_longest_wins_and_its_last_instant_still_keeps() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    keeping = Keeping(rules={"*": Rule("*", 10), "released": Rule("released", 30)})
+    keeping = RetentionState(rules={"*": Rule("*", 10), "released": Rule("released", 30)})
     newest = {"released": start, "received": start + 5 * DAY}
     assert keeping.ground(ANNA, newest, start + 30 * DAY - timedelta(microseconds=1)) is not None
     assert keeping.ground(ANNA, newest, start + 30 * DAY) is None
@@ -290,6 +292,6 @@ def test_of_several_rules_the_one_that_keeps_longest_wins_and_its_last_instant_s
 
 def test_a_lifted_hold_covers_nobody() -> None:
     hold = Hold("h", ANNA, "m", "key:1", datetime(2026, 1, 1, tzinfo=UTC), 0)
-    assert Keeping(holds={"h": hold}).holds_on(ANNA) == [hold]
+    assert RetentionState(holds={"h": hold}).holds_on(ANNA) == [hold]
     lifted = replace(hold, lifting=("key:2",))
-    assert Keeping(holds={"h": lifted}).holds_on(ANNA) == []
+    assert RetentionState(holds={"h": lifted}).holds_on(ANNA) == []

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import KeyMissing, KeyRefused, SealBroken
-from audit.sealing.subject_keys import SubjectKeys, load_kek
+from audit.sealing.kek import load_kek
+from audit.sealing.subject_keys import SubjectKeys
 from tests.audit.conftest import KEK
 
 

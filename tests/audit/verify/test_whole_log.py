@@ -14,9 +14,10 @@ from sqlalchemy import Engine, create_engine, text
 
 from audit.append.store import AuditStore
 from audit.database.engine import create_engine_for
-from audit.database.triggers import TABLES, sqlite_guards
+from audit.database.tables import TABLES
+from audit.database.triggers import sqlite_triggers
 from audit.format.merkle import CompactRange, chain_hash, leaf_hash
-from audit.verify.replay import _told
+from audit.verify.envelope import told
 from audit.verify.whole_log import Problem, Report, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import entry, fill
@@ -35,7 +36,7 @@ class Vandal:
         with self.engine.begin() as connection:
             for table in TABLES if self.postgres else ():
                 connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
-            for name in () if self.postgres else sqlite_guards():
+            for name in () if self.postgres else sqlite_triggers():
                 connection.execute(text(f"DROP TRIGGER {name}"))
             for statement in statements:
                 connection.execute(text(statement), values)
@@ -44,7 +45,7 @@ class Vandal:
                     text("SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(:t)"), {"t": table}
                 ).all():
                     connection.execute(text(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"))
-            for statement in () if self.postgres else sqlite_guards().values():
+            for statement in () if self.postgres else sqlite_triggers().values():
                 connection.exec_driver_sql(statement)
 
     def value(self, query: str, **values: Any) -> Any:
@@ -443,7 +444,7 @@ def test_an_envelope_is_read_as_a_json_reader_reads_it(
     except (ValueError, KeyError, TypeError, AttributeError):
         expected = None
     try:
-        found = _told(envelope)
+        found = told(envelope)
     except (ValueError, KeyError, TypeError, AttributeError):
         found = None
     if expected is not None and any(isinstance(label, int) for label in expected[3][-3:]):

@@ -19,22 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from audit.errors import KeyRefused, NoteRefused
+from audit.errors import KeyRefused, NoteRefused, WitnessAhead, WitnessFailed, WitnessRefused, WitnessStopped
 from audit.format.merkle import CompactRange, leaf_hash, node_hash
 from audit.format.notes import COSIGNATURE, Checkpoint, Note, SecretKey, Signature, VerifierKey, verified
 from audit.format.proofs import check_consistency, consistency_proof
-from audit.witness.client import (
-    Prove,
-    WitnessAhead,
-    WitnessClient,
-    Witnesses,
-    WitnessFailed,
-    WitnessRefused,
-    witnesses_from,
-)
-from audit.witness.rules import MAX_OFFER, Offer, Refused, Trust
+from audit.witness.client import Prove, WitnessClient, Witnesses, witnesses_from
+from audit.witness.rules import MAX_OFFER, Offer, Refused, WitnessTrust
 from audit.witness.server import WitnessServer
-from audit.witness.state import MAX_EVIDENCE, Witness, WitnessStopped, witness_key
+from audit.witness.state import MAX_EVIDENCE, Witness, witness_key
 
 LOG = SecretKey("bank.example", bytes(range(32)))
 ORIGIN = "bank.example/audit/acme/e1"
@@ -71,7 +63,7 @@ class History:
 
 
 TRUE = History()
-TRUST = Trust((LOG.key,))
+TRUST = WitnessTrust((LOG.key,))
 
 
 @pytest.fixture
@@ -244,12 +236,12 @@ def test_every_pair_of_sizes_up_to_12_is_accepted_with_its_proof_and_with_no_oth
 
 
 def test_a_key_speaks_for_its_own_name_and_what_is_below_it_unless_origins_are_given() -> None:
-    by_name = Trust((LOG.key,))
+    by_name = WitnessTrust((LOG.key,))
     for origin in ("bank.example", "bank.example/audit/acme/e2"):
         assert by_name.keys_of(origin) == (LOG.key,)
     for origin in ("bank.example.evil/audit", "bank.exampl", "", "other"):
         assert by_name.keys_of(origin) == ()
-    given = Trust.parse([str(LOG.key)], ["countersign.invalid/audit/*", "exact"])
+    given = WitnessTrust.parse([str(LOG.key)], ["countersign.invalid/audit/*", "exact"])
     for origin, known in (
         ("countersign.invalid/audit/acme/e1", True),
         ("exact", True),
@@ -262,12 +254,12 @@ def test_a_key_speaks_for_its_own_name_and_what_is_below_it_unless_origins_are_g
 
 def test_a_witness_key_is_not_taken_for_a_log_key() -> None:
     with pytest.raises(NoteRefused, match="witness' key"):
-        Trust.parse([str(SecretKey.generate("w", COSIGNATURE).key)])
+        WitnessTrust.parse([str(SecretKey.generate("w", COSIGNATURE).key)])
 
 
 def test_a_log_may_change_its_key_where_both_are_known(tmp_path: Path) -> None:
     new_key = SecretKey.generate(LOG.key.name)
-    witness = Witness(tmp_path / "w", Trust((LOG.key, new_key.key)), name=NAME)
+    witness = Witness(tmp_path / "w", WitnessTrust((LOG.key, new_key.key)), name=NAME)
     witness.add_checkpoint(TRUE.offer(0, 3))
     rotated = History(key=new_key)
     good(witness, witness.add_checkpoint(rotated.offer(3, 6)), rotated.note(6))

@@ -13,7 +13,7 @@ from audit.format.merkle import CompactRange, chain_hash, leaf_hash, node_hash
 from audit.format.notes import Checkpoint, Note, SecretKey
 from audit.format.proofs import consistency_proof
 from audit.verify.whole_log import verify_store
-from audit.witness.rules import Offer, Refused, Trust
+from audit.witness.rules import Offer, Refused, WitnessTrust
 from audit.witness.state import Witness
 from tests.audit.conftest import fill
 from tests.audit.verify.test_whole_log import Vandal
@@ -24,7 +24,7 @@ ORIGIN = "bank.example/audit/acme/e1"
 
 @pytest.fixture
 def witness(tmp_path: Path) -> Iterator[Witness]:
-    witness = Witness(tmp_path / "witness", Trust((LOG.key,)), name="witness.example/w1")
+    witness = Witness(tmp_path / "witness", WitnessTrust((LOG.key,)), name="witness.example/w1")
     yield witness
     witness.close()
 

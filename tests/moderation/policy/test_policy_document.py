@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.main import cli
-from app.cli.policy import group as commands
+from app.cli.policy import cases
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor
 from moderation.policy import DEFAULT_PATH, Policy
@@ -43,7 +43,7 @@ def test_the_document_shows_what_the_commands_say(
         """What the command would load anew."""
         return Bench(policy, heads, redactor, embed)
 
-    monkeypatch.setattr(commands, "_bench", loaded)
+    monkeypatch.setattr(cases, "open_bench", loaded)
     ran = 0
     for kind, body in _BLOCK.findall(DOCUMENT.read_text("utf-8")):
         if kind == "yaml":

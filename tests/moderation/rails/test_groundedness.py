@@ -11,7 +11,7 @@ from moderation.heads.head import Heads
 from moderation.policy import Policy, load_policy
 from moderation.rails import Rails
 from moderation.rails.base import Seen
-from moderation.types import NOTHING_BESIDE, Allow, Beside, Block, Direction, Redact, Steer, Verdict
+from moderation.types import NO_CONTEXT, Allow, Block, Direction, RailContext, Redact, Steer, Verdict
 
 NOTHING = np.zeros(384, np.float32)
 PASSAGE = (
@@ -32,8 +32,8 @@ def rails(**changes: object) -> Rails:
     return Rails(Policy.model_validate(tree), Heads.load())
 
 
-def judged(text: str, before: str = "", beside: Beside | None = None, **changes: object) -> Verdict:
-    beside = beside or Beside(sources={1: PASSAGE, 2: OTHER})
+def judged(text: str, before: str = "", beside: RailContext | None = None, **changes: object) -> Verdict:
+    beside = beside or RailContext(sources={1: PASSAGE, 2: OTHER})
     return rails(**changes).judge("groundedness", Seen(Direction.OUTPUT, text, NOTHING, before, beside))
 
 
@@ -97,7 +97,7 @@ def test_a_sentence_is_held_against_the_passages_that_it_cites_and_not_against_o
     assert isinstance(judged("The fund does not pay a dividend."), Allow)
 
 
-TABLE = Beside(sources={1: (
+TABLE = RailContext(sources={1: (
     "Fees\nThe management charge by fund.\nFund | Class A (retail) | Class I (institutional)\n"
     "Aurora Global Equity Fund | 1.25% | 0.65%\nBorealis Short Duration Bond Fund | 0.45% | 0.25%"
 )})  # fmt: skip
@@ -127,7 +127,7 @@ def test_the_policys_action_decides(action: str, kind: type[Verdict]) -> None:
 
 
 def test_an_answer_that_cites_nothing_is_not_judged_for_it() -> None:
-    assert isinstance(judged("Hello, what can I do for you?", beside=NOTHING_BESIDE), Allow)
+    assert isinstance(judged("Hello, what can I do for you?", beside=NO_CONTEXT), Allow)
 
 
 def test_each_sentence_of_the_sample_documents_supports_itself() -> None:
@@ -139,7 +139,7 @@ def test_each_sentence_of_the_sample_documents_supports_itself() -> None:
         for line in text.splitlines():
             if line.strip().endswith(".") and not line.startswith("#"):
                 seen += 1
-                verdict = judge("groundedness", Seen(Direction.OUTPUT, line, NOTHING, beside=Beside(sources={1: text})))
+                verdict = judge("groundedness", Seen(Direction.OUTPUT, line, NOTHING, beside=RailContext(sources={1: text})))
                 if not isinstance(verdict, Allow):
                     stopped.append((line, verdict.finding))
     assert seen > 30

@@ -16,13 +16,13 @@ from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Rails
 from moderation.rails.base import Seen
-from moderation.types import Allow, Beside, Block, Direction, Hidden, Verdict
+from moderation.types import Allow, Block, Direction, Hidden, RailContext, Verdict
 from orchestrator.prompting.canary import PromptMarkers
 from orchestrator.prompting.messages import OWN_WORDS
 
 NOTHING = np.zeros(384, np.float32)
 CANARY = PromptMarkers.fresh().canary
-BESIDE = Beside(hidden=Hidden(CANARY, OWN_WORDS))
+BESIDE = RailContext(hidden=Hidden(CANARY, OWN_WORDS))
 JUDGE = Rails(load_policy(), Heads.load())
 
 

@@ -9,17 +9,17 @@ import yaml
 
 from moderation.rails import Embed, Rails
 from moderation.training.corpora import PHRASES_PATH
-from moderation.training.held_out import Outcome, run, trials
+from moderation.training.held_out import TrialOutcome, run, trials
 
 pytestmark = pytest.mark.models
 
 
 @pytest.fixture(scope="module")
-def outcomes(rails: Rails, embed: Embed) -> Sequence[Outcome]:
+def outcomes(rails: Rails, embed: Embed) -> Sequence[TrialOutcome]:
     return run(rails, embed, trials())
 
 
-def right(outcomes: Sequence[Outcome], wanted: Callable[[Outcome], bool]) -> list[float]:
+def right(outcomes: Sequence[TrialOutcome], wanted: Callable[[TrialOutcome], bool]) -> list[float]:
     """The share that came out right, in the development half and in the held-out half."""
     chosen = [one for one in outcomes if wanted(one)]
     halves = [[one.right for one in chosen if one.trial.held_out is half] for half in (False, True)]
@@ -39,15 +39,17 @@ def right(outcomes: Sequence[Outcome], wanted: Callable[[Outcome], bool]) -> lis
     ],
 )
 def test_most_trials_come_out_right_in_both_halves(
-    outcomes: Sequence[Outcome], section: str, harmless: bool, floor: float
+    outcomes: Sequence[TrialOutcome], section: str, harmless: bool, floor: float
 ) -> None:
-    def wanted(one: Outcome) -> bool:
+    def wanted(one: TrialOutcome) -> bool:
         return one.trial.place[0] == section and one.trial.harmless is harmless
 
     assert min(right(outcomes, wanted)) >= floor
 
 
-def test_somebody_in_danger_from_themselves_is_hardly_ever_missed_nor_named_otherwise(outcomes: Sequence[Outcome]) -> None:
+def test_somebody_in_danger_from_themselves_is_hardly_ever_missed_nor_named_otherwise(
+    outcomes: Sequence[TrialOutcome],
+) -> None:
     found = [one for one in outcomes if one.trial.place == ("harmful", "self_harm")]
     assert sum(one.by == "toxicity/self_harm" for one in found) >= 0.9 * len(found)
 

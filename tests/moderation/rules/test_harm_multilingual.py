@@ -6,14 +6,14 @@ from __future__ import annotations
 import pytest
 
 from moderation.rules import hits
-from moderation.text.variants import views
+from moderation.text.variants import variants
 from moderation.types import Direction
 
 INTO, OUT = Direction.INPUT, Direction.OUTPUT
 
 
 def found(rail: str, direction: Direction, text: str) -> set[str]:
-    return {hit.category for hit in hits(rail, direction, views(text))}
+    return {hit.category for hit in hits(rail, direction, variants(text))}
 
 
 @pytest.mark.parametrize(

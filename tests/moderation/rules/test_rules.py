@@ -11,7 +11,7 @@ import pytest
 
 from moderation.rules import RULES, Rule, hits
 from moderation.text.disguises import folded
-from moderation.text.variants import views
+from moderation.text.variants import variants
 from moderation.types import Direction
 
 UNBOUNDED = 1_000
@@ -61,12 +61,12 @@ def test_the_reader_of_patterns_sees_an_unbounded_one() -> None:
     ],
 )  # fmt: skip
 def test_a_hit_names_its_place_in_the_text_as_given(given: str, shown: str) -> None:
-    hit = hits("injection", Direction.INPUT, views(given))[0]
+    hit = hits("injection", Direction.INPUT, variants(given))[0]
     assert [given[start:end] for start, end in hit.spans] == [shown]
 
 
 def test_what_was_hidden_says_how_it_was_read() -> None:
-    assert hits("injection", Direction.INPUT, views(HIDDEN))[0].reason.endswith("(read as base64)")
+    assert hits("injection", Direction.INPUT, variants(HIDDEN))[0].reason.endswith("(read as base64)")
 
 
 def test_a_pattern_with_accents_meets_a_text_with_and_without_them() -> None:

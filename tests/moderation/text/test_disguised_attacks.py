@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from moderation.rails import Embed, Rails
 from moderation.rails.base import Seen
 from moderation.rules import hits
-from moderation.text.variants import views
+from moderation.text.variants import variants
 from moderation.training.held_out import Trial, trials
 from moderation.types import Block, Direction
 
@@ -71,8 +71,8 @@ IN_CLEAR = [
 @pytest.mark.parametrize("disguise", [*LOSSLESS, *LOSSY])
 @pytest.mark.parametrize("attack", IN_CLEAR)
 def test_the_rules_see_an_attack_in_every_disguise(attack: str, disguise: str) -> None:
-    assert hits("injection", Direction.INPUT, views(attack))
-    assert hits("injection", Direction.INPUT, views((LOSSLESS | LOSSY)[disguise](attack)))
+    assert hits("injection", Direction.INPUT, variants(attack))
+    assert hits("injection", Direction.INPUT, variants((LOSSLESS | LOSSY)[disguise](attack)))
 
 
 def _some(harmless: bool) -> list[Trial]:
@@ -106,8 +106,8 @@ def test_what_is_harmless_in_clear_sets_off_no_rule_in_disguise(
     rails: Rails, embed: Embed, trial: Trial, disguise: str
 ) -> None:
     for rail in ("injection", "toxicity"):
-        if not hits(rail, Direction.INPUT, views(trial.text)):
-            assert not hits(rail, Direction.INPUT, views((LOSSLESS | LOSSY)[disguise](trial.text)))
+        if not hits(rail, Direction.INPUT, variants(trial.text)):
+            assert not hits(rail, Direction.INPUT, variants((LOSSLESS | LOSSY)[disguise](trial.text)))
 
 
 def steps(work: Callable[[], Any]) -> int:
@@ -135,8 +135,8 @@ def steps(work: Callable[[], Any]) -> int:
     ],
 )  # fmt: skip
 def test_looking_at_a_text_costs_steps_in_proportion_to_its_length(piece: str) -> None:
-    views(piece)  # what is read once (the vocabulary) is no part of the measure
-    short, long = (steps(lambda size=size: views(piece * size)) for size in (300, 1200))
+    variants(piece)  # what is read once (the vocabulary) is no part of the measure
+    short, long = (steps(lambda size=size: variants(piece * size)) for size in (300, 1200))
     assert long <= 4.5 * short + 200
 
 
@@ -144,4 +144,4 @@ def test_looking_at_a_text_costs_steps_in_proportion_to_its_length(piece: str) -
 def test_the_views_of_a_text_are_not_longer_than_a_fixed_multiple_of_it(piece: str) -> None:
     for size in (50, 500):
         text = piece * size
-        assert sum(len(view.text) for view in views(text)) <= 60 * len(text)
+        assert sum(len(variant.text) for variant in variants(text)) <= 60 * len(text)

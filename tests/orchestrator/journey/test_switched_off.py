@@ -7,8 +7,10 @@ import threading
 import numpy as np
 import pytest
 
-from orchestrator.bots.base import Text
+from orchestrator.bots.api import live_evidence
+from orchestrator.bots.base import Role, Text
 from orchestrator.bots.onprem import OnPremBot
+from orchestrator.bots.rag import document_evidence
 from orchestrator.journey.outgoing import RouteOut, SegmentOut
 from orchestrator.selection.routes import load_routes
 from orchestrator.selection.selector import Evidence, Selector
@@ -113,11 +115,11 @@ def test_the_next_bot_of_the_chain_answers_for_one_that_is_off() -> None:
 
 @pytest.fixture
 def selector() -> Selector:
-    return Selector(load_routes(), Words())
+    return Selector(load_routes(), {"api": Role.LIVE, "rag": Role.DOCUMENTS, "onprem": Role.MEMORY}, Words())
 
 
-def evidence(live: str | None = None, **off: str) -> Evidence:
-    return Evidence(live, 0.0, {}, {}, off)
+def evidence(live: str | None = None, support: float = 0.0, **off: str) -> Evidence:
+    return Evidence({"api": live_evidence(live), "rag": document_evidence(support)}, {}, {}, off)
 
 
 def vector(text: str) -> np.ndarray:
@@ -141,9 +143,8 @@ def test_no_model_stands_in_for_live_figures_whose_bot_is_off(selector: Selector
 
 def test_no_model_stands_in_for_documents_whose_bot_is_off(selector: Selector) -> None:
     question = "What does the policy say about complaints?"
-    supported = Evidence(None, 1.0, {}, {})
-    assert selector.choose(vector(question), supported).bot == "rag"
-    route = selector.choose(vector(question), Evidence(None, 1.0, {}, {}, {"rag": "case 15"}))
+    assert selector.choose(vector(question), evidence(support=1.0)).bot == "rag"
+    route = selector.choose(vector(question), evidence(support=1.0, rag="case 15"))
     assert route.chain == ("",)
     assert selector.choose(vector("Hello, how are you?"), evidence(rag="case 15")).bot == "onprem"
 

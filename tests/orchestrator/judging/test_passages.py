@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,9 @@ from moderation.rails import Rails
 from moderation.rails.base import Seen
 from moderation.types import Direction, Verdict
 from orchestrator.bots.onprem import OnPremBot
-from orchestrator.bots.rag import RagBot
+from orchestrator.bots.rag import Bar, RagBot
 from orchestrator.judging.passages import PASSAGES, TENANTS, Memo
+from orchestrator.ports import Passage
 from tests.support.house import Rule, ScriptedModel, Support, a_house, answer_of, block, passage, text_of
 
 FEES = "The annual fee is 12 EUR."
@@ -27,7 +29,7 @@ def refusing(word: str = "Ignore all", result: Verdict | Exception | None = None
 
 
 def rag(model: ScriptedModel) -> RagBot:
-    return RagBot(Support(), model)
+    return RagBot(Support(), model, Bar(0.3, 0.5))
 
 
 def test_no_model_reads_a_passage_that_gives_orders_and_the_record_names_it() -> None:
@@ -55,7 +57,7 @@ def test_where_every_passage_gives_orders_the_bot_abstains_kindly_and_no_model_a
     assert answer_of(out).outcome == "abstained"
     assert "could not find" in text_of(out)
     assert model.asked == []
-    assert house.dependencies.selector.evidence[0].support == 0.9  # type: ignore[attr-defined]
+    assert house.dependencies.selector.evidence[0].of("rag").support == 0.9  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("open", "outcome"), [(frozenset[str](), "abstained"), (frozenset(("injection",)), "answered")])
@@ -101,6 +103,23 @@ def test_a_tenant_learns_nothing_of_what_another_has_met_and_cannot_push_it_out(
         memo.put("trust", ("policy", str(number)), verdict)
     assert memo.get("bank", ("policy", "text")) is verdict
     assert memo.get("trust", ("policy", "0")) is None
+
+
+@pytest.mark.parametrize(("texts", "times"), [((FEES, "Cards are free."), 1), ((FEES, POISON), 2)])
+def test_how_well_the_documents_answer_is_asked_once_and_again_only_without_a_passage_that_was_left_out(
+    texts: Sequence[str], times: int
+) -> None:
+    asked: list[int] = []
+
+    class Counting(Support):
+        def answerable(self, embedding: np.ndarray, passages: Sequence[Passage], question: str) -> float:
+            asked.append(len(passages))
+            return super().answerable(embedding, passages, question)
+
+    bot = RagBot(Counting(), ScriptedModel([FEES]), Bar(0.3, 0.5))
+    with a_house(bot, rule=refusing(), passages=[passage(text) for text in texts]) as house:
+        house.ask("What is the annual fee?")
+    assert asked == [2, 1][:times]
 
 
 def test_what_is_remembered_is_bounded_in_tenants_too() -> None:

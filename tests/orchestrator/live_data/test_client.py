@@ -17,8 +17,10 @@ import pytest
 from orchestrator.bots.api import ApiBot
 from orchestrator.bots.base import Ask, Made, Text
 from orchestrator.errors import BotUnavailable
-from orchestrator.live_data.client import MAX_RESPONSE, LiveAnswer, LiveData
+from orchestrator.live_data import LiveData
+from orchestrator.live_data.client import MAX_RESPONSE
 from orchestrator.live_data.connectors import Connector, load_connectors
+from orchestrator.live_data.wording import LiveAnswer
 from samples.market_api.book import Book
 from samples.market_api.server import MarketServer
 from tests.support import misbehaving

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from moderation.pii.pseudonyms import Covered, Pseudonyms, Style
+from moderation.pii.pseudonyms import ModelMessages, Pseudonyms, Style
 from moderation.types import Direction
 from orchestrator.journey.outgoing import SegmentOut
 from orchestrator.prompting import messages as prompts
@@ -33,7 +33,7 @@ class RealMap:
         self.pseudonyms.prepare(self.styles)
         return text, {}
 
-    def cover(self, messages: Sequence[tuple[str, str]]) -> Covered:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> ModelMessages:
         return self.pseudonyms.cover(messages, self.styles)
 
     def restore(self, text: str, before: str) -> tuple[str, int]:

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.bots.api import live_evidence
+from orchestrator.bots.base import Role
+from orchestrator.bots.rag import document_evidence
 from orchestrator.errors import ConfigError
 from orchestrator.ports import Embed
 from orchestrator.selection.routes import load_routes
@@ -18,7 +21,8 @@ from orchestrator.types import Route
 from tests.support.encoder import real_embed
 from tests.support.house import Words
 
-BOTS = ("api", "rag", "onprem")
+ROLES = {"api": Role.LIVE, "rag": Role.DOCUMENTS, "onprem": Role.MEMORY}
+BOTS = tuple(ROLES)
 Choose = Callable[..., Route]
 
 
@@ -28,7 +32,8 @@ def evidence(
     unavailable: Mapping[str, str] | None = None,
     forbidden: Mapping[str, str] | None = None,
 ) -> Evidence:
-    return Evidence(live, support, unavailable or {}, forbidden or {})
+    known = {"api": live_evidence(live), "rag": document_evidence(support)}
+    return Evidence(known, unavailable or {}, forbidden or {})
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,7 @@ def words() -> Words:
 
 @pytest.fixture(scope="module")
 def selector(words: Words) -> Selector:
-    return Selector(load_routes(), words)
+    return Selector(load_routes(), ROLES, words)
 
 
 @pytest.fixture
@@ -146,7 +151,7 @@ def embed() -> Embed:
     ],
 )
 def test_questions_go_where_they_belong(embed: Embed, question: str, known: Mapping[str, float], bot: str) -> None:
-    selector = Selector(load_routes(), embed)
+    selector = Selector(load_routes(), ROLES, embed)
     assert selector.choose(np.asarray(embed([question]))[0], evidence(**known)).bot == bot  # type: ignore[arg-type]
 
 

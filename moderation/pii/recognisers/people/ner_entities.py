@@ -1,4 +1,4 @@
-"""The NER model's entities, doubted: which labels to believe, where a name begins and ends, which names are firms.
+"""Post-processing of NER output: which labels to keep, where to trim a name, what to relabel as a firm.
 
 Invariant: what comes out lies within what the model marked; doubt only removes, trims or relabels.
 """

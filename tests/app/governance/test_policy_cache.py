@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from app.governance.rulings import KEPT, Rulings, Workshop
+from app.governance.policy_cache import KEPT, PolicyCache, PolicyCompiler
 from app.wiring.metrics import Metrics
 from moderation.heads.head import Heads
 from moderation.policy import DEFAULT_PATH, Policy, load_policy
@@ -45,9 +45,9 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture
-def workshop(encoder: Encoder) -> Iterator[Workshop]:
+def compiler(encoder: Encoder) -> Iterator[PolicyCompiler]:
     with ThreadPoolExecutor(4) as pool:
-        yield Workshop(Heads.load(), NoIdentifiers(), encoder, pool, Metrics(), 2.0, Readings())  # type: ignore[arg-type]
+        yield PolicyCompiler(Heads.load(), NoIdentifiers(), encoder, pool, Metrics(), 2.0, Readings())  # type: ignore[arg-type]
 
 
 def policy(tmp_path: Path, **more: object) -> Policy:
@@ -67,56 +67,56 @@ LAYERS = {
 }
 
 
-def test_each_tenant_and_each_audience_has_a_ruling_of_its_own(workshop: Workshop, tmp_path: Path) -> None:
-    rulings = Rulings(policy(tmp_path, **LAYERS), workshop)
+def test_each_tenant_and_each_audience_has_a_policy_of_its_own(compiler: PolicyCompiler, tmp_path: Path) -> None:
+    cache = PolicyCache(policy(tmp_path, **LAYERS), compiler)
     found = {
-        (tenant, group): rulings.on(asked(tenant, frozenset({group})))
+        (tenant, group): cache.on(asked(tenant, frozenset({group})))
         for tenant in ("harbour", "other")
         for group in ("public", "staff")
     }
-    assert len({ruling.digest for ruling in found.values()}) == 4
+    assert len({pinned.digest for pinned in found.values()}) == 4
     assert "advice" not in found["other", "staff"].judges._rails.names(Direction.INPUT)
     assert "advice" in found["other", "public"].judges._rails.names(Direction.INPUT)
-    assert rulings.on(asked("other")) is rulings.on(asked("a third")), "tenants without rules of their own share one"
+    assert cache.on(asked("other")) is cache.on(asked("a third")), "tenants without rules of their own share one"
 
 
 def test_what_is_said_is_said_in_a_language_that_the_caller_reads_and_recorded_under_the_same_digest(
-    workshop: Workshop, tmp_path: Path
+    compiler: PolicyCompiler, tmp_path: Path
 ) -> None:
-    rulings = Rulings(policy(tmp_path), workshop)
-    german = rulings.on(asked("any", languages=("tlh", "de-AT", "fr")))
-    plain = rulings.on(asked("any"))
+    cache = PolicyCache(policy(tmp_path), compiler)
+    german = cache.on(asked("any", languages=("tlh", "de-AT", "fr")))
+    plain = cache.on(asked("any"))
     assert german.digest == plain.digest
-    said = [ruling.judges._rails.fail("toxicity", Direction.INPUT, "down") for ruling in (german, plain)]
+    said = [pinned.judges._rails.fail("toxicity", Direction.INPUT, "down") for pinned in (german, plain)]
     assert all(isinstance(verdict, Block) for verdict in said)
-    words = rulings.policy.rails["toxicity"].words
+    words = cache.policy.rails["toxicity"].words
     assert said[0].message == words.translations["de"].message  # type: ignore[union-attr]
     assert said[1].message == words.message  # type: ignore[union-attr]
 
 
-def test_examples_that_policies_share_are_embedded_once(workshop: Workshop, encoder: Encoder, tmp_path: Path) -> None:
-    rulings = Rulings(policy(tmp_path, **LAYERS), workshop)
+def test_examples_that_policies_share_are_embedded_once(compiler: PolicyCompiler, encoder: Encoder, tmp_path: Path) -> None:
+    cache = PolicyCache(policy(tmp_path, **LAYERS), compiler)
     for tenant in ("harbour", "other"):
         for language in ("de", "fr", "en"):
-            rulings.on(asked(tenant, languages=(language,)))
+            cache.on(asked(tenant, languages=(language,)))
     assert len(encoder.asked) == 1
 
 
-def test_the_rulings_kept_are_bounded(workshop: Workshop, tmp_path: Path) -> None:
-    rulings = Rulings(policy(tmp_path), workshop)
+def test_the_policies_kept_are_bounded(compiler: PolicyCompiler, tmp_path: Path) -> None:
+    cache = PolicyCache(policy(tmp_path), compiler)
     for number in range(KEPT + 10):
-        rulings.on(asked(f"tenant-{number}"))
-    assert len(rulings._callers) == KEPT
-    assert len(rulings._made) == 1
+        cache.on(asked(f"tenant-{number}"))
+    assert len(cache._callers) == KEPT
+    assert len(cache._made) == 1
 
 
 def test_a_new_document_is_made_ready_for_whoever_the_old_one_was_asked_by(
-    workshop: Workshop, encoder: Encoder, tmp_path: Path
+    compiler: PolicyCompiler, encoder: Encoder, tmp_path: Path
 ) -> None:
-    old = Rulings(policy(tmp_path, **LAYERS), workshop)
+    old = PolicyCache(policy(tmp_path, **LAYERS), compiler)
     old.on(asked("harbour"))
     topic = {"in_scope": ["Where is the lighthouse?"]}
-    new = Rulings(policy(tmp_path, **LAYERS, topic=topic, version="next"), workshop).prepare(old)
+    new = PolicyCache(policy(tmp_path, **LAYERS, topic=topic, version="next"), compiler).prepare(old)
     embedded = len(encoder.asked)
     made = len(new._made)
     new.on(asked("harbour"))

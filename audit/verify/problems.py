@@ -33,7 +33,7 @@ class Report:
 
 
 @dataclass(slots=True)
-class Findings:
+class Problems:
     listed: list[Problem] = field(default_factory=list)
     total: int = 0
 
