@@ -58,6 +58,12 @@ LEFT_OUT = Kind(
     body=(Field("role", TEXT, "whose message: `system`, `developer`, `user`, `assistant`"),
           Field("text", TEXT, "the message with its pseudonyms")),
 )  # fmt: skip
+UNDERSTOOD = Kind(
+    "understood", Whose.QUERY, "The question was read in the documents' language; the search and the documents' bot see this text.",
+    body=(Field("language", TEXT, "of the question (ISO 639-1), as its small words tell it"),
+          Field("english", TEXT, "the question in English, with its pseudonyms"),
+          Field("model", TEXT, "name of the model that translated it")),
+)  # fmt: skip
 RETRIEVED = Kind(
     "retrieved", Whose.QUERY, "Passages of the documents that the caller may read were looked up.",
     body=(Field("passages", LIST, "best first: `number`, `document`, `page`, `section`, `chunk`; `score`, `dense` in"
@@ -109,7 +115,8 @@ GENERATED = Kind(
     body=(_bot, Field("model", TEXT, "name of the model, or `connector:` and the name of the connector")),
     labels=(_bot,),
     further="what the bot and its engine tell: `prompt` (digest), `kept` and `dropped` (sentences), `prompt_tokens`,"
-    " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`",
+    " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`; of the documents' bot `chance` and"
+    " `least` (of being right, in millionths), `plan`, `figures`, `quotations`",
 )  # fmt: skip
 CITED = Kind(
     "cited", Whose.QUERY, "A mark such as [2] in the answer points to a passage.",

@@ -19,11 +19,12 @@ from app.adapters.pseudonyms import Pseudonymiser
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor, known_entities
 from moderation.policy import Policy
+from moderation.policy.schema import AnswerPolicy
 from moderation.rails import Rails, Readings
 from orchestrator.judging.judges import Judges
 from orchestrator.judging.pinned_policy import PinnedPolicy
 from orchestrator.ports import Embed, Meter
-from orchestrator.types import Query
+from orchestrator.types import AnswerRules, Query
 
 KEPT = 256
 """Compiled policies, and sets of examples, that are remembered; the one used longest ago is forgotten first."""
@@ -48,7 +49,8 @@ class PolicyCompiler:
         rails = Rails.load(policy.spoken(language), self.heads, self.redactor, self._examples, self.readings)
         judges = Judges(rails, self.pool, self.meter, self.timeout_s, self.heads.digest)
         entities = known_entities(policy.redacted_first)
-        return PinnedPolicy(policy.digest, policy.version, judges, Pseudonymiser(self.redactor, entities, policy.pii.styles))
+        redact = Pseudonymiser(self.redactor, entities, policy.pii.styles)
+        return PinnedPolicy(policy.digest, policy.version, judges, redact, _answers(policy.spoken(language).answers, language))
 
     def _examples(self, texts: Sequence[str]) -> np.ndarray:
         """Policies mostly share their examples of what is in scope: each set is embedded once."""
@@ -60,6 +62,17 @@ class PolicyCompiler:
         with self._lock:
             self._vectors[key] = known
         return known
+
+
+def _answers(rules: AnswerPolicy, language: str) -> AnswerRules:
+    """The policy's rules for answers in the orchestrator's words, in a language that the policy speaks."""
+    return AnswerRules(
+        closed_book=rules.closed_book,
+        sure=rules.sure,
+        message=rules.withheld.message,
+        alternatives=tuple(rules.withheld.alternatives),
+        notice=rules.notice.get(language, rules.notice.get("en", "")),
+    )
 
 
 class PolicyCache:

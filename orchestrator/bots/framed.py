@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.bots.base import Ask, Bot, Piece, Text
+from orchestrator.bots.base import Ask, Bot, BotEvidence, Piece, Question, Text
 
 
 class Framed:
     """The same bot, with `preface` before its answer and `closing` after it. Both pass the gate as the answer does."""
 
     def __init__(self, bot: Bot, preface: str, closing: str) -> None:
-        self.name, self.leaves_boundary = bot.name, bot.leaves_boundary
+        self.name, self.role, self.leaves_boundary = bot.name, bot.role, bot.leaves_boundary
         self._bot, self._preface, self._closing = bot, preface, closing
+
+    def evidence(self, question: Question) -> BotEvidence:
+        return self._bot.evidence(question)
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
         if self._preface:

@@ -67,10 +67,12 @@ class Blocked:
 
 @dataclass(frozen=True)
 class Steered:
-    """Generate again with this instruction."""
+    """Generate again with this instruction; what the policy says before and after such an answer stands round it."""
 
     instruction: str
     rail: str
+    preface: str = ""
+    closing: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ def ending_of_input(verdict: Verdict, deps: Dependencies) -> Blocked | Steered |
     match verdict:
         case Allow():
             return None
-        case Steer(finding, instruction):
-            return Steered(instruction, finding.rail)
+        case Steer(finding, instruction, preface, closing):
+            return Steered(instruction, finding.rail, preface, closing)
         case Redact(finding):  # a bot reads, or has already read, what should have been replaced
             return Blocked(deps.as_block(finding.rail))
         case Block():

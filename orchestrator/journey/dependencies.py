@@ -17,6 +17,7 @@ from orchestrator.prompting.canary import MarkerSource
 from orchestrator.selection.breaker import Breaker
 from orchestrator.selection.selector import Selector
 from orchestrator.types import Query
+from orchestrator.understanding.english import Translator
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Dependencies:
     speculate: whether generation starts before the input verdict (off only to measure what it saves).
     switched_off: why a tenant, or a bot for a tenant, may not be asked at this moment (bot "": the tenant), or None. It is
     asked again all the time, so it must cost nothing.
-    markers: draws what is random in prompts. screened: verdicts on passages that were met before.
+    markers: draws what is random in prompts. screened: verdicts on passages that were met before. translator: reads a
+    question in English where the documents are; None leaves questions as they are.
     """
 
     memory: Remember
@@ -43,6 +45,7 @@ class Dependencies:
     pool: Executor
     new_gate: Callable[[], StreamGate]
     corpus_digest: Callable[[], str]
+    translator: Translator | None = None
     markers: MarkerSource = field(default_factory=MarkerSource)
     screened: Memo = field(default_factory=Memo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})

@@ -39,7 +39,7 @@ class Endings:
             case Blocked(verdict):
                 yield from self._refuse(verdict.message, verdict.alternatives, verdict.finding.rail)
                 yield self._finish(Outcome.REFUSED, "content_filter")
-            case Steered(_, rail):
+            case Steered(rail=rail):
                 yield from self._refuse(deps.steered_message, (), rail)
                 yield self._finish(Outcome.REFUSED, "content_filter")
             case Stopped(reason):

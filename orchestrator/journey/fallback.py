@@ -14,6 +14,7 @@ from functools import partial
 
 from audit import kinds
 from orchestrator.bots.base import NO_EVIDENCE, Ask, BotEvidence
+from orchestrator.bots.framed import Framed
 from orchestrator.citations import cited
 from orchestrator.journey.attempt import Attempt, Blocked, Ending, Failed, Released, Steered, Stopped, ending_of_input
 from orchestrator.journey.context import InputVerdict, Progress, QueryContext
@@ -38,6 +39,7 @@ class Fallback:
         self._context, self._progress, self._pseudonyms = context, progress, pseudonyms
         self._question, self._wake = question, wake
         self._instruction = ""
+        self._frame = ("", "")
         self._steered = False
 
     def answer(self, route: Route, ask: Ask, evidence: Mapping[str, BotEvidence]) -> Generator[Outgoing, None, Ending]:
@@ -91,6 +93,7 @@ class Fallback:
     def _correct(self, bot: str, *by: Steered | None) -> None:
         """Adds every correction to the instruction, each once."""
         corrections = {one.instruction: one.rail for one in by if one}
+        self._frame = next(((one.preface, one.closing) for one in by if one and (one.preface or one.closing)), self._frame)
         for rail in corrections.values():
             self._context.record.append(kinds.STEERED, {"bot": bot, "rail": rail})
         self._instruction = " ".join((self._instruction, *corrections)).strip()
@@ -100,7 +103,9 @@ class Fallback:
         """Passes on what an attempt releases, each segment after its event is durable."""
         off = partial(self._context.switched_off, name)
         ask = dataclasses.replace(ask, instruction=self._instruction)
-        attempt = Attempt(self._context, self._context.deps.bots[name], ask, self._wake, off)
+        bot = self._context.deps.bots[name]
+        framed = Framed(bot, *self._frame) if any(self._frame) else bot
+        attempt = Attempt(self._context, framed, ask, self._wake, off)
         with closing(attempt.run(self._question, may_steer=not self._steered and not self._progress.said)) as steps:
             for step in steps:
                 if isinstance(step, Released) and (why := off()) is not None:

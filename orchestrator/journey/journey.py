@@ -8,7 +8,7 @@ is handed to anyone; whatever happens, the journey ends with one `finished` even
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,14 +31,18 @@ from orchestrator.journey.record import UntilFinished
 from orchestrator.judging.judges import UNEMBEDDED, QueryJudge
 from orchestrator.judging.passages import Screening
 from orchestrator.judging.pinned_policy import PinnedPolicy
-from orchestrator.ports import Passage, Pseudonymise
+from orchestrator.ports import Generate, Passage, Pseudonymise
 from orchestrator.prompting.surrogate_model import SurrogateModel
 from orchestrator.selection.selector import Evidence
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import Trace
 from orchestrator.types import Outcome, Query, Route, Turn
+from orchestrator.understanding.english import in_english
+from orchestrator.understanding.language import ENGLISH, language_of
 
 _FOLLOW_UP_WORDS = 6
+_NEAR = 5
+"""Passages whose language tells what the documents on a question's subject are written in."""
 _CONTEXT_RAILS = ("injection", "toxicity")
 """Rails whose block keeps an earlier message from a model; whether it was on topic no longer matters."""
 log = structlog.get_logger(__name__)
@@ -118,7 +122,11 @@ class Journey:
             progress.pseudonyms_saved = deps.pool.submit(deps.memory.save_pseudonyms, *saving)
         vector = self._embed(progress.question)
         verdict = progress.input = self._judged(vector)
-        question = self._retrieved(self._in_context(vector, history))
+        scope = "\x1f".join((query.tenant, *sorted(query.groups)))  # those who may read the same documents
+        with_surrogates = partial(SurrogateModel, pseudonyms=pseudonyms, scope=scope)
+        question = self._retrieved(Question(progress.question, self._in_context(vector, history)))
+        question = replace(question, groups=query.groups, turns=history, rules=self._context.policy.answers)
+        question = self._understood(question, with_surrogates)
         screening = Screening(self._context.judge, deps.screened, query.tenant, self._context.policy.digest)
         screened = deps.pool.submit(screening.passages, question.passages)
         # A poisoned passage may still route the question to the documents. It is dropped there; routed elsewhere, a model
@@ -131,7 +139,6 @@ class Journey:
             question = replace(question, passages=kept.kept)
             evidence = self._evidence(question, [name for name in route.chain if name in evidence])
         deps.meter.screened(len(kept.kept), len(kept.left_out))
-        scope = "\x1f".join((query.tenant, *sorted(query.groups)))  # those who may read the same documents
         ask = Ask(
             question=question.text,
             history=history,
@@ -141,9 +148,13 @@ class Journey:
             instruction=instruction,
             sampling=self._context.sampling,
             cancel=self._cancel,
-            with_surrogates=partial(SurrogateModel, pseudonyms=pseudonyms, scope=scope),
+            with_surrogates=with_surrogates,
             markers=deps.markers.of(query.tenant, query.conversation),
             attacks=screening.attacks,
+            language=question.language,
+            english=question.english,
+            slots=question.slots,
+            rules=question.rules,
         )
         fallback = Fallback(self._context, progress, pseudonyms, verdict, self._wake)
         ending = yield from fallback.answer(route, ask, evidence)
@@ -207,14 +218,33 @@ class Journey:
             return vector
         return self._embed(f"{history[-1].question} {self._progress.question}")
 
-    def _retrieved(self, vector: np.ndarray) -> Question:
-        deps, question = self._context.deps, self._progress.question
+    def _understood(self, question: Question, with_surrogates: Callable[[Generate], Generate]) -> Question:
+        """The question with its language; looked up again in English where only that is the documents' language."""
+        language = language_of(question.text)
+        question = replace(question, language=language)
+        translator = self._context.deps.translator
+        near = [language_of(passage.text) for passage in question.passages[:_NEAR]]
+        if language == ENGLISH or translator is None or not near or near.count(language) * 2 > len(near):
+            return question
+        if self._context.switched_off(translator.bot) is not None:
+            return question
+        with self._context.trace.step(names.UNDERSTAND):
+            english = in_english(question.text, with_surrogates(translator.model), self._cancel)
+        if english is None:
+            return question
+        said = {"language": language, "english": english, "model": translator.model.name}
+        self._context.record.append(kinds.UNDERSTOOD, said)
+        again = self._retrieved(replace(question, text=english, embedding=self._embed(english)))
+        return replace(again, text=question.text, english=english)
+
+    def _retrieved(self, question: Question) -> Question:
+        deps = self._context.deps
         with self._context.trace.step(names.RETRIEVE, **{names.TOP_K: deps.top_k}) as span:
-            passages = deps.search(question, deps.top_k, self._context.query.groups, vector)
+            passages = deps.search(question.text, deps.top_k, self._context.query.groups, question.embedding)
             span.set_attribute(names.PASSAGES, len(passages))
         body = {"passages": [_where(n, p) for n, p in enumerate(passages, 1)], "corpus": deps.corpus_digest()}
         self._context.record.append(kinds.RETRIEVED, body)
-        return Question(question, vector, passages)
+        return replace(question, passages=passages)
 
     def _evidence(self, question: Question, bots: Iterable[str]) -> dict[str, BotEvidence]:
         return {name: self._context.deps.bots[name].evidence(question) for name in bots}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from orchestrator.judging.judges import Judges
 from orchestrator.judging.shadow import CandidatePolicy
 from orchestrator.ports import OpenPseudonyms
-from orchestrator.types import Query
+from orchestrator.types import AnswerRules, Query
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,14 @@ class PinnedPolicy:
     """A policy as it stands for one tenant, one audience and one language.
 
     digest, version: of the policy, resolved for this tenant and audience. redact: replaces what this policy names as
-    personal data. candidate: a policy that judges silently too, without any effect.
+    personal data. answers: what answers may rest on. candidate: a policy that judges silently too, without any effect.
     """
 
     digest: str
     version: str
     judges: Judges
     redact: OpenPseudonyms
+    answers: AnswerRules = AnswerRules()
     candidate: CandidatePolicy | None = None
 
 

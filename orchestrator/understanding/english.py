@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
+from dataclasses import dataclass
 
 from orchestrator.errors import BotUnavailable
 from orchestrator.ports import Generate
@@ -20,6 +21,14 @@ INSTRUCTION = (
 _LONGEST = 400
 """Characters of a question that are translated; a longer one is a text, and is looked up as it stands."""
 _KEPT = re.compile(r"<[A-Z_]+_\d+>|\d+")
+
+
+@dataclass(frozen=True)
+class Translator:
+    """The model that translates, and the bot whose model it is: with the bot switched off, nothing is translated."""
+
+    bot: str
+    model: Generate
 
 
 def in_english(question: str, model: Generate, cancel: threading.Event) -> str | None:
