@@ -1,6 +1,6 @@
 """The rag bot: answers from the firm's documents, and from nothing else.
 
-Every sentence that leaves this bot is supported by one of the passages and carries its number; a sentence that
+Invariant: every sentence that leaves this bot is supported by one of the passages and carries its number; a sentence that
 no passage supports is dropped. When the model's own words have no support, or it cannot be asked, the passages' sentences
 answer.
 When the passages do not answer either, the bot abstains.

@@ -41,10 +41,11 @@ from audit.read.reader import EventView, QuerySummary
 from audit.retention.state import RetentionState
 from audit.verify.whole_log import verify_store
 from moderation.severity import ACTIONS
+from orchestrator.types import Outcome
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 PAGE = 50
-OUTCOMES = ("answered", "refused", "abstained", "failed", "cancelled", "aborted")
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
 BOTS = ("api", "rag", "onprem")
 
 
