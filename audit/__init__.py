@@ -1,6 +1,7 @@
 """The transparency log: every step of a query as an event that cannot be rewritten unnoticed.
 
-Public here are the light types; the rest is imported where it is used. An event's life, stage by stage:
+Public here are the light types; the rest is imported where it is used. What is recorded stands in kinds.py. An event's
+life, stage by stage:
 
     format/       its canonical form, its leaf, proofs and notes: pure, and all that a verifier needs
     sealing/      its body encrypted with the data subject's key

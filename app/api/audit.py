@@ -20,7 +20,7 @@ blueprint = Blueprint("audit", __name__)
 @blueprint.get("/v1/audit/queries/<query_id>")
 def query(query_id: str) -> dict[str, Any]:
     key = caller("auditor", "administrator")
-    if not house().reader.query(key.tenant, query_id):
+    if not house().reader.knows(key.tenant, query_id):
         raise Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     reason = " ".join(request.args.get("reason", "").split())[:200]
     record_access(key, VIEWED, query_id, {"channel": "api", **({"reason": reason} if reason else {})})

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from audit.checkpoints.file import Kept, last_checkpoints, read_checkpoints
+from audit.checkpoints.file import FiledCheckpoint, last_checkpoints, read_checkpoints
 from audit.checkpoints.stored import current_epoch
 from audit.database import tables
 from audit.database.engine import writing
@@ -46,7 +46,7 @@ def confirm(engine: Engine, file: Path, keys: Iterable[VerifierKey]) -> None:
         )
 
 
-def contradictions(engine: Engine, file: Path, keys: Iterable[VerifierKey]) -> Iterator[tuple[Kept, str]]:
+def contradictions(engine: Engine, file: Path, keys: Iterable[VerifierKey]) -> Iterator[tuple[FiledCheckpoint, str]]:
     """Each log's last checkpoint that the database does not continue, and why. Raises LogDamaged for an altered file."""
     keys = tuple(keys)
     for kept in last_checkpoints(file).values():
@@ -106,7 +106,7 @@ def digest(note: str) -> str:
     return sha256(note.encode()).hexdigest()
 
 
-def _opened(kept: Kept, file: Path, keys: tuple[VerifierKey, ...]) -> Checkpoint:
+def _opened(kept: FiledCheckpoint, file: Path, keys: tuple[VerifierKey, ...]) -> Checkpoint:
     try:
         kept.checkpoint()
         return open_checkpoint(kept.note, keys)[0]
@@ -114,7 +114,7 @@ def _opened(kept: Kept, file: Path, keys: tuple[VerifierKey, ...]) -> Checkpoint
         raise LogDamaged(f"{file}, line {kept.line}: {error}; restore the file, or the key that signed it") from None
 
 
-def _contradiction(connection: Connection, kept: Kept, signed: Checkpoint) -> str | None:
+def _contradiction(connection: Connection, kept: FiledCheckpoint, signed: Checkpoint) -> str | None:
     """Why the database is not the one whose checkpoint was kept, or not a later state of it."""
     epoch = current_epoch(connection, kept.log)
     if kept.epoch > epoch:
@@ -143,7 +143,9 @@ def _quoted(connection: Connection, log: str, epoch: int) -> int:
 
 def _agreed(connection: Connection, file: Path, log: str, epoch: int) -> int:
     """The largest size of this epoch at which the database and the file tell the same history; 0 where there is none."""
-    kept = [one for one in read_checkpoints(file) if isinstance(one, Kept) and (one.log, one.epoch) == (log, epoch)]
+    kept = [
+        one for one in read_checkpoints(file) if isinstance(one, FiledCheckpoint) and (one.log, one.epoch) == (log, epoch)
+    ]
     size = connection.scalar(select(tables.head.c.size).where(tables.head.c.log == log)) or 0
     sound = [one for one in kept if one.size <= size]
     low, high = 0, len(sound)

@@ -20,7 +20,7 @@ _TORN = b"#torn\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class FiledCheckpoint:
     """One checkpoint. note: the whole signed note; line: where it stands in a file, from 1."""
 
     log: str
@@ -57,7 +57,7 @@ class CheckpointFile:
         self._lines = 0
         self._last: dict[str, tuple[int, int]] = {}
 
-    def append(self, kept: Iterable[Kept]) -> None:
+    def append(self, kept: Iterable[FiledCheckpoint]) -> None:
         """Those that are newer than what the file has of their log. Raises OSError, LogDamaged."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
@@ -92,7 +92,7 @@ class CheckpointFile:
         return False
 
 
-def read_checkpoints(path: Path) -> Iterator[Kept | str]:
+def read_checkpoints(path: Path) -> Iterator[FiledCheckpoint | str]:
     """Every checkpoint in order; a sentence for every line that cannot be read. Nothing where there is no file."""
     if not path.exists():
         return
@@ -107,9 +107,9 @@ def read_checkpoints(path: Path) -> Iterator[Kept | str]:
                     yield found
 
 
-def last_checkpoints(path: Path) -> dict[str, Kept]:
+def last_checkpoints(path: Path) -> dict[str, FiledCheckpoint]:
     """The newest of every log. Raises LogDamaged where a line cannot be read."""
-    last: dict[str, Kept] = {}
+    last: dict[str, FiledCheckpoint] = {}
     for found in read_checkpoints(path):
         if isinstance(found, str):
             raise LogDamaged(found)
@@ -118,12 +118,12 @@ def last_checkpoints(path: Path) -> dict[str, Kept]:
     return last
 
 
-def _parsed(line: bytes, number: int, path: Path) -> Kept | None:
+def _parsed(line: bytes, number: int, path: Path) -> FiledCheckpoint | None:
     if not line.endswith(b"\n") or line.endswith(_TORN):
         return None
     try:
         read = json.loads(line)
-        found = Kept(read["log"], read["epoch"], read["size"], read["note"], number)
+        found = FiledCheckpoint(read["log"], read["epoch"], read["size"], read["note"], number)
         sound = found.dump() == line
     except (ValueError, LookupError, TypeError, UnicodeError):
         sound = False

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
-from audit.checkpoints.file import Kept
+from audit.checkpoints.file import FiledCheckpoint
 from audit.database import tables
 from audit.format.notes import Note, Signature
 
@@ -31,8 +31,8 @@ class Issued:
         note = self.note.dump()
         return {"log": self.log, "epoch": self.epoch, "size": self.size, "root": self.root, "note": note}
 
-    def kept(self) -> Kept:
-        return Kept(self.log, self.epoch, self.size, self.note.dump())
+    def kept(self) -> FiledCheckpoint:
+        return FiledCheckpoint(self.log, self.epoch, self.size, self.note.dump())
 
     @property
     def keys(self) -> frozenset[tuple[str, bytes]]:

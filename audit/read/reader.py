@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, select
+from sqlalchemy import ColumnElement, Engine, and_, exists, func, select
 from sqlalchemy.engine import Row
 from sqlalchemy.sql import FromClause
 
@@ -128,6 +128,29 @@ class AuditReader:
 
     def _stronger_than(self, verdict: str) -> Sequence[str]:
         return self._verdicts[self._verdicts.index(verdict) + 1 :] if verdict in self._verdicts else ()
+
+    def knows(self, tenant: str, query_id: str) -> bool:
+        """Whether the log has anything of the query. Nothing is opened."""
+        record = tables.record.c
+        with self._engine.connect() as connection:
+            found = connection.execute(select(record.seq).where(record.log == tenant, record.query == query_id).limit(1))
+            return found.first() is not None
+
+    def earliest(self, tenant: str, queries: Sequence[str], kinds: Sequence[Kind]) -> dict[str, EventView]:
+        """Of each query its first event of the first of `kinds` that it has; after_us means nothing here.
+
+        Only these are opened: one body for each query, however many events it has.
+        """
+        record, order = tables.record.c, {kind.name: at for at, kind in enumerate(kinds)}
+        of_queries = (
+            select(record.query, record.kind, func.min(record.seq))
+            .where(record.log == tenant, record.query.in_(queries), record.kind.in_(order))
+            .group_by(record.query, record.kind)
+        )
+        with self._engine.connect() as connection:
+            rows = sorted(connection.execute(of_queries).all(), key=lambda row: order[row[1]], reverse=True)
+        chosen = {query: seq for query, _, seq in rows}
+        return {str(view.query): view for view in self._views(tenant, tables.record.c.seq.in_(chosen.values()))}
 
     def query(self, tenant: str, query_id: str) -> list[EventView]:
         """Every event of the query in order, `access.*` events about it included; empty where it is unknown."""

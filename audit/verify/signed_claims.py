@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from audit.checkpoints.file import Kept, read_checkpoints
+from audit.checkpoints.file import FiledCheckpoint, read_checkpoints
 from audit.errors import NoteRefused
 from audit.format.notes import Checkpoint, Note, VerifierKey, open_checkpoint
 from audit.kinds import EPOCH_STARTED
@@ -61,7 +61,7 @@ def claims(snapshot: Snapshot, log: str, trust: LogTrust, problems: Problems) ->
     cosigned.rest()
 
 
-_Told = tuple[Kept, str]
+_Told = tuple[FiledCheckpoint, str]
 
 
 def _place(told: _Told) -> tuple[int, int]:
@@ -73,7 +73,7 @@ def _stored(
 ) -> Iterator[_Told]:
     for epoch, size, root, note in rows:
         where = f"the checkpoint of size {size}, epoch {epoch}, in the database"
-        kept = Kept(log, epoch, size, note)
+        kept = FiledCheckpoint(log, epoch, size, note)
         cosigned.check(kept)
         try:
             sound = kept.checkpoint().root == root
@@ -109,7 +109,7 @@ def logs_in(trust: LogTrust, problems: Problems) -> set[str]:
     return found
 
 
-def _checked(kept: Kept, where: str, trust: LogTrust, problems: Problems) -> Checkpoint | None:
+def _checked(kept: FiledCheckpoint, where: str, trust: LogTrust, problems: Problems) -> Checkpoint | None:
     try:
         found = kept.checkpoint()
         if trust.origin_of is not None and found.origin != (origin := trust.origin_of(kept.log, kept.epoch)):
@@ -137,7 +137,7 @@ class _Cosignatures:
         self._rows, self._log, self._trust, self._problems = rows, log, trust, problems
         self._next = next(rows, None)
 
-    def check(self, kept: Kept) -> None:
+    def check(self, kept: FiledCheckpoint) -> None:
         while self._next is not None and self._next[:2] <= kept.place:
             epoch, size, witness, line = self._next
             if (epoch, size) == kept.place:
@@ -151,7 +151,7 @@ class _Cosignatures:
             self._without(*self._next[:3])
             self._next = next(self._rows, None)
 
-    def _one(self, kept: Kept, witness: str, line: str) -> None:
+    def _one(self, kept: FiledCheckpoint, witness: str, line: str) -> None:
         try:
             text = Note.parse(kept.note).text
         except NoteRefused:

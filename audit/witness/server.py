@@ -21,7 +21,7 @@ from typing import Any
 
 from audit.format.notes import Signature
 from audit.witness.rules import MAX_OFFER, SIZE_TYPE
-from audit.witness.state import Kept, Witness
+from audit.witness.state import HeldCheckpoint, Witness
 
 IDLE_S = 60.0
 REQUEST_S = 10.0
@@ -253,7 +253,7 @@ class _Exchange(BaseHTTPRequestHandler):
         _log.debug("%s %s", self.client_address[0], ascii(format % args))
 
 
-def _shown(one: Kept) -> dict[str, Any]:
+def _shown(one: HeldCheckpoint) -> dict[str, Any]:
     found = one.checkpoint
     return {
         "origin": found.origin,

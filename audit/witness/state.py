@@ -42,7 +42,7 @@ CREATE TRIGGER IF NOT EXISTS evidence_stays BEFORE DELETE ON evidence
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class HeldCheckpoint:
     """What is held of a log: its checkpoint with the log's signatures and this witness' own; time in seconds since 1970."""
 
     checkpoint: Checkpoint
@@ -106,17 +106,17 @@ class Witness:
             _log.warning("first checkpoint of %s, size %d: taken at its word", ascii(origin), offer.checkpoint.size)
         return mine
 
-    def held(self, origin: str) -> Kept | None:
+    def held(self, origin: str) -> HeldCheckpoint | None:
         with self._lock:
             return self._held(origin)
 
-    def held_by_hash(self, digest: str) -> Kept | None:
+    def held_by_hash(self, digest: str) -> HeldCheckpoint | None:
         """digest: as `origin_hash` makes it."""
         with self._lock:
             row = self._file.execute("SELECT note, time FROM latest WHERE hash = ?", (digest,)).fetchone()
         return _kept(*row) if row else None
 
-    def logs(self) -> list[Kept]:
+    def logs(self) -> list[HeldCheckpoint]:
         with self._lock:
             rows = self._file.execute("SELECT note, time FROM latest ORDER BY origin").fetchall()
         return [_kept(*row) for row in rows]
@@ -135,11 +135,11 @@ class Witness:
         with self._lock:
             self._file.close()
 
-    def _held(self, origin: str) -> Kept | None:
+    def _held(self, origin: str) -> HeldCheckpoint | None:
         row = self._file.execute("SELECT note, time FROM latest WHERE origin = ?", (origin,)).fetchone()
         return _kept(*row) if row else None
 
-    def _keep(self, origin: str, now: int, reason: str, held: Kept | None, offered: Note) -> None:
+    def _keep(self, origin: str, now: int, reason: str, held: HeldCheckpoint | None, offered: Note) -> None:
         self._file.execute(
             "INSERT OR IGNORE INTO evidence (origin, time, reason, held, offered) SELECT ?, ?, ?, ?, ?"
             " WHERE (SELECT count(*) FROM evidence WHERE origin = ?) < ?",
@@ -215,6 +215,6 @@ def _opened(path: Path, *, new: bool) -> sqlite3.Connection:
     return file
 
 
-def _kept(note: str, seconds: int) -> Kept:
+def _kept(note: str, seconds: int) -> HeldCheckpoint:
     parsed = Note.parse(note)
-    return Kept(Checkpoint.parse(parsed.text), parsed, seconds)
+    return HeldCheckpoint(Checkpoint.parse(parsed.text), parsed, seconds)

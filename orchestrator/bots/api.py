@@ -1,4 +1,7 @@
-"""The api bot: live figures in a connector's own sentence. Every number comes from the response."""
+"""The api bot: live figures in a connector's own sentence.
+
+Invariant: every number comes from the response; no text of a service that reads like an instruction is passed on.
+"""
 
 from __future__ import annotations
 

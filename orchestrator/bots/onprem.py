@@ -1,4 +1,7 @@
-"""The onprem bot: an open-weight model on the firm's own machines answers; nothing leaves the building."""
+"""The onprem bot: an open-weight model on the firm's own machines answers from what it has learnt.
+
+Invariant: nothing leaves the building.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Runs a bot on its own thread and hands its pieces to the journey through a bounded queue.
 
-The queue's bound is the back-pressure: a bot never runs further ahead than the gate can judge and the client can take.
+Invariant: the queue's bound is the back-pressure; a bot never runs further ahead than the gate can judge and the client
+can take.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Everything a journey uses, put together once by the composition root."""
+"""Everything a journey uses, put together once by the composition root.
+
+Invariant: nothing here belongs to one query; what a journey changes, it owns itself.
+"""
 
 from __future__ import annotations
 

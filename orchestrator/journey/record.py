@@ -1,7 +1,7 @@
-"""One query's record as its journey keeps it: nothing follows `finished`.
+"""One query's record as its journey keeps it.
 
-Judges of segments that nobody waits for any more may still be at work when a journey ends. What they find then changes
-nothing, and would stand behind the end of a record that a receipt has already summed up.
+Invariant: nothing follows `finished`. Judges may still be at work on segments when a journey ends; what they find then
+changes nothing, and would stand behind the end of a record that a receipt has already summed up.
 """
 
 from __future__ import annotations

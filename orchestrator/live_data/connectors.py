@@ -1,7 +1,8 @@
 """Declarative connectors: which live service answers what, read from YAML and checked.
 
 A connector names a host, a catalogue of the things it knows, and operations with a URL template, the fields
-to take from the response and the sentence to say them in. Nothing but a catalogue id ever enters a URL.
+to take from the response and the sentence to say them in.
+Invariant: nothing but a catalogue id ever enters a URL.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Conversations in the database: a conversation belongs to one subject of one tenant and to nobody else."""
+"""Conversations in the database.
+
+Invariant: a conversation belongs to one subject of one tenant, and is neither read nor written for anybody else.
+"""
 
 from __future__ import annotations
 

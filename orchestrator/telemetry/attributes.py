@@ -1,7 +1,7 @@
 """Every span and attribute name, in one place.
 
 The OpenTelemetry GenAI conventions are still in development, so no other file spells a `gen_ai.` name.
-Spans carry counts, scores, digests and ids; never text, and never an exception's message.
+Invariant: spans carry counts, scores, digests and ids; never text, and never an exception's message.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Spans of a journey. A span may run on another thread than its parent, so parents are handed over by hand.
 
-A span records that something failed and of what type, never the message: messages may hold a person's words.
+Invariant: a span records that something failed and of what type, never the message: messages may hold a person's words.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import click
 
 from app.cli.lazy import Lazy
 from moderation.severity import ACTIONS
+from orchestrator.types import Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -32,7 +33,7 @@ _COMMANDS = {
     "retire-key": ("app.cli.audit.signing_keys", "Ends the overlap of a rotation: an old key no longer signs."),
     "roles": ("app.cli.audit.roles", "PostgreSQL roles that may write the log, and no more."),
 }
-OUTCOMES = ("answered", "refused", "abstained", "failed", "cancelled", "aborted")
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
 
 
 @click.group(cls=Lazy, lazy=_COMMANDS)

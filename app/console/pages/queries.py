@@ -5,9 +5,7 @@ Looking is recorded before anything is shown; without a record nothing is shown.
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +25,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.console.content_view import content_view
 from app.console.filters import review_filters
+from app.console.integrity import Integrity, LogVerifier
 from app.console.journey_view import journey_view
 from app.console.session import ROLES, acting, csrf, csrf_fits, looking, reader
 from app.identity.api_keys import Key
@@ -34,54 +33,30 @@ from app.web import problems
 from app.web import reveal as reveals
 from app.web.context import house
 from app.web.looking import record_access
+from app.wiring.house import House
 from app.wiring.trust import own_trust
 from audit import kinds
 from audit.errors import LogDamaged
-from audit.read.reader import QuerySummary
+from audit.read.reader import EventView, QuerySummary
 from audit.retention.state import RetentionState
 from audit.verify.whole_log import verify_store
 from moderation.severity import ACTIONS
+from orchestrator.types import Outcome
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 PAGE = 50
-OUTCOMES = ("answered", "refused", "abstained", "failed", "cancelled", "aborted")
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
 BOTS = ("api", "rag", "onprem")
-_CHECK_S = 30.0
-
-
-@dataclass(frozen=True)
-class Integrity:
-    """The result of a full verification, and when it was made."""
-
-    ok: bool
-    checked_at: datetime
-    tree_size: int
-    root: str
-    problems: tuple[Any, ...]
-
-
-class Checker:
-    """Verifies a tenant's log at most every half minute. The lock guards the last results."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last: dict[str, tuple[float, Integrity]] = {}
-
-    def check(self, tenant: str) -> Integrity:
-        with self._lock:
-            known = self._last.get(tenant)
-            if known and time.monotonic() - known[0] < _CHECK_S:
-                return known[1]
-            report = verify_store(house().engine, tenant, trust=own_trust(house().settings))
-            found = Integrity(report.ok, datetime.now(UTC), report.events, str(report.root), tuple(report.problems[:5]))
-            self._last[tenant] = (time.monotonic(), found)
-            return found
 
 
 @blueprint.record_once
 def _prepare(state: Any) -> None:
     state.app.jinja_env.filters.update(review_filters())
-    state.app.extensions["countersign.checker"] = Checker()
+    opened: House = state.app.extensions["countersign"]
+    trust = own_trust(opened.settings)
+    verifier = LogVerifier(lambda tenant: verify_store(opened.engine, tenant, trust=trust))
+    opened.closers.insert(0, verifier.close)
+    state.app.extensions["countersign.verifier"] = verifier
 
 
 @blueprint.errorhandler(Exception)
@@ -117,6 +92,7 @@ def take_key() -> Response | BaseResponse:
     session["key"] = key.id
     session["purpose"] = " ".join(request.form.get("purpose", "").split())[:200]
     record_access(key, kinds.SIGNED_IN, None, looking())
+    _integrity(key.tenant)  # begins now, so that the first page has a result
     return redirect(url_for("review.queries"), 303)
 
 
@@ -156,9 +132,10 @@ def queries() -> str | BaseResponse:
         f"{url_for('review.queries')}?{urlencode({**shown, 'before': found[-1].seq})}" if len(found) == PAGE else None
     )
     keeping = _keeping(key.tenant)
+    asked = house().reader.earliest(key.tenant, [one.query for one in found], (kinds.REDACTED, kinds.RECEIVED))
     return render_template(
         "review/queries.html",
-        rows=[_row(key.tenant, summary, keeping) for summary in found],
+        rows=[_row(key.tenant, one, asked[one.query], keeping) for one in found],
         filters=filters,
         options={"tenant": [key.tenant], "bot": BOTS, "verdict": ACTIONS, "outcome": OUTCOMES},
         next_href=following,
@@ -173,7 +150,7 @@ def query(query_id: str) -> str | BaseResponse:
     key = reader()
     if key is None:
         return redirect(url_for("review.sign_in"))
-    if not house().reader.query(key.tenant, query_id):
+    if not house().reader.knows(key.tenant, query_id):
         raise problems.Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     record_access(key, kinds.VIEWED, query_id, looking())
     events = house().reader.query(key.tenant, query_id)
@@ -258,9 +235,9 @@ def _keeping(tenant: str) -> RetentionState | None:
         return None
 
 
-def _integrity(tenant: str) -> Integrity:
-    checker: Checker = current_app.extensions["countersign.checker"]
-    return checker.check(tenant)
+def _integrity(tenant: str) -> Integrity | None:
+    verifier: LogVerifier = current_app.extensions["countersign.verifier"]
+    return verifier.last(tenant)
 
 
 def _filters(key: Key) -> dict[str, Any]:
@@ -286,10 +263,9 @@ def _time(text: str | None) -> datetime | None:
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
-def _row(tenant: str, summary: QuerySummary, keeping: RetentionState | None) -> dict[str, Any]:
+def _row(tenant: str, summary: QuerySummary, asked: EventView, keeping: RetentionState | None) -> dict[str, Any]:
+    """asked: the event that holds the question, or the query's first one where it was not redacted yet."""
     took = (summary.finished - summary.started).total_seconds() * 1000 if summary.finished else None
-    events = house().reader.query(tenant, summary.query)
-    question = next((e.body for e in events if e.kind == kinds.REDACTED.name), None)
     return {
         "query": summary.query,
         "started": summary.started,
@@ -301,8 +277,8 @@ def _row(tenant: str, summary: QuerySummary, keeping: RetentionState | None) -> 
         "first_seq": None,
         "last_seq": None,
         "duration_ms": took,
-        "content": content_view(events, keeping),
-        "preview": (question or {}).get("question", "")[:160],
+        "content": content_view([asked], keeping),
+        "preview": str((asked.body or {}).get("question", ""))[:160],
         "href": url_for("review.query", query_id=summary.query),
     }
 

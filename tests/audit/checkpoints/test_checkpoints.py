@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from audit.append.store import AuditStore
 from audit.checkpoints.epochs import confirm, start_epoch
-from audit.checkpoints.file import CheckpointFile, Kept, last_checkpoints, read_checkpoints
+from audit.checkpoints.file import CheckpointFile, FiledCheckpoint, last_checkpoints, read_checkpoints
 from audit.checkpoints.issuer import Checkpointer
 from audit.checkpoints.stored import latest_checkpoint
 from audit.database.engine import create_engine_for
@@ -87,7 +87,7 @@ def test_a_checkpoint_is_signed_stored_and_kept_outside(
     assert latest_checkpoint(engine, "acme", at_least=13) == note
     assert latest_checkpoint(engine, "acme", at_least=14) is None
     assert latest_checkpoint(engine, "other") is None
-    assert [kept.note for kept in read_checkpoints(file) if isinstance(kept, Kept)] == [note.dump()]
+    assert [kept.note for kept in read_checkpoints(file) if isinstance(kept, FiledCheckpoint)] == [note.dump()]
 
 
 def test_logs_that_grow_get_checkpoints_by_themselves(engine: Engine, store: AuditStore, started: Started) -> None:
@@ -136,7 +136,7 @@ def test_each_checkpoint_continues_the_one_before(engine: Engine, store: AuditSt
     for number in range(6):
         fill(store, 7, start=number * 8)
         checkpointer.issue("acme")
-    kept = [one.checkpoint() for one in read_checkpoints(file) if isinstance(one, Kept)]
+    kept = [one.checkpoint() for one in read_checkpoints(file) if isinstance(one, FiledCheckpoint)]
     assert [one.size for one in kept][-6:] == [7, 14, 21, 28, 35, 42]
     for old, new in pairwise(kept):
         proof = prove_consistency(engine, "acme", old.size, new.size)
@@ -282,8 +282,8 @@ def test_several_checkpointers_share_a_log_and_a_file(
     for one in several:
         one.close()
     kept = list(read_checkpoints(file))
-    assert all(isinstance(one, Kept) for one in kept)
-    sizes = [one.size for one in kept if isinstance(one, Kept)]
+    assert all(isinstance(one, FiledCheckpoint) for one in kept)
+    sizes = [one.size for one in kept if isinstance(one, FiledCheckpoint)]
     assert sizes == sorted(set(sizes))
     assert last_checkpoints(file)["acme"].size == 120
     confirm(engine, file, [KEY.key])
@@ -342,9 +342,9 @@ def test_processes_killed_at_work_leave_checkpoints_that_fit_and_need_no_repair(
 # The file
 
 
-def kept(size: int, log: str = "acme", epoch: int = 1) -> Kept:
+def kept(size: int, log: str = "acme", epoch: int = 1) -> FiledCheckpoint:
     body = Checkpoint(origin_of(log, epoch), size, bytes([size % 256]) * 32).text()
-    return Kept(log, epoch, size, Note(body, (KEY.sign(body),)).dump())
+    return FiledCheckpoint(log, epoch, size, Note(body, (KEY.sign(body),)).dump())
 
 
 def test_a_torn_last_line_is_passed_over_and_the_next_one_stands_behind_it(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_a_torn_last_line_is_passed_over_and_the_next_one_stands_behind_it(tmp_p
         path.write_bytes(whole[:length])
         assert last_checkpoints(path)["acme"].size == 1
         CheckpointFile(path).append([kept(3)])
-        assert [one.size for one in read_checkpoints(path) if isinstance(one, Kept)] == [1, 3]
+        assert [one.size for one in read_checkpoints(path) if isinstance(one, FiledCheckpoint)] == [1, 3]
         assert not [one for one in read_checkpoints(path) if isinstance(one, str)]
 
 
@@ -367,7 +367,7 @@ def test_the_file_only_goes_forward_whoever_writes(tmp_path: Path) -> None:
     other.append([kept(4), kept(6), kept(1, log="beta")])
     one.append([kept(6), kept(7), kept(1, log="beta")])
     other.append([kept(3, epoch=2), kept(9)])
-    places = [(one.log, one.place) for one in read_checkpoints(path) if isinstance(one, Kept)]
+    places = [(one.log, one.place) for one in read_checkpoints(path) if isinstance(one, FiledCheckpoint)]
     assert places == [("acme", (1, 5)), ("acme", (1, 6)), ("beta", (1, 1)), ("acme", (1, 7)), ("acme", (2, 3))]
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -384,7 +384,7 @@ def test_every_flipped_bit_of_the_file_is_noticed(engine: Engine, tmp_path: Path
             refused = False
             for one in read_checkpoints(path):
                 try:
-                    assert isinstance(one, Kept)
+                    assert isinstance(one, FiledCheckpoint)
                     one.checkpoint()
                     open_checkpoint(one.note, [KEY.key])
                 except (AssertionError, NoteRefused):

@@ -6,11 +6,13 @@ import threading
 
 import pytest
 
+from audit.append.abandoned import ABORTED
 from moderation.types import Direction
 from orchestrator.bots.base import Abstained, Text
 from orchestrator.errors import BotUnavailable, ConversationUnknown
 from orchestrator.journey.attempt import AHEAD
 from orchestrator.journey.outgoing import RefusalOut, SegmentOut
+from orchestrator.types import Outcome
 from tests.support.house import (
     LONG_S,
     House,
@@ -24,6 +26,12 @@ from tests.support.house import (
     refusals,
     text_of,
 )
+
+
+def test_the_outcome_of_a_query_whose_process_died_has_one_name_in_both_rooms() -> None:
+    """The log's recovery writes it, and knows nothing of the orchestrator."""
+    assert Outcome.ABORTED.value == ABORTED
+
 
 SENTENCES = [f"This is sentence number {n} of the whole answer. " for n in range(3)]
 
