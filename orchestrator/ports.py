@@ -108,7 +108,7 @@ class Quote(Protocol):
 
 
 class Generate(Protocol):
-    """A chat model: yields text, returns usage. digest: SHA-256 of its weights; empty where nobody knows it."""
+    """A chat model: yields text, returns usage. digest: SHA-256 of its weights; empty where it is unknown."""
 
     @property
     def name(self) -> str: ...
@@ -119,7 +119,7 @@ class Generate(Protocol):
         self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
     ) -> Generator[str, None, Mapping[str, Any]]:
         """scope: who may notice that an earlier prompt began like this one; a model may share such a beginning within a
-        scope, and with nobody where it is empty."""
+        scope, and not at all where it is empty."""
 
 
 class AnswerReader(Protocol):

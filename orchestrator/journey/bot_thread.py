@@ -93,7 +93,7 @@ class BotThread:
             self._put(Ended(error))
 
     def _put(self, piece: Piece | Ended) -> bool:
-        """Waits for room; gives up once cancelled, because then nobody takes."""
+        """Waits for room; gives up once cancelled, because the journey takes no more pieces then."""
         while not self._ask.cancel.is_set():
             try:
                 self._pieces.put(piece, timeout=0.1)

@@ -79,8 +79,8 @@ class Progress:
         return [*(self.input.known if self.input else ()), *self.judged]
 
     def await_pseudonyms(self) -> None:
-        """Raises RecordUnavailable. An answer leaves only when what its tags stand for is saved: otherwise nobody could read
-        its record."""
+        """An answer leaves only when what its tags stand for is saved: its record could not be read otherwise. Raises
+        RecordUnavailable."""
         try:
             if self.pseudonyms_saved is not None:
                 self.pseudonyms_saved.result(timeout=SAVED_WITHIN_S)

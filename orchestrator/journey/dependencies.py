@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from moderation.gate import StreamGate
 from moderation.types import Block, Finding
 from orchestrator.bots.base import Bot
-from orchestrator.judging.passages import Memo
+from orchestrator.judging.passages import VerdictMemo
 from orchestrator.judging.pinned_policy import PolicyFor
 from orchestrator.judging.shadow import Shadow
 from orchestrator.ports import Embed, Meter, OpenRecord, Remember, Search
@@ -50,7 +50,7 @@ class Dependencies:
     corpus_digest: Callable[[], str]
     translator: Translator | None = None
     markers: MarkerSource = field(default_factory=MarkerSource)
-    screened: Memo = field(default_factory=Memo)
+    screened: VerdictMemo = field(default_factory=VerdictMemo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})
     switched_off: Callable[[str, str], str | None] = field(default=lambda _tenant, _bot: None)
     shadow: Shadow | None = None

@@ -61,7 +61,7 @@ class Endings:
         yield self._finish(Outcome.FAILED, "error", reason)
 
     def end_unheard(self, outcome: Outcome, finish_reason: str, reason: str = "") -> None:
-        """Ends the record where nobody listens any more; if it cannot be written, the first failure is the news."""
+        """Ends the record without telling the caller, who is gone, or is told of the first failure and not of a second."""
         with suppress(RecordUnavailable):
             self._end_record(outcome, finish_reason, reason)
 
@@ -101,7 +101,7 @@ class Endings:
         )
 
     def _end_record(self, outcome: Outcome, finish_reason: str, reason: str) -> Ticket | None:
-        """Appends the one `finished` event. Not awaited here: after a cancel there is nobody to wait for it."""
+        """Appends the one `finished` event. Not awaited here: after a cancel there is no caller to wait for it."""
         if self._ended:
             return None
         self._ended = True

@@ -95,7 +95,7 @@ class Journey:
             self._cancel.set()
 
     def _guarded(self) -> Generator[Outgoing, None, None]:
-        """The way; what nobody foresaw becomes an apology."""
+        """The way; an error that is not foreseen becomes an apology."""
         try:
             yield from self._travel()
         except (RecordUnavailable, ConversationUnknown, GeneratorExit, KeyboardInterrupt, SystemExit):
@@ -203,7 +203,7 @@ class Journey:
         return vector
 
     def _judged(self, vector: np.ndarray) -> InputVerdict:
-        """The rails begin with the question; nobody waits for them yet, unless nothing may be speculated on."""
+        """The rails begin with the question. They are waited for here only where speculation is off."""
         deps = self._context.deps
         judging = deps.pool.submit(self._context.judge.judge, Seen(Direction.INPUT, self._progress.question, vector))
         judging.add_done_callback(lambda _: self._wake.set())

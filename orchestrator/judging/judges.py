@@ -110,7 +110,7 @@ class Judges:
         return self._timeout
 
     def screen(self, text: str) -> Verdict:
-        """Whether a model may read a text that nobody typed. Never raises for the rail's failure."""
+        """Whether a model may read a text that no person typed. Never raises for the rail's failure."""
         try:
             return self._rails.screen(text)
         except Exception as error:

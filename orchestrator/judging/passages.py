@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cachetools import LRUCache
 
@@ -56,30 +56,32 @@ class Screened:
         }
 
 
-@dataclass
-class Memo:
+class VerdictMemo:
     """Verdicts on texts, by tenant: whether another tenant's search met a text before cannot be told from the time ours
-    takes, nor push ours out. Texts are kept as digests. Bounded; the lock guards the dictionaries."""
+    takes, nor push ours out. Texts are kept as digests. Bounded; the lock guards the caches."""
 
-    _tenants: LRUCache[str, LRUCache[tuple[str, str], Verdict]] = field(default_factory=lambda: LRUCache(TENANTS))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._tenants: LRUCache[str, LRUCache[tuple[str, str], Verdict]] = LRUCache(TENANTS)
+        self._lock = threading.Lock()
 
     def get(self, tenant: str, key: tuple[str, str]) -> Verdict | None:
         with self._lock:
             known = self._tenants.get(tenant)
-            return known.get(key) if known is not None else None
+            return None if known is None else known.get(key)
 
     def put(self, tenant: str, key: tuple[str, str], verdict: Verdict) -> None:
         with self._lock:
-            self._tenants.setdefault(tenant, LRUCache(PASSAGES))[key] = verdict
+            if tenant not in self._tenants:
+                self._tenants[tenant] = LRUCache(PASSAGES)
+            self._tenants[tenant][key] = verdict
 
 
 @dataclass(frozen=True)
 class Screening:
-    """One query's look at what it retrieved or was sent. policy: the ruling's digest; with the text it names a verdict."""
+    """One query's look at what it retrieved or was sent. policy: its digest; with the text it names a verdict."""
 
     judge: QueryJudge
-    memo: Memo
+    memo: VerdictMemo
     tenant: str
     policy: str
 

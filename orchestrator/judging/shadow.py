@@ -113,7 +113,7 @@ class Shadow:
                         one.watched.compare(one)
                     case ShadowedQuery():
                         self._record(one)
-            except Exception as error:  # a candidate that cannot be tried out disturbs nobody
+            except Exception as error:  # a candidate that cannot be tried out disturbs no query
                 self._meter.shadow("failed", 1)
                 with suppress(OSError, ValueError):
                     log.warning("shadow.failed", error=type(error).__name__)

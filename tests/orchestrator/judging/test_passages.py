@@ -15,7 +15,7 @@ from moderation.rails.base import Seen
 from moderation.types import Direction, Verdict
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import Bar, RagBot
-from orchestrator.judging.passages import PASSAGES, TENANTS, Memo
+from orchestrator.judging.passages import PASSAGES, TENANTS, VerdictMemo
 from orchestrator.ports import Passage
 from tests.support.house import Rule, ScriptedModel, Support, a_house, answer_of, block, passage, text_of
 
@@ -94,7 +94,7 @@ def test_a_passage_is_screened_once_and_a_failure_is_not_remembered() -> None:
 
 
 def test_a_tenant_learns_nothing_of_what_another_has_met_and_cannot_push_it_out() -> None:
-    memo, verdict = Memo(), block()
+    memo, verdict = VerdictMemo(), block()
     memo.put("bank", ("policy", "text"), verdict)
     assert memo.get("bank", ("policy", "text")) is verdict
     assert memo.get("trust", ("policy", "text")) is None
@@ -123,7 +123,7 @@ def test_how_well_the_documents_answer_is_asked_once_and_again_only_without_a_pa
 
 
 def test_what_is_remembered_is_bounded_in_tenants_too() -> None:
-    memo = Memo()
+    memo = VerdictMemo()
     for number in range(TENANTS + 5):
         memo.put(f"tenant {number}", ("policy", "text"), block())
     assert memo.get("tenant 0", ("policy", "text")) is None
