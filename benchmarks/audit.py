@@ -43,7 +43,7 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
-from audit.kinds import JUDGED
+from audit.format.kind import INTEGER, TEXT, Field, Kind, Whose
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -78,10 +78,19 @@ _TEXT = (
 )
 
 
+_KIND = Kind(
+    "judged",
+    Whose.QUERY,
+    "As large as the service's own, with other fields.",
+    body=(Field("text", TEXT, ""), Field("score", INTEGER, "")),
+    labels=(Field("rail", TEXT, ""), Field("verdict", TEXT, ""), Field("bot", TEXT, ""), Field("score", INTEGER, "")),
+)
+
+
 def an_entry(number: int) -> Entry:
     """About what a judged message leaves: 700 bytes of envelope and 500 of sealed body."""
     return Entry(
-        JUDGED, f"query-{number // 12}", f"conversation-{number // 60}", "actor:9f1c02ab44d1e8a7",
+        _KIND, f"query-{number // 12}", f"conversation-{number // 60}", "actor:9f1c02ab44d1e8a7",
         f"subject:{number // 60 % 997:016x}", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "aa" * 32, "bb" * 32,
         {"rail": "toxicity", "verdict": "allow", "bot": "rag", "score": number % 1_000_000},
         {"text": f"{number} {_TEXT * 2}", "score": number % 1_000_000},
