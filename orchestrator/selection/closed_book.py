@@ -1,0 +1,170 @@
+"""Says whether a language model may answer a question from memory: closed book unless the request is known to be harmless.
+
+The error to avoid is a question for a fact that reaches the model's memory and comes back as an invention. So nothing is
+allowed for what it resembles: a request is let through when its whole form is one of those in data/closed_book.yaml, and
+what stands in the form's slots is a general notion. Everything else is `factual`.
+
+Invariant: `factual` is the answer to every request that no form claims, whatever its language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.selection.general_notions import Setting, has_notion, name_in, objection, of_a_firm, row
+from orchestrator.selection.language_work import language_work, subject
+from orchestrator.selection.request_forms import Forms, Slot, bare, forms, in_languages, plain
+
+Kind = Literal["factual", "concept", "language_task", "small_talk"]
+Level = Literal["off", "language_tasks", "concepts"]
+LEVELS: Mapping[Level, frozenset[Kind]] = {
+    "off": frozenset(),
+    "language_tasks": frozenset({"language_task", "small_talk"}),
+    "concepts": frozenset({"language_task", "small_talk", "concept"}),
+}
+"""What memory may answer under each value of the policy's `closed_book`."""
+DEFAULT: Level = "concepts"
+_SENTENCES = re.compile(r"(?<=[?!.])\s+(?=\S)|\n+")
+_MOST_SENTENCES = 6
+_LONGEST = 4000  # characters; a longer message is read as work on a text or not at all
+
+
+@dataclass(frozen=True)
+class MemoryRuling:
+    """What a request is, and by which rule. rule: one short sentence for the record. score: how sure that memory may
+    answer, 0..1; 0 for every factual request."""
+
+    kind: Kind
+    rule: str
+    score: float
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The values of `closed_book` under which memory may answer."""
+        return tuple(level for level in LEVELS if self.kind in LEVELS[level])
+
+    def allowed(self, level: Level) -> bool:
+        return self.kind in LEVELS[level]
+
+
+class ClosedBook:
+    """Judges requests; pure, and safe for many threads."""
+
+    def __init__(self, forms_by_language: Mapping[str, Forms] | None = None) -> None:
+        self._forms = forms_by_language or forms()
+
+    def judge(
+        self,
+        question: str,
+        *,
+        own_names: Iterable[str] = (),
+        history_turns: int = 0,
+        embedding: NDArray[np.float32] | None = None,
+    ) -> MemoryRuling:
+        """What a request is.
+
+        question: pseudonymised, any language. own_names: the firm's names and its products' (own_names.py derives them).
+        history_turns: how many earlier turns the conversation has. embedding: float32[d], unit length, or None.
+        """
+        message = plain(question)
+        own = frozenset(words for name in own_names if (words := row(name)))
+        if not bare(message):
+            return MemoryRuling("factual", "holds no words", 0.0)
+        if any(each.is_small_talk(bare(message).casefold()) for each in self._forms.values()):
+            return MemoryRuling("small_talk", "is a greeting, thanks or talk about the assistant itself", 1.0)
+        setting = _setting(message, own)
+        languages = in_languages(message, self._forms)
+        for each in languages:
+            if rule := language_work(message, each, setting, history_turns):
+                return MemoryRuling("language_task", rule, 1.0)
+        return self._concept(message, setting, in_languages(bare(message), self._forms))
+
+    def _concept(self, message: str, setting: Setting, languages: tuple[Forms, ...]) -> MemoryRuling:
+        if len(message) > _LONGEST:
+            return MemoryRuling("factual", "is too long for a question about a notion", 0.0)
+        objections: list[str] = []
+        possessed = len(languages) > 1 and any(each.words["own"].search(message) or of_a_firm(message, each) for each in languages)
+        for each in languages:
+            found = "may be about the firm in one of its languages" if possessed else _asks_for_notion(message, each, setting)
+            if found is None:
+                return MemoryRuling("concept", "asks for a general notion", 1.0)
+            objections.append(found)
+        named = name_in(message, setting.own)
+        unclaimed = "has no form of a request for a notion or for work on language"
+        told = "names the firm, its people or its products" if named else next((o for o in objections if o), unclaimed)
+        return MemoryRuling("factual", told, 0.0)
+
+
+def _setting(message: str, own: frozenset[tuple[str, ...]]) -> Setting:
+    words = re.findall(r"[^\W\d_]+", message)
+    large = [word[0].isupper() for word in words]
+    return Setting(own, capitals_tell=any(large) and not (len(words) > 2 and all(large)), first=words[0] if words else "")
+
+
+def _asks_for_notion(message: str, each: Forms, setting: Setting) -> str | None:
+    """None where every sentence of the message asks for a general notion or only leads to one; else the objection, empty
+    where no form fits."""
+    sentences = [sentence for part in _SENTENCES.split(message) if (sentence := bare(part))]
+    if len(sentences) > _MOST_SENTENCES:
+        return ""
+    asked = 0
+    for sentence in sentences:
+        found = _sentence(sentence, each, setting)
+        if found is None:
+            asked += 1
+        elif found or not _leads(sentence, each, setting):
+            return found
+    return None if asked else ""
+
+
+def _sentence(sentence: str, each: Forms, setting: Setting) -> str | None:
+    told = ""
+    for variant in each.variants(sentence):
+        if topic := subject(variant, each):
+            found = objection(topic, each, setting)
+            if found is None:
+                return None
+            told = told or found
+        for slots in each.concepts(variant):
+            found = next((o for slot in slots if (o := objection(slot.text, each, setting, kind=slot.kind))), None)
+            if found is None and not any(_is_meaning(slot, each) for slot in slots):
+                found = of_a_firm(variant, each)
+            if found is None:
+                return None
+            told = told or found
+    return None if _wants_to_understand(each.variants(sentence), each, setting) else told
+
+
+def _is_meaning(slot: Slot, each: Forms) -> bool:
+    """Whether a slot is asked for its meaning: a word, or what is to be defined and no single thing is pointed at."""
+    articles = each.words["definite"] if each.language in ("en", "de", "nl") else None
+    return slot.kind == "w" or (slot.kind == "d" and not (articles and articles.match(slot.text)))
+
+
+def _wants_to_understand(variants: list[str], each: Forms, setting: Setting) -> bool:
+    """Whether a request without any known form speaks of understanding, holds a general notion beside, and nothing that is
+    objected to, in one of its variants without courtesies."""
+    for key in ("cue", "weak_cue"):
+        if not any(each.words[key].search(variant) for variant in variants):
+            continue
+        for variant in variants:
+            cue = each.words[key].search(variant)
+            rest = f"{variant[: cue.start()]} {variant[cue.end() :]}" if cue else variant
+            if has_notion(rest) and (objection(rest, each, setting) or of_a_firm(variant, each)) is None:
+                return True
+    return False
+
+
+def _leads(sentence: str, each: Forms, setting: Setting) -> bool:
+    """Whether a sentence asks for nothing: a courtesy, or a statement about the caller."""
+    if any(not variant or each.is_small_talk(variant.casefold()) for variant in each.variants(sentence)):
+        return True
+    if name_in(sentence, setting.own) or len(sentence.split()) > 25:
+        return False
+    return bool(each.words["leads"].match(sentence)) and not each.words["asks"].search(sentence)

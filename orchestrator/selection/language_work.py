@@ -1,0 +1,184 @@
+"""Recognises work on language: translating, rewriting, summarising and composing out of what the caller gave.
+
+Invariant: what is asked outside the given text is read as strictly as any question, so that no question for a fact rides
+on a text; inside the given text names and figures do not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from orchestrator.selection.general_notions import Setting, name_in, objection, vocabulary
+from orchestrator.selection.request_forms import Forms, Slot, bare
+
+_QUOTED = re.compile(r'```.+?```|"[^"]+"|(?<!\w)\'[^\n]+?\'(?!\w)', re.S)
+_MARKS = tuple(re.compile(mark) for mark in (r":(?=\s)", r" [-–] ", r"\n"))
+_LONGEST_WORK = 45  # words that a request for work may have outside the given text
+_SHORTEST_TEXT = 2
+_SECOND = re.compile(r"[.!?]\s+(?=\S)")
+_GIVEN = "\u25a0"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A message as the work asked for and the text to work on; `text` is empty where none is given."""
+
+    work: str
+    text: str
+
+
+def parts(message: str, forms: Forms) -> Parts:
+    """Divides a message: quoted text, else what follows a colon or the first line, else what stands before the last line
+    or the last sentence, where what is left begins as a request for work does."""
+    quoted = " ".join(found.group() for found in _QUOTED.finditer(message))
+    if quoted:
+        return Parts(bare(_QUOTED.sub(f" {_GIVEN} ", message).replace(_GIVEN, " ")), quoted)
+    for mark in _MARKS:
+        if not (found := mark.search(message)):
+            continue
+        work, text = message[: found.start()], message[found.end() :]
+        if _begins_work(bare(work), forms) and len(text.split()) >= 1:
+            return _without_rider(work, text.strip(), forms)
+    before, found, work = message.rpartition("\n")
+    if found and _begins_work(bare(work), forms) and len(before.split()) >= _SHORTEST_TEXT:
+        return Parts(bare(work), before)
+    ends = list(_SECOND.finditer(message))
+    if ends and _begins_work(bare(message[ends[-1].end() :]), forms) and "?" not in message[ends[-1].start() + 1 :] + message[ends[-1].start()]:
+        before = message[: ends[-1].end()].strip()
+        if len(before.split()) >= 5:
+            return Parts(bare(message[ends[-1].end() :]), before)
+    return Parts(bare(message), "")
+
+
+def _without_rider(work: str, text: str, forms: Forms) -> Parts:
+    """A last paragraph or sentence of the text that asks for more belongs to the work."""
+    first, found, rider = text.rpartition("\n")
+    if found and rider.strip().endswith("?") and first.strip():
+        return Parts(bare(f"{work} {rider}"), first)
+    sentences = _SECOND.split(text)
+    if len(sentences) > 1 and _asks_more(sentences[-1], forms):
+        return Parts(bare(f"{work} {sentences[-1]}"), " ".join(sentences[:-1]))
+    return Parts(bare(work), text)
+
+
+_RIDER = re.compile(
+    r"(?:and|also|then|plus|finally|afterwards|besides|und|außerdem|dann|danach|et|ensuite|aussi|puis|y|además|también|luego"
+    r"|e|inoltre|poi|anche|en|daarna|ook|verder)\b", re.I
+)  # fmt: skip
+
+
+def _asks_more(sentence: str, forms: Forms) -> bool:
+    return bool(_RIDER.match(sentence) and (sentence.strip().endswith("?") or forms.words["injects"].search(sentence)))
+
+
+def _begins_work(work: str, forms: Forms) -> bool:
+    sentences = [bare(sentence) for sentence in _SECOND.split(work)]
+    return any(forms.words["strong"].match(variant) for sentence in sentences for variant in forms.variants(sentence))
+
+
+def _speaks_of_text(work: str, forms: Forms) -> bool:
+    """Whether words around a quoted text ask for anything that is done with words."""
+    words = forms.words
+    return any(words["task"].match(variant) and words["verbs"].search(variant) for variant in forms.variants(work))
+
+
+def language_work(message: str, forms: Forms, setting: Setting, history_turns: int) -> str | None:
+    """Which work on language a message asks for, in words for the record, or None."""
+    divided = parts(message, forms)
+    if divided.text and _only_work(divided, forms, setting):
+        return "works on the text that the caller gave"
+    whole = bare(message)
+    for variant in forms.variants(whole):
+        if any(_phrase(slots, setting) for slots in forms.phrases(variant)):
+            return "asks for wording in a language"
+        if not divided.text and (found := _on_previous(variant, forms, setting, history_turns)):
+            return found
+    return _composition(message, forms, setting)
+
+
+def _only_work(divided: Parts, forms: Forms, setting: Setting) -> bool:
+    """Whether what stands outside the given text asks for work on it and for nothing else."""
+    work, words = divided.work, forms.words
+    if len(work.split()) > _LONGEST_WORK or words["injects"].search(work):
+        return False
+    if any(words["asks"].search(sentence) for sentence in _SECOND.split(work)[1:]):
+        return False
+    if _begins_work(work, forms):
+        return True
+    return _speaks_of_text(work, forms) and not (
+        name_in(work, setting.own) or words["asks"].search(work) or words["time"].search(work)
+    )
+
+
+def _phrase(slots: tuple[Slot, ...], setting: Setting) -> bool:
+    """Words to be put into another language or form: any, if they name nothing of the firm and no document of it."""
+    return all(
+        len(slot.text.split()) <= 25
+        and not name_in(slot.text, setting.own)
+        and not (_OF_THE_FIRM.match(slot.text) and len(slot.text.split()) > 1)
+        for slot in slots
+    )
+
+
+_OF_THE_FIRM = re.compile(
+    r"(?:your|our|the|ihre?n?|eure|unsere?n?|die|der|das|den|votre|vos|notre|nos|la|le|les|su|sus|nuestr[oa]s?|el|los|las|il|i|gli"
+    r"|vostr[oaie]|nostr[oaie]|uw|onze|ons|de|het)\b", re.I
+)  # fmt: skip
+
+
+def _on_previous(work: str, forms: Forms, setting: Setting, history_turns: int) -> str | None:
+    words = forms.words
+    if len(work.split()) > 16 or not words["strong"].match(work):
+        return None
+    beside = words["history"].sub(" ", work) if history_turns else work
+    if words["injects"].search(beside) or words["asks"].search(beside) or name_in(work, setting.own):
+        return None
+    if name_in(work, vocabulary().named - _languages()) or re.search(r"\d{4}|[%€$£]", work):
+        return None
+    if history_turns and words["history"].search(work) and not words["specific"].search(work):
+        return "works on the previous answer"
+    if words["given"].search(work) and words["plain"].search(work) and not words["specific"].search(work):
+        return "offers a text to work on"
+    return None
+
+
+def _languages() -> frozenset[tuple[str, ...]]:
+    return frozenset(name for name in vocabulary().named if len(name) == 1)
+
+
+def _composition(message: str, forms: Forms, setting: Setting) -> str | None:
+    """A letter, a note, a greeting out of what the caller says; a text on a subject is no work on language."""
+    words = forms.words
+    work = bare(message)
+    for variant in forms.variants(work):
+        found = re.match(rf"(?P<lead>{words['compose'].pattern})(?:{words['letter'].pattern})(?!\w)", variant, re.I)
+        leading = found and re.search(rf"(?<![\w-])(?:{words['about'].pattern})(?![\w-])", found["lead"], re.I)
+        if found and not leading and _out_of_what_is_said(variant[found.end() :], forms, setting):
+            return "composes a message out of what the caller says"
+    return None
+
+
+def _out_of_what_is_said(rest: str, forms: Forms, setting: Setting) -> bool:
+    words = forms.words
+    if len(rest.split()) > _LONGEST_WORK or name_in(rest, setting.own) or words["injects"].search(rest):
+        return False
+    if words["asks"].search(rest):
+        return False
+    about = re.search(rf"(?<!\w)(?:{words['about'].pattern})(?!\w)", rest, re.I)
+    stated = re.search(rf"(?<!\w)(?:{words['stated'].pattern})(?!\w)", rest, re.I)
+    if not about or (stated and stated.start() < about.start()):
+        return True
+    subject = rest[about.end() :].strip()
+    return bool(words["everyday"].search(" ".join(subject.split()[:4]))) or objection(subject, forms, setting) is None
+
+
+def subject(request: str, forms: Forms) -> str | None:
+    """The subject of a text to be written ("a paragraph about inflation"), or None where no such text is asked for."""
+    words = forms.words
+    found = re.match(
+        rf"(?:{words['compose'].pattern})(?:{words['essay'].pattern})(?!\w)(?: [\w-]+){{0,4}}? (?:{words['about'].pattern})(?!\w)\s*(.+)",
+        request,
+        re.I,
+    )
+    return found[1] if found else None
