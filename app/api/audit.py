@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from app.web.context import caller, house
+from app.web.context import caller, deployment
 from app.web.looking import record_access
 from app.web.problems import Problem
 from audit.kinds import VIEWED
@@ -20,11 +20,11 @@ blueprint = Blueprint("audit", __name__)
 @blueprint.get("/v1/audit/queries/<query_id>")
 def query(query_id: str) -> dict[str, Any]:
     key = caller("auditor", "administrator")
-    if not house().reader.knows(key.tenant, query_id):
+    if not deployment().reader.knows(key.tenant, query_id):
         raise Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     reason = " ".join(request.args.get("reason", "").split())[:200]
     record_access(key, VIEWED, query_id, {"channel": "api", **({"reason": reason} if reason else {})})
-    events = house().reader.query(key.tenant, query_id)
+    events = deployment().reader.query(key.tenant, query_id)
     return {"query_id": query_id, "tenant": key.tenant, "events": [event_view(e) for e in events]}
 
 

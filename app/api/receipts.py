@@ -14,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.identity.api_keys import Key
-from app.web.context import caller, house
+from app.web.context import caller, deployment
 from app.web.looking import record_access
 from app.web.problems import Problem
 from audit.checkpoints.stored import latest_checkpoint
@@ -43,7 +43,7 @@ def receipts(query_id: str) -> Response | dict[str, Any]:
     tree = Checkpoint.parse(note.text)
     if _as_text():
         one = next((step for step in steps if step.seq == wanted), steps[-1])
-        text = prove(house().engine, key.tenant, one.seq, one.envelope, note, tree.size).dump()
+        text = prove(deployment().engine, key.tenant, one.seq, one.envelope, note, tree.size).dump()
         response = Response(text, mimetype=MEDIA_TYPE)
         response.headers["Content-Disposition"] = f'attachment; filename="{key.tenant}-{one.seq}{SUFFIX}"'
         return response
@@ -55,16 +55,16 @@ def receipts(query_id: str) -> Response | dict[str, Any]:
         "complete": steps[-1].kind == FINISHED.name,
         "checkpoint": note.dump(),
         "receipts": [
-            _told(step, prove(house().engine, key.tenant, step.seq, step.envelope, note, tree.size)) for step in chosen
+            _told(step, prove(deployment().engine, key.tenant, step.seq, step.envelope, note, tree.size)) for step in chosen
         ],
     }
 
 
 def _steps(key: Key, query_id: str) -> Sequence[Step]:
     """What of the query went out. Raises Problem 404 where it is unknown or another person's, 409 where nothing has yet."""
-    steps = steps_of(house().engine, key.tenant, query_id)
+    steps = steps_of(deployment().engine, key.tenant, query_id)
     if key.role == "caller":
-        mine = house().keys.pseudonym(key.tenant, request.headers.get("Countersign-Subject") or f"key:{key.id}")
+        mine = deployment().keys.pseudonym(key.tenant, request.headers.get("Countersign-Subject") or f"key:{key.id}")
         if any(step.subject != mine for step in steps):
             steps = []
     if not steps:
@@ -78,7 +78,7 @@ def _steps(key: Key, query_id: str) -> Sequence[Step]:
 def _checkpoint(tenant: str, size: int) -> Note:
     """The first checkpoint of that size or more. Raises Problem 503 where there is none in time."""
     deadline = time.monotonic() + WAIT_S
-    while (note := latest_checkpoint(house().engine, tenant, size)) is None:
+    while (note := latest_checkpoint(deployment().engine, tenant, size)) is None:
         if time.monotonic() > deadline:
             raise Problem(
                 503, "No checkpoint covers this answer yet; it is recorded. Ask again shortly.",

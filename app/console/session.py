@@ -12,7 +12,7 @@ from flask import request, session
 
 from app.identity.api_keys import Key
 from app.web import problems
-from app.web.context import house
+from app.web.context import deployment
 
 ROLES = ("administrator", "auditor")
 
@@ -20,7 +20,7 @@ ROLES = ("administrator", "auditor")
 def reader() -> Key | None:
     """The signed-in key, if it is still in use."""
     known = session.get("key")
-    found = house().keys.by_id(known) if isinstance(known, str) else None
+    found = deployment().keys.by_id(known) if isinstance(known, str) else None
     return found if found is not None and found.role in ROLES else None
 
 

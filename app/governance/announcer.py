@@ -1,4 +1,4 @@
-"""Events that concern the house and not one query: a policy that was swapped, a switch that was thrown.
+"""Events that concern the deployment and not one query: a policy that was swapped, a switch that was thrown.
 
 Invariant: `tell` returns only when the event is durable in the log of every tenant that it concerns.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.identity.api_keys import KeyRing
+from app.identity.api_keys import ApiKeys
 from audit.append.store import AuditStore
 from audit.format.events import Entry
 from audit.format.kind import Kind
@@ -28,7 +28,7 @@ class Said:
 class Announcer:
     """own: the tenant of the settings, which need not have a key. Holds nothing between calls."""
 
-    def __init__(self, store: AuditStore, keys: KeyRing, own: str) -> None:
+    def __init__(self, store: AuditStore, keys: ApiKeys, own: str) -> None:
         self._store, self._keys, self._own = store, keys, own
 
     def tenants(self) -> tuple[str, ...]:

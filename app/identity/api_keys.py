@@ -41,7 +41,7 @@ class Key:
     revoked: datetime | None = None
 
 
-class KeyRing:
+class ApiKeys:
     """The keys in the database, with a cache of a second. The lock guards the cache."""
 
     def __init__(self, engine: Engine, pepper: bytes) -> None:

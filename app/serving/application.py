@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 
 from flask import Flask, Response, request
 
@@ -11,10 +11,11 @@ from app.api import chat, health, openai_compat, receipts, reveal
 from app.console.pages import queries as review
 from app.console.pages import switches as switch_views
 from app.demo import views as demo
+from app.settings import Settings
 from app.web import problems
 from app.web.context import Admission
-from app.wiring.house import House
-from app.wiring.parts import key_encryption_key
+from app.wiring.key_material import key_encryption_key, session_secret
+from app.wiring.service import Service
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -22,20 +23,20 @@ CSP = (
 )
 
 
-def create_app(house: House) -> Flask:
-    """The application over an open house. Answers /healthz at once; questions once the house is warm."""
+def create_app(service: Service) -> Flask:
+    """The application over a service. Answers /healthz at once; questions once the service is ready."""
     app = Flask("app")  # templates and static files lie in the package app
-    secret = hashlib.sha256(b"countersign review session\x00" + key_encryption_key(house.settings)).digest()
+    settings = service.deployment.settings
     app.config.update(
-        SECRET_KEY=secret,
-        MAX_CONTENT_LENGTH=house.settings.max_body,
+        SECRET_KEY=session_secret(key_encryption_key(settings)),
+        MAX_CONTENT_LENGTH=settings.max_body,
         SESSION_COOKIE_NAME="countersign_review",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         PERMANENT_SESSION_LIFETIME=8 * 3600,
     )
-    app.extensions["countersign"] = house
-    app.extensions["countersign.admission"] = Admission(house.settings.max_chats)
+    app.extensions["countersign"] = service
+    app.extensions["countersign.admission"] = Admission(settings.max_chats)
     problems.register(app)
     for blueprint in (
         chat.blueprint,
@@ -49,12 +50,12 @@ def create_app(house: House) -> Flask:
         review.blueprint,
     ):
         app.register_blueprint(blueprint)
-    app.after_request(_headers(house))
+    app.after_request(_headers(settings))
     return app
 
 
-def _headers(house: House):  # type: ignore[no-untyped-def]
-    origins = house.settings.allowed_origins
+def _headers(settings: Settings) -> Callable[[Response], Response]:
+    origins = settings.allowed_origins
 
     def add(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"

@@ -1,4 +1,4 @@
-"""How this house's processes listen: gunicorn's options, the same for the service and for an engine."""
+"""gunicorn's options, the same for the service and for an engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.serving.draining_worker import DrainingWorker
 
 
 def configure(cfg: Any, bind: str, threads: int, grace_s: int, closed: Callable[[], None]) -> None:
-    """The options of every server of this house. grace_s: for requests under way once it is to end; closed: called after."""
+    """For every server of ours. grace_s: for requests under way once it is to end; closed: called after."""
     options: dict[str, Any] = {
         "bind": bind,
         "workers": 1,

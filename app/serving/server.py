@@ -1,7 +1,7 @@
 """The production server: gunicorn's threaded worker around the application.
 
-One worker process, because it holds the model; threads, because a stream waits most of its life. The house is opened in the
-worker, after the fork: JAX does not survive one. See docs/decisions/0002-server.md for why this server.
+One worker process, because it holds the model; threads, because a stream waits most of its life. The deployment is opened in
+the worker, after the fork: JAX does not survive one. See docs/decisions/0002-server.md for why this server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.serving.application import create_app
 from app.serving.draining_worker import shut
 from app.serving.gunicorn_options import configure
 from app.settings import Settings
-from app.wiring.house import House
+from app.wiring.service import Service
 
 log = structlog.get_logger(__name__)
 ANSWERS_S = 30
@@ -46,13 +46,13 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._house: House | None = None
+        self._service: Service | None = None
         self._leaving = threading.Event()
         super().__init__()
 
     def load_config(self) -> None:
         settings = self._settings
-        grace_s = round(settings.leave_s) + ANSWERS_S + 5
+        grace_s = round(settings.drain_grace_s) + ANSWERS_S + 5
         configure(self.cfg, f"{settings.host}:{settings.port}", settings.threads, grace_s, self._close)
 
     def run(self) -> None:
@@ -60,26 +60,27 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def reload_policy(self) -> None:
         """Called in the worker, by its signal handler."""
-        if self._house is not None:
-            self._house.reload_policy()
+        if self._service is not None:
+            self._service.reload_policy()
 
     def load(self) -> Callable[..., Any]:
-        house = self._house = House.open(self._settings)
-        threading.Thread(target=self._warm, args=(house,), name="warm", daemon=True).start()
-        return create_app(house)
+        service = self._service = Service.open(self._settings)
+        threading.Thread(target=self._warm, args=(service,), name="warm", daemon=True).start()
+        return create_app(service)
 
-    def _warm(self, house: House) -> None:
+    def _warm(self, service: Service) -> None:
         try:
-            house.warm()
+            service.warm()
         except Exception as error:
-            house.state["error"] = " ".join(str(error).split())
-            log.error("service.not_ready", error=type(error).__name__, detail=house.state["error"])
+            detail = " ".join(str(error).split())
+            service.tell("error", detail)
+            log.error("service.not_ready", error=type(error).__name__, detail=detail)
 
     @property
     def open(self) -> bool:
         """With `open_when_ready`, not before the models are warm, or cannot be loaded, which /readyz then tells."""
-        house = self._house
-        return not self._settings.open_when_ready or (house is not None and (house.ready or "error" in house.state))
+        service = self._service
+        return not self._settings.open_when_ready or (service is not None and (service.ready or "error" in service.parts))
 
     @property
     def answers_s(self) -> int:
@@ -90,13 +91,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self._leaving.is_set()
 
     def drain(self) -> None:
-        """Says at /readyz that nothing more should be sent, and answers what is sent all the same, for `leave_s`."""
+        """Says at /readyz that nothing more should be sent, and answers what is sent all the same, for `drain_grace_s`."""
         self._leaving.set()
-        if self._house is not None and self._house.ready:
-            log.info("service.leaving", seconds=self._settings.leave_s)
-            self._house.leave()
-            time.sleep(self._settings.leave_s)
+        if self._service is not None and self._service.ready:
+            log.info("service.leaving", seconds=self._settings.drain_grace_s)
+            self._service.leave()
+            time.sleep(self._settings.drain_grace_s)
 
     def _close(self) -> None:
-        if self._house is not None:
-            self._house.close()
+        if self._service is not None:
+            self._service.close()

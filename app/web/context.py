@@ -1,4 +1,4 @@
-"""Who is asking, and may they: keys from the Authorization header, bodies checked against a model."""
+"""What a request is answered with: the service, the caller's key, the body checked against a model, room for a journey."""
 
 from __future__ import annotations
 
@@ -9,12 +9,24 @@ from flask import current_app, request
 from app.identity.api_keys import Key
 from app.web.bodies import Body, read_body
 from app.web.problems import Problem
-from app.wiring.house import House
+from app.web.reveal import RevealDesk
+from app.wiring.deployment import Deployment
+from app.wiring.service import Service
 
 
-def house() -> House:
-    found: House = current_app.extensions["countersign"]
+def service() -> Service:
+    """Of the application that answers this request."""
+    found: Service = current_app.extensions["countersign"]
     return found
+
+
+def deployment() -> Deployment:
+    return service().deployment
+
+
+def reveal_desk() -> RevealDesk:
+    found = deployment()
+    return RevealDesk(found.reader, found.audit, found.keys, found.memory, found.settings.reveal_persons)
 
 
 def caller(*roles: str) -> Key:
@@ -22,7 +34,7 @@ def caller(*roles: str) -> Key:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Problem(401, "Send an API key: Authorization: Bearer cs_…", code="key_missing")
-    key = house().keys.find(secret.strip())
+    key = deployment().keys.find(secret.strip())
     if key is None:
         raise Problem(
             401,
@@ -40,7 +52,7 @@ def caller(*roles: str) -> Key:
 
 def body(model: type[Body]) -> Body:
     """The request's JSON as `model`. Raises Problem 415, 413, 400 or 422; never echoes what was sent."""
-    return read_body(model, house().settings.max_body)
+    return read_body(model, deployment().settings.max_body)
 
 
 class Admission:
@@ -51,18 +63,18 @@ class Admission:
         self._free = threading.BoundedSemaphore(limit)
 
     def enter(self) -> None:
-        """Raises Problem 429 where the house is full."""
+        """Raises Problem 429 where there is no room."""
         if not self._free.acquire(blocking=False):
-            house().metrics.turned_away.inc()
+            deployment().metrics.turned_away.inc()
             raise Problem(
                 429,
                 "Too many questions are being answered; try again in a moment.",
                 code="busy",
                 retry_after=2,
             )
-        house().metrics.chats.inc()
+        deployment().metrics.chats.inc()
 
-    def leave(self, found: House) -> None:
+    def leave(self, found: Deployment) -> None:
         found.metrics.chats.dec()
         self._free.release()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.identity.api_keys import Key
-from app.web.context import house
+from app.web.context import deployment
 from audit.format.events import Entry
 from audit.kinds import Kind
 
@@ -18,7 +18,7 @@ def record_access(key: Key, kind: Kind, query_id: str | None, details: Mapping[s
         query=query_id,
         conversation=None,
         actor=f"key:{key.id}",
-        subject=house().keys.pseudonym(key.tenant, f"key:{key.id}"),
+        subject=deployment().keys.pseudonym(key.tenant, f"key:{key.id}"),
         body=details,
     )
-    house().audit.append(key.tenant, entry).wait()
+    deployment().audit.append(key.tenant, entry).wait()

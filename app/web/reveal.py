@@ -11,19 +11,31 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.identity.api_keys import Key
+from app.identity.api_keys import ApiKeys, Key
 from app.web.problems import Problem
-from app.wiring.house import House
 from audit import kinds
+from audit.append.store import AuditStore
 from audit.format.events import Entry
 from audit.format.kind import Kind
-from audit.read.reader import EventView
+from audit.read.reader import AuditReader, EventView
 from moderation.pii.pseudonyms import Pseudonyms
 from orchestrator.errors import ConversationUnknown
+from orchestrator.memory.store import ConversationStore
 
 _SHOWN = (kinds.REDACTED, kinds.RELEASED)
 USABLE_FOR = timedelta(minutes=15)
 SHORTEST_REASON = 8
+
+
+@dataclass(frozen=True)
+class RevealDesk:
+    """What revealing reads and records with. persons: administrators who must agree, the one who asks among them."""
+
+    reader: AuditReader
+    audit: AuditStore
+    keys: ApiKeys
+    memory: ConversationStore
+    persons: int
 
 
 @dataclass(frozen=True)
@@ -77,46 +89,46 @@ def requests(events: Sequence[EventView]) -> list[Request]:
     return list(found.values())
 
 
-def ask(house: House, key: Key, query_id: str, reason: str) -> Request:
+def ask(desk: RevealDesk, key: Key, query_id: str, reason: str) -> Request:
     """Records the request. Raises Problem 403, 404 and 422."""
     _allowed(key)
-    _events(house, key, query_id)
+    _events(desk, key, query_id)
     why = " ".join(reason.split())
     if not SHORTEST_REASON <= len(why) <= 500:
         raise Problem(422, "reason: say in a few words why the personal data is needed.", code="reason", param="reason")
-    number = _record(house, key, kinds.REVEAL_REQUESTED, query_id, {"reason": why, "needs": house.settings.reveal_persons})
-    return _request(house, key, query_id, number)
+    number = _record(desk, key, kinds.REVEAL_REQUESTED, query_id, {"reason": why, "needs": desk.persons})
+    return _request(desk, key, query_id, number)
 
 
-def approve(house: House, key: Key, query_id: str, number: int) -> Request:
+def approve(desk: RevealDesk, key: Key, query_id: str, number: int) -> Request:
     """Agrees to another administrator's request. Raises Problem 403, 404 and 409."""
     _allowed(key)
-    asked = _request(house, key, query_id, number)
+    asked = _request(desk, key, query_id, number)
     if asked.state != "waiting" or _name(key) in asked.agreed:
         why = "another administrator must agree" if asked.state == "waiting" else f"it is {asked.state}"
         raise Problem(409, f"You cannot agree to this request: {why}.", code="reveal_state")
-    _record(house, key, kinds.REVEAL_APPROVED, query_id, {"request": number})
-    return _request(house, key, query_id, number)
+    _record(desk, key, kinds.REVEAL_APPROVED, query_id, {"request": number})
+    return _request(desk, key, query_id, number)
 
 
-def reveal(house: House, key: Key, query_id: str, number: int) -> Revealed:
+def reveal(desk: RevealDesk, key: Key, query_id: str, number: int) -> Revealed:
     """The texts with their originals; recorded first, once for each request. Raises Problem 403, 404, 409 and 410."""
     _allowed(key)
-    asked = _request(house, key, query_id, number)
+    asked = _request(desk, key, query_id, number)
     if asked.state != "ready" or asked.by != _name(key):
         why = "only who asked may see it" if asked.state == "ready" else f"it is {asked.state}"
         raise Problem(409, f"This request cannot be shown: {why}.", code="reveal_state")
-    events = _events(house, key, query_id)
+    events = _events(desk, key, query_id)
     if any(event.state == "erased" for event in events if kinds.is_step(event.kind)):
         raise Problem(410, "The content was erased: nobody can read it any more.", code="erased")
-    _record(house, key, kinds.REVEALED, query_id, {"request": number, "reason": asked.reason, "agreed": list(asked.agreed)})
-    return _restored(house, events, asked.reason)
+    _record(desk, key, kinds.REVEALED, query_id, {"request": number, "reason": asked.reason, "agreed": list(asked.agreed)})
+    return _restored(desk, events, asked.reason)
 
 
-def _restored(house: House, events: Sequence[EventView], reason: str) -> Revealed:
+def _restored(desk: RevealDesk, events: Sequence[EventView], reason: str) -> Revealed:
     first = events[0]
     try:
-        dumped, _ = house.memory.load(first.log, first.subject, first.conversation or "")
+        dumped, _ = desk.memory.load(first.log, first.subject, first.conversation or "")
     except ConversationUnknown as error:
         raise Problem(410, "The conversation is gone, and with it what the pseudonyms stand for.", code="erased") from error
     originals = Pseudonyms.load(dumped) if dumped is not None else Pseudonyms()
@@ -131,24 +143,24 @@ def _allowed(key: Key) -> None:
         raise Problem(403, f"Revealing needs an administrator's key; this one is an {key.role}'s.", code="role")
 
 
-def _events(house: House, key: Key, query_id: str) -> list[EventView]:
-    events = house.reader.query(key.tenant, query_id)
+def _events(desk: RevealDesk, key: Key, query_id: str) -> list[EventView]:
+    events = desk.reader.query(key.tenant, query_id)
     if not events:
         raise Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     return events
 
 
-def _request(house: House, key: Key, query_id: str, number: int) -> Request:
-    for asked in requests(_events(house, key, query_id)):
+def _request(desk: RevealDesk, key: Key, query_id: str, number: int) -> Request:
+    for asked in requests(_events(desk, key, query_id)):
         if asked.number == number:
             return asked
     raise Problem(404, "This query has no such request.", code="reveal_unknown")
 
 
-def _record(house: House, key: Key, kind: Kind, query_id: str, body: Mapping[str, Any]) -> int:
-    subject = house.keys.pseudonym(key.tenant, _name(key))
+def _record(desk: RevealDesk, key: Key, kind: Kind, query_id: str, body: Mapping[str, Any]) -> int:
+    subject = desk.keys.pseudonym(key.tenant, _name(key))
     entry = Entry(kind, query_id, None, _name(key), subject, body=body)
-    return house.audit.append(key.tenant, entry).wait().seq
+    return desk.audit.append(key.tenant, entry).wait().seq
 
 
 def _name(key: Key) -> str:

@@ -14,7 +14,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from uuid_utils import uuid7
 
 from app.identity.api_keys import Key
-from app.web.context import admission, house
+from app.web.context import admission, deployment, service
 from app.web.problems import Problem
 from orchestrator.journey.outgoing import Outgoing
 from orchestrator.types import Query
@@ -32,14 +32,14 @@ class Underway:
 
     def __init__(self, query: Query, sampling: Mapping[str, Any], link: SpanContext | None) -> None:
         self.query = query
-        self._house, self._admission = house(), admission()
-        pipeline = self._house.pipeline
-        if pipeline is None or not self._house.ready:
+        self._deployment, self._admission = deployment(), admission()
+        running = service().running
+        if running is None or not service().ready:
             raise Problem(503, "The models are still being loaded; try again shortly.", code="starting", retry_after=5)
         self._admission.enter()
         self._lock = threading.Lock()
         self._open = True
-        self._items = pipeline.answer(query, sampling, link)
+        self._items = running.pipeline.answer(query, sampling, link)
         try:
             self._first: Outgoing | None = next(self._items, None)
         except BaseException:
@@ -62,7 +62,7 @@ class Underway:
         try:
             self._items.close()  # type: ignore[attr-defined]
         finally:
-            self._admission.leave(self._house)
+            self._admission.leave(self._deployment)
 
 
 def new_query(
@@ -74,7 +74,7 @@ def new_query(
     languages: tuple[str, ...] = (),
 ) -> Query:
     """A query of this caller. person: the end user, as the portal names them; becomes a pseudonym here."""
-    keys = house().keys
+    keys = deployment().keys
     return Query(
         id=f"q_{uuid7().hex}",
         conversation=conversation or f"c_{uuid7().hex}",

@@ -1,4 +1,4 @@
-"""Opens the chat model. Apart from the other parts, because an engine process needs nothing else of the house."""
+"""Opens the chat model. Apart from the other parts, because an engine process needs nothing else of a deployment."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from typing import Any
 from flask import Flask
 from opentelemetry.trace import NoOpTracerProvider
 
-from app.wiring.house import House
+from app.wiring.deployment import Deployment
+from app.wiring.service import Service
 from audit.format.events import Entry
 from audit.format.kind import Kind, Whose
 from moderation.rails.base import Seen
@@ -42,6 +43,7 @@ from tests.faults.streams import (
     Stream,
 )
 from tests.support import house as small
+from tests.support.running import running
 
 RAIL_TIMEOUT_S = 0.4
 LEFT_OUT = "[left out] "
@@ -162,9 +164,9 @@ class InMemory:
 class Stored(InMemory):
     """Logs in the house's own store."""
 
-    def __init__(self, house: House, record: Callable[..., Record]) -> None:
+    def __init__(self, deployment: Deployment, record: Callable[..., Record]) -> None:
         super().__init__()
-        self._house, self._record = house, record
+        self._deployment, self._record = deployment, record
 
     def open(self, **who: str) -> Record:
         return self._record(**who)
@@ -174,11 +176,11 @@ class Stored(InMemory):
 
     def take(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:
         """The end of a cancelled query is not waited for by anybody, so this waits for an event after it."""
-        self._house.audit.append("halden", Entry(_LOOK, None, None, "actor:test", "subject:test")).wait()
+        self._deployment.audit.append("halden", Entry(_LOOK, None, None, "actor:test", "subject:test")).wait()
         return self._read(query)
 
     def _read(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:
-        return [(event.kind, event.body or {}) for event in self._house.reader.query("halden", query)]
+        return [(event.kind, event.body or {}) for event in self._deployment.reader.query("halden", query)]
 
 
 @dataclass
@@ -342,25 +344,25 @@ def strings(document: Any) -> list[str]:
 
 
 @contextmanager
-def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iterator[Stage]:
+def a_stage(service: Service, app: Flask, key: str, *, stored: bool = False) -> Iterator[Stage]:
     """stored: the records go to the house's own store, on its disk, instead of memory.
 
     The bot is asked again however often it failed: a stream that meets an open breaker would test nothing.
     """
     from app.adapters.record import QueryRecord
 
-    record = Stored(house, lambda **who: QueryRecord(house.audit, **who)) if stored else InMemory()
+    deployment = service.deployment
+    record = Stored(deployment, lambda **who: QueryRecord(deployment.audit, **who)) if stored else InMemory()
     stage = Stage(app, key, record, rails_by_words())
     with small.a_house(
         Player(stage.find),
         known={NAME: "PERSON"},
         rail_timeout_s=RAIL_TIMEOUT_S,
-        memory=house.memory if stored else Quiet(),
-        meter=house.metrics,
+        memory=deployment.memory if stored else Quiet(),
+        meter=deployment.metrics,
         open_record=stage.open_record,
         rails=rails_by_words(),
         breakers={Player.name: Breaker(failures=1_000_000_000)},
     ) as inner:
-        house.pipeline = Pipeline(inner.dependencies, NoOpTracerProvider().get_tracer("test"))
-        house._warmed.set()
+        service.begin(running(Pipeline(inner.dependencies, NoOpTracerProvider().get_tracer("test"))))
         yield stage

@@ -18,7 +18,7 @@ import pytest
 
 from app.cli.shared import plain
 from app.settings import Settings
-from app.wiring.house import House
+from app.wiring.deployment import open_deployment
 from audit.database.triggers import sqlite_triggers
 from audit.format.notes import VerifierKey
 from audit.verify.offline import ReaderTrust, verify_bundle
@@ -56,12 +56,12 @@ def run(home: Path, *arguments: str, code: int) -> tuple[bytes, bytes]:
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VerifierKey]:
     """A log whose bodies hold all that is hostile."""
     home = tmp_path_factory.mktemp("hostile") / "var"
-    house = House.open(Settings(home=home))
+    deployment = open_deployment(Settings(home=home))
     for number, text in enumerate(HOSTILE.values()):
         body = {"question": text, "entities": {"parts": [text, {"text": text}]}}
-        house.audit.append(TENANT, step("redacted", f"q-{number}", "subject:1", conversation="c-1", body=body)).wait()
-    key = VerifierKey.parse(str(house.signing.public[0]))
-    house.close()
+        deployment.audit.append(TENANT, step("redacted", f"q-{number}", "subject:1", conversation="c-1", body=body)).wait()
+    key = VerifierKey.parse(str(deployment.signing.public[0]))
+    deployment.close()
     return home, key
 
 
@@ -101,11 +101,11 @@ def test_a_text_on_a_terminal_is_shown_and_does_nothing(name: str) -> None:
 
 def test_who_alters_the_database_cannot_write_on_the_terminal_of_who_verifies_it(tmp_path: Path) -> None:
     home = tmp_path / "var"
-    house = House.open(Settings(home=home))
+    deployment = open_deployment(Settings(home=home))
     for number in range(len(HOSTILE)):
-        house.audit.append(TENANT, step("received", f"q-{number}", "subject:1", conversation="c-1")).wait()
-    house.close()
-    client = sqlite3.connect(home / Path(house.settings.url).name)
+        deployment.audit.append(TENANT, step("received", f"q-{number}", "subject:1", conversation="c-1")).wait()
+    deployment.close()
+    client = sqlite3.connect(home / Path(deployment.settings.url).name)
     for name in sqlite_triggers():
         client.execute(f"DROP TRIGGER {name}")
     for number, text in enumerate(HOSTILE.values()):

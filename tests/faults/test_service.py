@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from app.wiring.parts import open_keys
+from app.wiring.key_material import open_keys
 from audit.checkpoints.signing_keys import public_keys
 from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader, EventView

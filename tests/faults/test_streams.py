@@ -14,7 +14,7 @@ import pytest
 
 from app.serving.application import create_app
 from app.settings import Settings
-from app.wiring.house import House
+from app.wiring.service import Service
 from orchestrator.bots.base import Text
 from tests.faults.oracle import wrongs
 from tests.faults.reading import plain
@@ -29,13 +29,13 @@ EACH = 40
 
 @contextmanager
 def staged(home: Path, *, stored: bool = False) -> Iterator[Stage]:
-    house = House.open(Settings(home=home, light=True))
+    service = Service.open(Settings(home=home, light=True))
     try:
-        key = house.keys.create("halden", "caller", "streams", ())
-        with a_stage(house, create_app(house), key, stored=stored) as stage:
+        key = service.deployment.keys.create("halden", "caller", "streams", ())
+        with a_stage(service, create_app(service), key, stored=stored) as stage:
             yield stage
     finally:
-        house.close()
+        service.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
-"""A house whose policy is the real thing (file, rails, heads, log) and whose models are small stand-ins."""
+"""A service whose policy is the real thing (file, rails, heads, log) and whose models are small stand-ins."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ import numpy as np
 import yaml
 
 from app.adapters.record import QueryRecord
+from app.governance.kill_switches import SwitchBoard
 from app.governance.policy_cache import PolicyCompiler
 from app.governance.policy_in_force import Document, PolicyInForce
 from app.settings import Settings
-from app.wiring.house import House
-from app.wiring.joining import board, policies, shadow
+from app.wiring.deployment import Deployment
 from app.wiring.metrics import Metrics
+from app.wiring.running import policies, shadow, switch_board
+from app.wiring.service import Service
 from audit.kinds import BY_NAME
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Pseudonyms, Redaction
@@ -30,6 +32,7 @@ from orchestrator.bots.base import Bot
 from orchestrator.journey.outgoing import Outgoing
 from orchestrator.types import Query
 from tests.support.house import a_house
+from tests.support.running import running
 
 
 class Encoder:
@@ -69,14 +72,19 @@ def write(path: Path, **changes: Any) -> Path:
 
 @dataclass
 class Site:
-    """A house, its policy file, and how to ask it."""
+    """A deployment, its policy file, and how to ask it."""
 
-    house: House
+    service: Service
     file: Path
     in_force: PolicyInForce
+    board: SwitchBoard
     documents: dict[str, Document]
     answer: Callable[[Query], Iterator[Outgoing]]
     numbers: Iterator[int]
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.service.deployment
 
     def query(self, text: str = "What is inflation?", tenant: str = "halden", **more: Any) -> Query:
         number = next(self.numbers)
@@ -88,7 +96,7 @@ class Site:
         return query, list(self.answer(query))
 
     def events(self, kind: str, tenant: str = "halden") -> list[Any]:
-        return self.house.reader.of_kinds(tenant, (BY_NAME[kind],))
+        return self.deployment.reader.of_kinds(tenant, (BY_NAME[kind],))
 
 
 @contextmanager
@@ -98,27 +106,31 @@ def a_site(home: Path, *bots: Bot, url: str = "", tried: Path | None = None, **m
     file = home / "policy.yaml"
     if not file.exists():
         write(file)
-    house = House.open(Settings(home=home, light=True, policy_file=file, database_url=url, shadow_policy_file=tried))
-    encoder = Encoder()
-    pool = ThreadPoolExecutor(8, "rail")
-    compiler = PolicyCompiler(Heads.load(), NothingPersonal(), encoder, pool, Metrics(), 20.0, Readings(encoder))  # type: ignore[arg-type]
-    in_force = house.in_force = policies(house, compiler)
-    documents = {"in force": in_force._in_force}
-    if in_force._candidate is not None:
-        documents["candidate"] = in_force._candidate
-    with a_house(
-        *bots,
-        embed=encoder,  # type: ignore[arg-type]
-        policy_for=in_force.on,
-        open_record=lambda **who: QueryRecord(house.audit, **who),
-        meter=house.metrics,
-        switched_off=board(house, ("api", "onprem", "rag")).why_off,
-        shadow=shadow(house),
-        **more,
-    ) as inner:
-        house.pipeline = inner.pipeline
-        house._warmed.set()
-        yield Site(house, file, in_force, documents, inner.pipeline.answer, iter(range(1, 1 << 30)))
-    in_force.close()
-    pool.shutdown(wait=False, cancel_futures=True)
-    house.close()
+    settings = Settings(home=home, light=True, policy_file=file, database_url=url, shadow_policy_file=tried)
+    with ExitStack() as opened:
+        service = opened.enter_context(Service.open(settings))
+        deployment = service.deployment
+        encoder = Encoder()
+        pool = ThreadPoolExecutor(8, "rail")
+        opened.callback(pool.shutdown, wait=False, cancel_futures=True)
+        compiler = PolicyCompiler(Heads.load(), NothingPersonal(), encoder, pool, Metrics(), 20.0, Readings(encoder))  # type: ignore[arg-type]
+        in_force = policies(settings, compiler, deployment.announcer, deployment.metrics)
+        opened.callback(in_force.close)
+        documents = {"in force": in_force._in_force}
+        if in_force._candidate is not None:
+            documents["candidate"] = in_force._candidate
+        board = switch_board(settings, deployment.announcer, ("api", "onprem", "rag"), opened)
+        inner = opened.enter_context(
+            a_house(
+                *bots,
+                embed=encoder,  # type: ignore[arg-type]
+                policy_for=in_force.on,
+                open_record=lambda **who: QueryRecord(deployment.audit, **who),
+                meter=deployment.metrics,
+                switched_off=board.why_off,
+                shadow=shadow(settings, deployment.audit, deployment.metrics, opened),
+                **more,
+            )
+        )
+        service.begin(running(inner.pipeline, in_force, board))
+        yield Site(service, file, in_force, board, documents, inner.pipeline.answer, iter(range(1, 1 << 30)))

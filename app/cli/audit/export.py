@@ -8,15 +8,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
-from app.cli.audit.group import require
-from app.cli.shared import console, progress, settings
+from app.cli.shared import console, open_read_side, progress, settings
 
 if TYPE_CHECKING:
     from audit.read.export import Bodies
@@ -62,7 +61,8 @@ def export(
     countersign audit export --from 2026-01-01 --to 2026-02-01 --format parquet --output january.parquet
     countersign audit export --subject anna@example.com --bodies opened --reason "case 12" --output answer.jsonl
     """
-    from app.wiring.house import House
+    from app.wiring.signing import open_checkpoints
+    from audit.checkpoints.signing_keys import load_keys
     from audit.format.bundle import Selection
     from audit.format.events import Entry
     from audit.format.notes import Checkpoint
@@ -76,35 +76,35 @@ def export(
         raise click.UsageError("a table cannot hold sealed bodies: use --format jsonl, or --bodies none")
     if output != "-" and Path(output).exists():
         raise click.ClickException(f"{output} exists already: choose another name, an export is evidence")
-    found = settings()
-    require(found.url)
     continues = [_size_of(path) for path in earlier]
-    house = House.open(found)
-    try:
+    with open_read_side() as side, ExitStack() as signing_ends:
+        found = side.settings
+        signing = load_keys(found.audit_key_path, found.audit_origin)
+        checkpoints, witnesses = open_checkpoints(found, side.engine, signing, side.audit)
+        signing_ends.callback(witnesses.close)
+        signing_ends.callback(checkpoints.close)
         log = tenant or found.tenant
-        person = None if subject is None else house.keys.subject(log, subject)
+        person = None if subject is None else side.keys.subject(log, subject)
         selection = Selection(query, conversation, person, _microseconds(since), _microseconds(until))
         body = {"selection": selection.told(), "format": kind, "bodies": bodies, "reason": reason or ""}
-        terminal = house.keys.pseudonym(log, "terminal")
-        house.audit.append(log, Entry(EXPORTED, query, None, "terminal", terminal, body=body)).wait()
-        checkpoint = house.checkpoints.issue(log)
+        terminal = side.keys.pseudonym(log, "terminal")
+        side.audit.append(log, Entry(EXPORTED, query, None, "terminal", terminal, body=body)).wait()
+        checkpoint = checkpoints.issue(log)
         with progress() as bar, _whole(output) as stream:
             source = Source(
-                house.engine,
+                side.engine,
                 log,
                 Checkpoint.parse(checkpoint.text).size,
                 selection,
                 bodies=cast("Bodies", bodies),
-                keys=house.subjects,
+                keys=side.subjects,
                 progress=bar,
             )
             if kind == "jsonl":
                 made = time.time_ns() // 1000
-                count = write_bundle(stream, source, checkpoint, house.signing.signers, made=made, since=continues)
+                count = write_bundle(stream, source, checkpoint, signing.signers, made=made, since=continues)
             else:
                 count = (write_csv if kind == "csv" else write_parquet)(stream, source)
-    finally:
-        house.close()
     out = console()
     out.print(f"{count} events of {log} written to {'standard output' if output == '-' else output}")
     if kind == "jsonl" and output != "-":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -141,23 +140,17 @@ def list_queries(
     """
     from rich.table import Table
 
-    from app.cli.shared import console, plain, put, settings
-    from app.wiring.house import House
+    from app.cli.shared import console, open_read_side, plain, put
     from audit.format.events import Entry
     from audit.kinds import SEARCHED
 
-    found = settings()
-    require(found.url)
-    house = House.open(found)
-    try:
-        log = tenant or found.tenant
+    with open_read_side() as side:
+        log = tenant or side.settings.tenant
         filters = {"bot": bot, "verdict": verdict, "outcome": outcome}
-        subject = house.keys.pseudonym(log, "terminal")
+        subject = side.keys.pseudonym(log, "terminal")
         entry = Entry(SEARCHED, None, None, "terminal", subject, body={"filters": filters, "limit": limit})
-        house.audit.append(log, entry).wait()
-        rows = house.reader.queries(log, bot=bot, verdict=verdict, outcome=outcome, limit=limit)
-    finally:
-        house.close()
+        side.audit.append(log, entry).wait()
+        rows = side.reader.queries(log, bot=bot, verdict=verdict, outcome=outcome, limit=limit)
     if as_json:
         for row in rows:
             put({k: str(v) if isinstance(v, datetime) else v for k, v in dataclasses.asdict(row).items()})
@@ -171,19 +164,12 @@ def list_queries(
 
 def _open() -> Engine:
     """The database, which must be there already: a verifier that makes an empty log would find it sound."""
-    from app.cli.shared import settings
+    from app.cli.shared import require, settings
     from audit.database.engine import create_engine_for
 
     url = settings().url
     require(url)
     return create_engine_for(url)
-
-
-def require(url: str) -> None:
-    """Raises ClickException where there is no log yet."""
-    path = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:///") and not path.is_file():
-        raise click.ClickException(f"there is no log at {path}; set COUNTERSIGN_HOME or COUNTERSIGN_DATABASE_URL")
 
 
 def _unchecked(reason: str) -> None:

@@ -17,10 +17,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.shared import console, put, settings
+from app.cli.shared import console, open_read_side, put
 
 if TYPE_CHECKING:
-    from app.wiring.house import House
+    from app.wiring.read_side import ReadSide
     from audit.retention.state import Erasure
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,52 +43,44 @@ _json = click.option("--json", "as_json", is_flag=True, help="For machines: one 
 
 @dataclass(frozen=True)
 class Desk:
-    """An open house, the tenant whose log it is about, and who acts."""
+    """An open log, the tenant whose log it is about, and who acts."""
 
-    house: House
+    log: ReadSide
     tenant: str
     actor: str
 
     @property
     def needs(self) -> int:
-        return self.house.settings.erasure_persons
+        return self.log.settings.erasure_persons
 
     def subject(self, named: str) -> str:
-        return self.house.keys.subject(self.tenant, named)
+        return self.log.keys.subject(self.tenant, named)
 
     def looked(self, what: str) -> None:
         from audit.format.events import Entry
         from audit.kinds import SEARCHED
 
-        about = self.house.keys.pseudonym(self.tenant, self.actor)
+        about = self.log.keys.pseudonym(self.tenant, self.actor)
         entry = Entry(SEARCHED, None, None, self.actor, about, body={"filters": {"list": what}})
-        self.house.audit.append(self.tenant, entry).wait()
+        self.log.audit.append(self.tenant, entry).wait()
 
 
 @contextmanager
 def _desk(tenant: str | None, key: str | None) -> Iterator[Desk]:
-    from app.cli.audit.group import require
-    from app.wiring.house import House
-
-    found = settings()
-    require(found.url)
-    house = House.open(found)
-    try:
-        log = tenant or found.tenant
-        yield Desk(house, log, _actor(house, log, key))
-    finally:
-        house.close()
+    with open_read_side() as log:
+        whose = tenant or log.settings.tenant
+        yield Desk(log, whose, _actor(log, whose, key))
 
 
-def _actor(house: House, tenant: str, secret: str | None) -> str:
+def _actor(log: ReadSide, tenant: str, secret: str | None) -> str:
     if not secret:
-        if house.settings.erasure_persons > 1:
+        if log.settings.erasure_persons > 1:
             raise click.ClickException(
-                f"{house.settings.erasure_persons} administrators must agree here: say who you are with --key or"
+                f"{log.settings.erasure_persons} administrators must agree here: say who you are with --key or"
                 " COUNTERSIGN_ADMIN_KEY (countersign keys create --admin --label …)"
             )
         return "terminal"
-    key = house.keys.find(secret.strip())
+    key = log.keys.find(secret.strip())
     if key is None or key.role != "administrator" or key.tenant != tenant:
         raise click.ClickException(f"this key is not one of an administrator of {tenant}; see: countersign keys list")
     return f"key:{key.id}"
@@ -114,7 +106,7 @@ def erase(
     if (approve is None) == (subject is None) or (subject is not None and not reason):
         raise click.UsageError("give SUBJECT with --reason, or --approve ID")
     with _desk(tenant, key) as desk:
-        keeping = desk.house.keeping
+        keeping = desk.log.retention
         for late in keeping.resume(desk.tenant, desk.actor):
             console().print(f"an erasure that was interrupted is {late.state} now: {late.id}")
         if approve is not None:
@@ -140,7 +132,7 @@ def erasures(tenant: str | None, key: str | None, as_json: bool) -> None:
     """
     with _desk(tenant, key) as desk:
         desk.looked("erasures")
-        found = list(desk.house.keeping.state(desk.tenant).erasures.values())
+        found = list(desk.log.retention.state(desk.tenant).erasures.values())
     rows = [
         (one.id, one.subject, f"{one.at:%Y-%m-%d %H:%M}", one.state, " ".join(one.approvers), _ground(one), one.reason)
         for one in found
@@ -175,10 +167,10 @@ def place(subject: str | None, everybody: bool, matter: str, reason: str, tenant
         raise click.UsageError("give SUBJECT or --everybody")
     with _desk(tenant, key) as desk:
         about = desk.subject(subject) if subject is not None else None
-        placed = desk.house.keeping.place_hold(desk.tenant, desk.actor, about, matter, reason, desk.needs)
+        placed = desk.log.retention.place_hold(desk.tenant, desk.actor, about, matter, reason, desk.needs)
         gone = [
             one
-            for one in desk.house.keeping.state(desk.tenant).erasures.values()
+            for one in desk.log.retention.state(desk.tenant).erasures.values()
             if one.state in ("decided", "done") and about in (None, one.subject)
         ]
     click.echo(placed.id)
@@ -199,7 +191,7 @@ def lift(hold_id: str, reason: str, tenant: str | None, key: str | None) -> None
     countersign audit hold lift h_0199… --reason "case 88 is closed"
     """
     with _desk(tenant, key) as desk:
-        lifted = desk.house.keeping.lift_hold(desk.tenant, desk.actor, hold_id, reason, desk.needs)
+        lifted = desk.log.retention.lift_hold(desk.tenant, desk.actor, hold_id, reason, desk.needs)
     if lifted.lifted:
         console().print(f"lifted {lifted.id}")
     else:
@@ -220,7 +212,7 @@ def list_holds(every: bool, tenant: str | None, key: str | None, as_json: bool) 
     """
     with _desk(tenant, key) as desk:
         desk.looked("holds")
-        found = [one for one in desk.house.keeping.state(desk.tenant).holds.values() if every or not one.lifted]
+        found = [one for one in desk.log.retention.state(desk.tenant).holds.values() if every or not one.lifted]
     rows = []
     for one in found:
         when, state = f"{one.placed:%Y-%m-%d %H:%M}", "lifted" if one.lifted else "held"
@@ -256,7 +248,7 @@ def set_rule(kind: str, years: int | None, days: int | None, reason: str, tenant
         raise click.UsageError("give --years or --days")
     rule = Rule(kind, days if days is not None else -(-(years or 0) * 36525 // 100))  # a year of 365.25 days, rounded up
     with _desk(tenant, key) as desk:
-        state = desk.house.keeping.set_retention(desk.tenant, desk.actor, rule, reason, desk.needs)
+        state = desk.log.retention.set_retention(desk.tenant, desk.actor, rule, reason, desk.needs)
     if state.rules.get(kind) == rule:
         console().print(f"{escape(kind)}: kept for {rule.days} days")
     else:
@@ -276,7 +268,7 @@ def list_rules(tenant: str | None, key: str | None, as_json: bool) -> None:
     """
     with _desk(tenant, key) as desk:
         desk.looked("retention")
-        found = list(desk.house.keeping.state(desk.tenant).rules.values())
+        found = list(desk.log.retention.state(desk.tenant).rules.values())
     _show(found, [(one.kind, str(one.days)) for one in found], ("kind", "days"), as_json)
 
 
@@ -291,7 +283,7 @@ def due(tenant: str | None, key: str | None, as_json: bool) -> None:
     """
     with _desk(tenant, key) as desk:
         desk.looked("due")
-        found = list(desk.house.keeping.due(desk.tenant))
+        found = list(desk.log.retention.due(desk.tenant))
     rows = [(one.subject, str(one.events), f"{one.over:%Y-%m-%d}") for one in found]
     _show(found, rows, ("subject", "events", "over since"), as_json)
 

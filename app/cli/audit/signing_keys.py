@@ -20,7 +20,7 @@ def epoch(log: str, reason: str, approvers: tuple[str, ...]) -> None:
     \b
     countersign audit epoch halden --reason "disk lost, case 17" --approver a.meyer --approver b.sato
     """
-    from app.wiring.parts import key_encryption_key, open_keys
+    from app.wiring.key_material import key_encryption_key, open_keys
     from audit.append.store import AuditStore
     from audit.checkpoints.epochs import start_epoch
     from audit.checkpoints.signing_keys import public_keys

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from app.cli.shared import InputError, plain, put, settings
+from app.cli.shared import InputError, open_read_side, plain, put
 
 if TYPE_CHECKING:
     from app.governance.shadow_report import ShadowReport
@@ -34,23 +34,16 @@ def shadow_report(since: str | None, tenant: str | None, as_json: bool) -> None:
     countersign policy shadow-report --since 7d --json
     """
     start = None if since is None else _start(since, datetime.now(UTC))
-    from app.cli.audit.group import require
     from app.governance.shadow_report import summed
-    from app.wiring.house import House
     from audit.format.events import Entry
     from audit.kinds import SEARCHED, SHADOWED
 
-    found = settings()
-    require(found.url)
-    house = House.open(found)
-    try:
-        log = tenant or found.tenant
-        about = house.keys.pseudonym(log, "terminal")
+    with open_read_side() as side:
+        log = tenant or side.settings.tenant
+        about = side.keys.pseudonym(log, "terminal")
         looked = Entry(SEARCHED, None, None, "terminal", about, body={"filters": {"list": "shadowed"}})
-        house.audit.append(log, looked).wait()
-        report = summed(house.reader.of_kinds(log, (SHADOWED,)), start)
-    finally:
-        house.close()
+        side.audit.append(log, looked).wait()
+        report = summed(side.reader.of_kinds(log, (SHADOWED,)), start)
     if report is None:
         raise click.ClickException(
             f"nothing was compared for tenant {log}" + (f" since {since}" if since else "") + ";"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.table import Table
 
-from app.cli.shared import console, plain, put, settings
+from app.cli.shared import console, open_read_side, plain, put
 
 if TYPE_CHECKING:
     from app.governance.kill_switches import Switch, Switches
@@ -79,16 +79,8 @@ def list_switches(as_json: bool) -> None:
 
 @contextmanager
 def _switches() -> Iterator[Switches]:
-    from app.cli.audit.group import require
-    from app.wiring.house import House
-
-    found = settings()
-    require(found.url)
-    house = House.open(found)
-    try:
-        yield house.switches
-    finally:
-        house.close()
+    with open_read_side() as log:
+        yield log.switches
 
 
 def _show(found: list[Switch], as_json: bool = False) -> None:

@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from app.cli.shared import console, settings
-from app.identity.api_keys import ROLES, KeyRing, Role
+from app.identity.api_keys import ROLES, ApiKeys, Role
 
 
 @click.group()
@@ -77,8 +77,8 @@ def revoke(key_id: str) -> None:
 
 
 @contextmanager
-def key_ring() -> Iterator[KeyRing]:
-    from app.wiring.parts import open_keys
+def key_ring() -> Iterator[ApiKeys]:
+    from app.wiring.key_material import open_keys
 
     found = settings()
     engine, ring = open_keys(found)

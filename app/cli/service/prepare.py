@@ -17,7 +17,7 @@ def prepare() -> None:
     \b
     countersign prepare
     """
-    from app.wiring.parts import key_encryption_key
+    from app.wiring.key_material import key_encryption_key
     from audit.checkpoints.signing_keys import load_keys
 
     found = settings()

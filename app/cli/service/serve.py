@@ -29,7 +29,7 @@ def serve(host: str | None, port: int | None, light: bool, demo: bool, connector
     for name in found.local_models:
         store.path(name)
     from app.serving.server import Server
-    from app.wiring.house import House
+    from app.wiring.deployment import check
 
-    House.check(found)
+    check(found)
     Server(found).run()

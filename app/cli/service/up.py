@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.panel import Panel
 
 from app.cli.shared import console, settings
-from app.identity.api_keys import KeyRing, Role
+from app.identity.api_keys import ApiKeys, Role
 from app.settings import Settings
-from app.wiring.parts import demo_key_path, open_keys
+from app.wiring.key_material import demo_key_path, open_keys
 
 SAMPLES = Path("samples")
 READY_S = 900.0
@@ -63,7 +63,7 @@ def up(light: bool, port: int | None, market_port: int, samples: Path) -> None:
         "COUNTERSIGN_LIGHT": str(found.light).lower(),
         "COUNTERSIGN_PORT": str(found.port),
         "COUNTERSIGN_DEMO": "true",
-        "COUNTERSIGN_LEAVE_S": "0",
+        "COUNTERSIGN_DRAIN_GRACE_S": "0",
         "COUNTERSIGN_CONNECTORS_FILE": str(samples / "connectors.yaml"),
         "COUNTERSIGN_MARKET_URL": f"http://127.0.0.1:{market_port}",
     }
@@ -131,7 +131,7 @@ def _demo_keys(found: Settings) -> tuple[str, str]:
         engine.dispose()
 
 
-def _kept(ring: KeyRing, found: Settings, path: Path, role: Role) -> str:
+def _kept(ring: ApiKeys, found: Settings, path: Path, role: Role) -> str:
     if path.is_file() and ring.find(secret := path.read_text("utf-8").strip()):
         return secret
     secret = ring.create(found.tenant, role, f"demo {role}", ("public",))

@@ -31,9 +31,9 @@ from app.console.session import ROLES, acting, csrf, csrf_fits, looking, reader
 from app.identity.api_keys import Key
 from app.web import problems
 from app.web import reveal as reveals
-from app.web.context import house
+from app.web.context import deployment, reveal_desk, service
 from app.web.looking import record_access
-from app.wiring.house import House
+from app.wiring.service import Service
 from app.wiring.trust import own_trust
 from audit import kinds
 from audit.errors import LogDamaged
@@ -52,10 +52,10 @@ BOTS = ("api", "rag", "onprem")
 @blueprint.record_once
 def _prepare(state: Any) -> None:
     state.app.jinja_env.filters.update(review_filters())
-    opened: House = state.app.extensions["countersign"]
-    trust = own_trust(opened.settings)
-    verifier = LogVerifier(lambda tenant: verify_store(opened.engine, tenant, trust=trust))
-    opened.closers.insert(0, verifier.close)
+    opened: Service = state.app.extensions["countersign"]
+    trust = own_trust(opened.deployment.settings)
+    verifier = LogVerifier(lambda tenant: verify_store(opened.deployment.engine, tenant, trust=trust))
+    opened.on_close(verifier.close)
     state.app.extensions["countersign.verifier"] = verifier
 
 
@@ -81,7 +81,7 @@ def sign_in() -> str:
 
 @blueprint.post("/sign-in")
 def take_key() -> Response | BaseResponse:
-    key = house().keys.find(request.form.get("key", "").strip())
+    key = deployment().keys.find(request.form.get("key", "").strip())
     if not csrf_fits():
         return _again("This page had grown old; please try once more.", 400)
     if key is None or key.role not in ROLES:
@@ -117,7 +117,7 @@ def queries() -> str | BaseResponse:
         None,
         {"filters": {k: str(v) for k, v in filters.items() if v}, "before": before, **looking()},
     )
-    found = house().reader.queries(
+    found = deployment().reader.queries(
         key.tenant,
         since=filters["since"],
         until=filters["until"],
@@ -132,7 +132,7 @@ def queries() -> str | BaseResponse:
         f"{url_for('review.queries')}?{urlencode({**shown, 'before': found[-1].seq})}" if len(found) == PAGE else None
     )
     keeping = _keeping(key.tenant)
-    asked = house().reader.earliest(key.tenant, [one.query for one in found], (kinds.REDACTED, kinds.RECEIVED))
+    asked = deployment().reader.earliest(key.tenant, [one.query for one in found], (kinds.REDACTED, kinds.RECEIVED))
     return render_template(
         "review/queries.html",
         rows=[_row(key.tenant, one, asked[one.query], keeping) for one in found],
@@ -150,17 +150,17 @@ def query(query_id: str) -> str | BaseResponse:
     key = reader()
     if key is None:
         return redirect(url_for("review.sign_in"))
-    if not house().reader.knows(key.tenant, query_id):
+    if not deployment().reader.knows(key.tenant, query_id):
         raise problems.Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     record_access(key, kinds.VIEWED, query_id, looking())
-    events = house().reader.query(key.tenant, query_id)
+    events = deployment().reader.query(key.tenant, query_id)
     return render_template(
         "review/query.html",
-        view=journey_view(key.tenant, events, house().versions),
+        view=journey_view(key.tenant, events, service().policy_versions),
         content=(content := content_view(events, _keeping(key.tenant))),
         may_reveal=key.role == "administrator" and content.state == "open",
         requests=reveals.requests(events),
-        needs=house().settings.reveal_persons,
+        needs=deployment().settings.reveal_persons,
         me=f"key:{key.id}",
         integrity=_integrity(key.tenant),
         csrf_token=csrf(),
@@ -173,7 +173,7 @@ def ask_to_reveal(query_id: str) -> str | BaseResponse:
     key = acting()
     if key is None:
         return redirect(url_for("review.sign_in"), 303)
-    asked = reveals.ask(house(), key, query_id, request.form.get("reason", ""))
+    asked = reveals.ask(reveal_desk(), key, query_id, request.form.get("reason", ""))
     if asked.state == "ready":
         return _revealed(key, query_id, asked.number)
     return redirect(url_for("review.query", query_id=query_id), 303)
@@ -184,7 +184,7 @@ def agree_to_reveal(query_id: str, number: int) -> BaseResponse:
     key = acting()
     if key is None:
         return redirect(url_for("review.sign_in"), 303)
-    reveals.approve(house(), key, query_id, number)
+    reveals.approve(reveal_desk(), key, query_id, number)
     return redirect(url_for("review.query", query_id=query_id), 303)
 
 
@@ -202,7 +202,7 @@ def keeping() -> str | BaseResponse:
     record_access(key, kinds.SEARCHED, None, {"filters": {"list": "keeping"}, **looking()})
     return render_template(
         "review/keeping.html",
-        keeping=house().keeping.state(key.tenant),
+        keeping=deployment().retention.state(key.tenant),
         integrity=_integrity(key.tenant),
         csrf_token=csrf(),
         user=key.label,
@@ -219,7 +219,7 @@ def not_kept(response: Response) -> Response:
 def _revealed(key: Key, query_id: str, number: int) -> str:
     return render_template(
         "review/revealed.html",
-        revealed=reveals.reveal(house(), key, query_id, number),
+        revealed=reveals.reveal(reveal_desk(), key, query_id, number),
         query=query_id,
         back=url_for("review.query", query_id=query_id),
         now=datetime.now(UTC),
@@ -230,7 +230,7 @@ def _revealed(key: Key, query_id: str, number: int) -> str:
 
 def _keeping(tenant: str) -> RetentionState | None:
     try:
-        return house().keeping.state(tenant)
+        return deployment().retention.state(tenant)
     except LogDamaged:
         return None
 

@@ -14,7 +14,7 @@ from app.console.session import acting, csrf, looking, reader
 from app.governance.kill_switches import LONGEST_REASON, SwitchRefused
 from app.identity.api_keys import Key
 from app.web import problems
-from app.web.context import house
+from app.web.context import deployment
 from app.web.looking import record_access
 from audit.kinds import SEARCHED
 from orchestrator.selection.routes import load_routes
@@ -41,7 +41,7 @@ def throw() -> str | BaseResponse:
     if key.role != "administrator":
         raise problems.Problem(403, "Only an administrator throws a switch.", code="role")
     bot, reason = request.form.get("bot", ""), request.form.get("reason", "")
-    found = house().switches
+    found = deployment().switches
     turn = found.turn_on if request.form.get("turn") == "on" else found.turn_off
     try:
         turn(key.tenant, bot, reason, f"key:{key.id}")
@@ -53,9 +53,9 @@ def throw() -> str | BaseResponse:
 def _page(key: Key) -> str:
     return render_template(
         "review/switches.html",
-        switches=[one for one in house().switches.off() if one.tenant in ("", key.tenant)],
+        switches=[one for one in deployment().switches.off() if one.tenant in ("", key.tenant)],
         tenant=key.tenant,
-        bots=sorted(load_routes(house().settings.routes_file).bots),
+        bots=sorted(load_routes(deployment().settings.routes_file).bots),
         longest=LONGEST_REASON,
         may_throw=key.role == "administrator",
         csrf_token=csrf(),

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from app.identity.api_keys import KeyRing
+from app.identity.api_keys import ApiKeys
 from app.operations.backup.backup import KEYS, key_tables, log_tables, read_manifest
 from app.operations.backup.copies import is_empty, restore_database
 from app.operations.errors import BackupError
 from app.settings import Settings
-from app.wiring.parts import key_encryption_key, open_keys
+from app.wiring.key_material import key_encryption_key, open_keys
 from app.wiring.trust import own_trust
 from audit.append.store import AuditStore
 from audit.checkpoints.epochs import contradictions, start_epoch
@@ -143,7 +143,7 @@ def _epochs(settings: Settings, reason: str, approvers: Sequence[str]) -> dict[s
 
 
 def _started(
-    settings: Settings, engine: Engine, ring: KeyRing, logs: Sequence[str], reason: str, approvers: Sequence[str]
+    settings: Settings, engine: Engine, ring: ApiKeys, logs: Sequence[str], reason: str, approvers: Sequence[str]
 ) -> dict[str, int]:
     subjects = SubjectKeys(settings.keys_url, key_encryption_key(settings))
     store = AuditStore(engine, subjects)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.operations.backup.copies import sqlite_path
 from app.operations.checks.result import Check
 from app.settings import Settings
-from app.wiring.parts import key_encryption_key
+from app.wiring.key_material import key_encryption_key
 from audit.checkpoints.epochs import contradictions
 from audit.checkpoints.signing_keys import VARIABLE, public_keys
 from audit.checkpoints.stored import current_epoch, stored_checkpoint

@@ -170,21 +170,20 @@ def main(arguments: Sequence[str]) -> None:
     """The watched process: answers QUESTIONS and writes down what it reached for."""
     watch = Watch()
     from app.settings import load_settings
-    from app.wiring.house import House
+    from app.wiring.service import Service
     from app.wiring.telemetry import configure_logging
     from orchestrator.types import Query
 
     settings = load_settings()
     configure_logging(settings)
-    house = House.open(settings)
-    try:
-        pipeline = house.warm()
+    with Service.open(settings) as service:
+        pipeline = service.warm().pipeline
         for number, question in enumerate(QUESTIONS):
             query = Query(
                 id=f"q_doctor{number}",
                 conversation=f"c_doctor{number}",
                 tenant=settings.tenant,
-                subject=house.keys.pseudonym(settings.tenant, "doctor"),
+                subject=service.deployment.keys.pseudonym(settings.tenant, "doctor"),
                 actor="doctor",
                 groups=frozenset({"public"}),
                 text=question,
@@ -192,8 +191,6 @@ def main(arguments: Sequence[str]) -> None:
             )
             for _ in pipeline.answer(query, {"max_tokens": settings.max_tokens, "temperature": 0.0}):
                 pass
-    finally:
-        house.close()
     Path(arguments[0]).write_text(json.dumps({"answered": len(QUESTIONS), "reached": watch.reached}), "utf-8")
 
 

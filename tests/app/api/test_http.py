@@ -39,11 +39,11 @@ def broken_store(warm: Site, from_event: int = 0) -> Iterator[None]:
             if seen[0] > from_event:
                 raise sqlite3.OperationalError("disk I/O error")
 
-    event.listen(warm.house.engine, "before_cursor_execute", fail)
+    event.listen(warm.deployment.engine, "before_cursor_execute", fail)
     try:
         yield
     finally:
-        event.remove(warm.house.engine, "before_cursor_execute", fail)
+        event.remove(warm.deployment.engine, "before_cursor_execute", fail)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_every_answer_carries_the_trace_and_the_receipt_of_its_record(warm: Site
         document = response.get_json()
         own = document if path == CHAT else document["countersign"]
         assert response.headers["Countersign-Trace-Id"] == own["trace_id"]
-        events = warm.house.reader.query("halden", own["query_id"])
+        events = warm.deployment.reader.query("halden", own["query_id"])
         assert events[-1].kind == "finished"
         assert str(events[-1].leaf) == own["receipt"]["leaf"]
 
@@ -222,7 +222,7 @@ def test_a_store_that_fails_midway_lets_out_only_what_it_holds(warm: Site, after
     with broken_store(warm, after):
         text = ask(warm, CHAT, {"message": QUESTION, "stream": True}).text
     told = re.search(r'"query_id": "(q_[0-9a-f]+)"', text)
-    events = warm.house.reader.query("halden", told.group(1)) if told else ()
+    events = warm.deployment.reader.query("halden", told.group(1)) if told else ()
     held = [e.body["text"] for e in events if e.kind == "released" and e.body]
     sent = [json.loads(line[6:])["text"] for line in text.splitlines() if line.startswith('data: {"id"')]
     assert sent == held[: len(sent)]

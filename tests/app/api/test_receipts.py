@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 
 from app.serving.application import create_app
 from app.settings import Settings
-from app.wiring.house import House
+from app.wiring.deployment import Deployment, open_deployment
+from app.wiring.service import Service
 from audit.format.notes import VerifierKey
 from audit.format.receipts import LogProof
 from audit.verify.offline import ReaderTrust, verify_bundle, verify_receipt
@@ -31,40 +32,40 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def house(home: Path) -> Iterator[House]:
-    house = House.open(Settings(home=home))
-    yield house
-    house.close()
+def deployment(home: Path) -> Iterator[Deployment]:
+    deployment = open_deployment(Settings(home=home))
+    yield deployment
+    deployment.close()
 
 
 @pytest.fixture
-def client(house: House) -> FlaskClient:
-    return create_app(house).test_client()
+def client(deployment: Deployment) -> FlaskClient:
+    return create_app(Service(deployment)).test_client()
 
 
 @pytest.fixture
-def trust(house: House) -> ReaderTrust:
-    return ReaderTrust(tuple(VerifierKey.parse(str(key)) for key in house.signing.public))
+def trust(deployment: Deployment) -> ReaderTrust:
+    return ReaderTrust(tuple(VerifierKey.parse(str(key)) for key in deployment.signing.public))
 
 
-def headers(house: House, role: Any = "caller", person: str | None = "anna") -> dict[str, str]:
-    secret = house.keys.create(TENANT, role, "test", ())
+def headers(deployment: Deployment, role: Any = "caller", person: str | None = "anna") -> dict[str, str]:
+    secret = deployment.keys.create(TENANT, role, "test", ())
     return {"Authorization": f"Bearer {secret}", **({"Countersign-Subject": person} if person else {})}
 
 
-def answered(house: House, query: str, person: str = "anna", kinds: tuple[str, ...] = ANSWER) -> None:
-    subject = house.keys.pseudonym(TENANT, person)
+def answered(deployment: Deployment, query: str, person: str = "anna", kinds: tuple[str, ...] = ANSWER) -> None:
+    subject = deployment.keys.pseudonym(TENANT, person)
     for number, kind in enumerate(kinds):
         body = {"text": f"{query} {kind} {number}"} if kind == "released" else {}
-        ticket = house.audit.append(TENANT, step(kind, query, subject, conversation=f"c-{query}", body=body))
+        ticket = deployment.audit.append(TENANT, step(kind, query, subject, conversation=f"c-{query}", body=body))
     ticket.wait()
 
 
 def test_the_receipts_of_an_answer_are_there_at_once_and_verify_offline(
-    house: House, client: FlaskClient, trust: ReaderTrust
+    deployment: Deployment, client: FlaskClient, trust: ReaderTrust
 ) -> None:
-    answered(house, "q1")
-    found = client.get("/v1/receipts/q1", headers=headers(house))
+    answered(deployment, "q1")
+    found = client.get("/v1/receipts/q1", headers=headers(deployment))
     assert found.status_code == 200
     told = found.get_json()
     assert [one["kind"] for one in told["receipts"]] == ["released", "released", "finished"]
@@ -76,9 +77,11 @@ def test_the_receipts_of_an_answer_are_there_at_once_and_verify_offline(
 
 
 @pytest.mark.parametrize("how", [{"query_string": {"format": "tlog-proof"}}, {"headers": {"Accept": "text/plain"}}])
-def test_a_receipt_is_a_file_to_keep(house: House, client: FlaskClient, trust: ReaderTrust, how: dict[str, Any]) -> None:
-    answered(house, "q1")
-    how = {**how, "headers": {**how.get("headers", {}), **headers(house)}}
+def test_a_receipt_is_a_file_to_keep(
+    deployment: Deployment, client: FlaskClient, trust: ReaderTrust, how: dict[str, Any]
+) -> None:
+    answered(deployment, "q1")
+    how = {**how, "headers": {**how.get("headers", {}), **headers(deployment)}}
     found = client.get("/v1/receipts/q1", **how)
     assert found.mimetype == "text/plain"
     assert found.headers["Content-Disposition"] == 'attachment; filename="halden-5.tlog-proof"'
@@ -86,43 +89,45 @@ def test_a_receipt_is_a_file_to_keep(house: House, client: FlaskClient, trust: R
     assert LogProof.parse(found.text).index == 5
 
 
-def test_one_event_can_be_asked_for(house: House, client: FlaskClient) -> None:
-    answered(house, "q1")
-    found = client.get("/v1/receipts/q1?seq=3", headers=headers(house)).get_json()
+def test_one_event_can_be_asked_for(deployment: Deployment, client: FlaskClient) -> None:
+    answered(deployment, "q1")
+    found = client.get("/v1/receipts/q1?seq=3", headers=headers(deployment)).get_json()
     assert [one["seq"] for one in found["receipts"]] == [3]
-    assert client.get("/v1/receipts/q1?seq=0", headers=headers(house)).status_code == 404
-    assert client.get("/v1/receipts/q1?format=xml", headers=headers(house)).status_code == 422
+    assert client.get("/v1/receipts/q1?seq=0", headers=headers(deployment)).status_code == 404
+    assert client.get("/v1/receipts/q1?format=xml", headers=headers(deployment)).status_code == 422
 
 
-def test_another_persons_query_is_as_unknown_as_one_that_never_was(house: House, client: FlaskClient) -> None:
-    answered(house, "q1")
-    theirs = client.get("/v1/receipts/q1", headers=headers(house, person="bert"))
-    never = client.get("/v1/receipts/q9", headers=headers(house, person="bert"))
-    nobody = client.get("/v1/receipts/q1", headers=headers(house, person=None))
+def test_another_persons_query_is_as_unknown_as_one_that_never_was(deployment: Deployment, client: FlaskClient) -> None:
+    answered(deployment, "q1")
+    theirs = client.get("/v1/receipts/q1", headers=headers(deployment, person="bert"))
+    never = client.get("/v1/receipts/q9", headers=headers(deployment, person="bert"))
+    nobody = client.get("/v1/receipts/q1", headers=headers(deployment, person=None))
     assert theirs.status_code == never.status_code == nobody.status_code == 404
     assert theirs.data == never.data == nobody.data
     assert client.get("/v1/receipts/q1").status_code == 401
 
 
-def test_an_auditor_gets_any_receipt_of_the_tenant_and_looking_is_recorded(house: House, client: FlaskClient) -> None:
-    answered(house, "q1")
-    assert client.get("/v1/receipts/q1", headers=headers(house, "auditor")).status_code == 200
-    assert house.reader.query(TENANT, "q1")[-1].kind == "access.viewed"
-    again = client.get("/v1/receipts/q1", headers=headers(house)).get_json()
+def test_an_auditor_gets_any_receipt_of_the_tenant_and_looking_is_recorded(
+    deployment: Deployment, client: FlaskClient
+) -> None:
+    answered(deployment, "q1")
+    assert client.get("/v1/receipts/q1", headers=headers(deployment, "auditor")).status_code == 200
+    assert deployment.reader.query(TENANT, "q1")[-1].kind == "access.viewed"
+    again = client.get("/v1/receipts/q1", headers=headers(deployment)).get_json()
     assert [one["kind"] for one in again["receipts"]] == ["released", "released", "finished"]
 
 
-def test_an_answer_under_way_has_no_receipt_yet(house: House, client: FlaskClient) -> None:
-    answered(house, "q1", kinds=ANSWER[:3])
-    assert client.get("/v1/receipts/q1", headers=headers(house)).status_code == 409
-    answered(house, "q2", kinds=ANSWER[:4])
-    assert client.get("/v1/receipts/q2", headers=headers(house)).get_json()["complete"] is False
+def test_an_answer_under_way_has_no_receipt_yet(deployment: Deployment, client: FlaskClient) -> None:
+    answered(deployment, "q1", kinds=ANSWER[:3])
+    assert client.get("/v1/receipts/q1", headers=headers(deployment)).status_code == 409
+    answered(deployment, "q2", kinds=ANSWER[:4])
+    assert client.get("/v1/receipts/q2", headers=headers(deployment)).get_json()["complete"] is False
 
 
-def test_without_a_checkpoint_the_caller_is_told_to_come_back(house: House, client: FlaskClient) -> None:
-    house.checkpoints.close()
-    answered(house, "q1")
-    found = client.get("/v1/receipts/q1", headers=headers(house))
+def test_without_a_checkpoint_the_caller_is_told_to_come_back(deployment: Deployment, client: FlaskClient) -> None:
+    deployment.checkpoints.close()
+    answered(deployment, "q1")
+    found = client.get("/v1/receipts/q1", headers=headers(deployment))
     assert (found.status_code, found.headers["Retry-After"]) == (503, "2")
 
 
@@ -139,10 +144,10 @@ def run(home: Path, *args: str, code: int = 0) -> subprocess.CompletedProcess[by
 
 
 def test_an_export_is_recorded_and_verifies_with_the_printed_key_alone(home: Path, tmp_path: Path) -> None:
-    house = House.open(Settings(home=home))
-    answered(house, "q1")
-    answered(house, "q2", person="bert")
-    house.close()
+    deployment = open_deployment(Settings(home=home))
+    answered(deployment, "q1")
+    answered(deployment, "q2", person="bert")
+    deployment.close()
     key = run(home, "keys").stdout.decode().strip()
     output = tmp_path / "anna.jsonl"
     run(home, "export", "--subject", "anna", "--bodies", "opened", "--reason", "case 12", "--output", str(output))

@@ -28,12 +28,12 @@ def signed_in(site: Site, role: str = "administrator") -> FlaskClient:
 
 
 def append(site: Site, tenant: str, query: str, question: str = "hello") -> None:
-    site.house.audit.append(tenant, step("received", query, f"s_{tenant}"))
-    site.house.audit.append(tenant, step("redacted", query, f"s_{tenant}", body={"question": question})).wait()
+    site.deployment.audit.append(tenant, step("received", query, f"s_{tenant}"))
+    site.deployment.audit.append(tenant, step("redacted", query, f"s_{tenant}", body={"question": question})).wait()
 
 
 def kinds(site: Site, query: str) -> list[str]:
-    return [event.kind for event in site.house.reader.query("halden", query)]
+    return [event.kind for event in site.deployment.reader.query("halden", query)]
 
 
 @pytest.mark.parametrize("path", ["/review", "/review/queries/q_" + "1" * 32])
@@ -86,13 +86,13 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(cold: Site) -> Non
 
 
 def test_a_revoked_key_is_signed_out(cold: Site) -> None:
-    secret = cold.house.keys.create("halden", "administrator", "leaver", ("public",))
+    secret = cold.deployment.keys.create("halden", "administrator", "leaver", ("public",))
     client = cold.client()
     client.post("/review/sign-in", data={"csrf_token": token(client), "key": secret})
     assert client.get("/review").status_code == 200
-    found = cold.house.keys.find(secret)
+    found = cold.deployment.keys.find(secret)
     assert found is not None
-    cold.house.keys.revoke(found.id)
+    cold.deployment.keys.revoke(found.id)
     assert client.get("/review").status_code == 302
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from app.wiring.house import House
+
 from audit.sealing.subject_keys import SubjectKeys
 from tests.app.conftest import Site
 from tests.app.console.test_console import signed_in

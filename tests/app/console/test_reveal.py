@@ -19,7 +19,8 @@ from werkzeug.test import TestResponse
 
 from app.serving.application import create_app
 from app.settings import Settings
-from app.wiring.house import House
+from app.wiring.deployment import Deployment, open_deployment
+from app.wiring.service import Service
 from audit.retention.state import Rule
 from moderation.pii.pseudonyms import Pseudonyms
 from orchestrator.types import Turn
@@ -37,26 +38,26 @@ def persons() -> int:
 
 
 @pytest.fixture
-def house(tmp_path: Path, persons: int) -> Iterator[House]:
-    house = House.open(Settings(home=tmp_path / "var", reveal_persons=persons))
+def deployment(tmp_path: Path, persons: int) -> Iterator[Deployment]:
+    deployment = open_deployment(Settings(home=tmp_path / "var", reveal_persons=persons))
     for person in PEOPLE:
-        record(house, person)
-    keeping = house.keeping
-    keeping.place_hold("halden", "key:legal", subject(house, "held"), "case 12/2026", "court order")
-    keeping.request_erasure("halden", "key:desk", subject(house, "held"), "letter of 3 May")
+        record(deployment, person)
+    keeping = deployment.retention
+    keeping.place_hold("halden", "key:legal", subject(deployment, "held"), "case 12/2026", "court order")
+    keeping.request_erasure("halden", "key:desk", subject(deployment, "held"), "letter of 3 May")
     keeping.set_retention("halden", "key:desk", Rule("communications", 2192), "rule book 4.2")
-    keeping.request_erasure("halden", "key:desk", subject(house, "refused"), "letter of 4 May")
+    keeping.request_erasure("halden", "key:desk", subject(deployment, "refused"), "letter of 4 May")
     keeping.set_retention("halden", "key:desk", Rule("communications", 0), "rule book 4.3")
-    keeping.request_erasure("halden", "key:desk", subject(house, "erased"), "letter of 5 May")
-    yield house
-    house.close()
+    keeping.request_erasure("halden", "key:desk", subject(deployment, "erased"), "letter of 5 May")
+    yield deployment
+    deployment.close()
 
 
-def subject(house: House, person: str) -> str:
-    return house.keys.pseudonym("halden", person)
+def subject(deployment: Deployment, person: str) -> str:
+    return deployment.keys.pseudonym("halden", person)
 
 
-def record(house: House, person: str) -> None:
+def record(deployment: Deployment, person: str) -> None:
     """What a journey leaves behind."""
     pseudonyms = Pseudonyms()
     tag = pseudonyms.tag("PERSON", NAME)
@@ -68,20 +69,20 @@ def record(house: House, person: str) -> None:
         ("released", {"segment": 0, "text": answer, "citations": []}, {"bot": "rag"}),
         ("finished", {"outcome": "answered"}, {"outcome": "answered", "bot": "rag", "verdict": "allow"}),
     ]
-    who = subject(house, person)
+    who = subject(deployment, person)
     for kind, body, labels in steps:
         asked = step(kind, f"q_{person}", who, conversation=f"c_{person}", actor="key:portal", labels=labels, body=body)
-        house.audit.append("halden", asked).wait()
-    house.memory.save_pseudonyms("halden", who, f"c_{person}", pseudonyms.dump())
-    house.memory.save_turn("halden", who, f"c_{person}", f"q_{person}", Turn(question, answer), "answered")
+        deployment.audit.append("halden", asked).wait()
+    deployment.memory.save_pseudonyms("halden", who, f"c_{person}", pseudonyms.dump())
+    deployment.memory.save_turn("halden", who, f"c_{person}", f"q_{person}", Turn(question, answer), "answered")
 
 
 class Reviewer:
     """Somebody signed in with a key of their own."""
 
-    def __init__(self, house: House, role: str = "administrator", purpose: str = "") -> None:
-        self.secret = house.keys.create("halden", role, f"{role}'s desk", ())  # type: ignore[arg-type]
-        self.client: FlaskClient = create_app(house).test_client()
+    def __init__(self, deployment: Deployment, role: str = "administrator", purpose: str = "") -> None:
+        self.secret = deployment.keys.create("halden", role, f"{role}'s desk", ())  # type: ignore[arg-type]
+        self.client: FlaskClient = create_app(Service(deployment)).test_client()
         self.post("/review/sign-in", "/review/sign-in", key=self.secret, purpose=purpose)
 
     def get(self, path: str) -> str:
@@ -99,12 +100,12 @@ class Reviewer:
 
 
 @pytest.fixture
-def reviewer(house: House) -> Callable[..., Reviewer]:
-    return lambda *role, **how: Reviewer(house, *role, **how)
+def reviewer(deployment: Deployment) -> Callable[..., Reviewer]:
+    return lambda *role, **how: Reviewer(deployment, *role, **how)
 
 
-def kinds(house: House, query: str) -> list[str]:
-    return [event.kind for event in house.reader.query("halden", query) if event.kind.startswith("access.")]
+def kinds(deployment: Deployment, query: str) -> list[str]:
+    return [event.kind for event in deployment.reader.query("halden", query) if event.kind.startswith("access.")]
 
 
 # --- what became of the content -----------------------------------------------------------------
@@ -141,23 +142,25 @@ def test_the_list_and_the_desk_page_name_each_state(reviewer: Callable[..., Revi
         assert told in page
 
 
-def test_a_key_destroyed_without_a_recorded_erasure_is_pointed_out(house: House, reviewer: Callable[..., Reviewer]) -> None:
-    house.subjects.destroy(subject(house, "open"))
+def test_a_key_destroyed_without_a_recorded_erasure_is_pointed_out(
+    deployment: Deployment, reviewer: Callable[..., Reviewer]
+) -> None:
+    deployment.subjects.destroy(subject(deployment, "open"))
     assert "no erasure is recorded in this log" in reviewer().get("/review/queries/q_open")
 
 
-def test_who_looked_when_and_why_stands_on_the_page(house: House, reviewer: Callable[..., Reviewer]) -> None:
+def test_who_looked_when_and_why_stands_on_the_page(deployment: Deployment, reviewer: Callable[..., Reviewer]) -> None:
     reviewer(purpose="inspection 9/26").get("/review/queries/q_open")
-    looks = [e.body for e in house.reader.query("halden", "q_open") if e.kind == "access.viewed"]
+    looks = [e.body for e in deployment.reader.query("halden", "q_open") if e.kind == "access.viewed"]
     assert looks == [{"channel": "review", "reason": "inspection 9/26"}]
     assert "inspection 9/26" in reviewer().get("/review/queries/q_open")
 
 
-def test_a_reason_given_to_the_api_is_recorded(house: House, reviewer: Callable[..., Reviewer]) -> None:
+def test_a_reason_given_to_the_api_is_recorded(deployment: Deployment, reviewer: Callable[..., Reviewer]) -> None:
     desk = reviewer("auditor")
     headers = {"Authorization": f"Bearer {desk.secret}"}
     assert desk.client.get("/v1/audit/queries/q_open?reason=inspection+9/26", headers=headers).status_code == 200
-    looks = [e.body for e in house.reader.query("halden", "q_open") if e.kind == "access.viewed"]
+    looks = [e.body for e in deployment.reader.query("halden", "q_open") if e.kind == "access.viewed"]
     assert looks == [{"channel": "api", "reason": "inspection 9/26"}]
 
 
@@ -165,7 +168,7 @@ def test_a_reason_given_to_the_api_is_recorded(house: House, reviewer: Callable[
 
 
 def test_personal_data_is_shown_to_an_administrator_with_a_reason_and_recorded_first(
-    house: House, reviewer: Callable[..., Reviewer]
+    deployment: Deployment, reviewer: Callable[..., Reviewer]
 ) -> None:
     desk = reviewer()
     page = "/review/queries/q_open"
@@ -174,30 +177,32 @@ def test_personal_data_is_shown_to_an_administrator_with_a_reason_and_recorded_f
     assert f"I am {NAME}" in shown.text
     assert f"Dear {NAME}" in shown.text
     assert shown.headers["Cache-Control"] == "no-store"
-    assert kinds(house, "q_open")[-2:] == ["access.reveal_requested", "access.revealed"]
-    assert house.reader.query("halden", "q_open")[-1].body["reason"] == REASON  # type: ignore[index]
+    assert kinds(deployment, "q_open")[-2:] == ["access.reveal_requested", "access.revealed"]
+    assert deployment.reader.query("halden", "q_open")[-1].body["reason"] == REASON  # type: ignore[index]
     assert NAME not in desk.get(page)
 
 
 @pytest.mark.parametrize("reason", ["", "short", " " * 40])
-def test_without_a_reason_nothing_is_shown_or_recorded(house: House, reviewer: Callable[..., Reviewer], reason: str) -> None:
+def test_without_a_reason_nothing_is_shown_or_recorded(
+    deployment: Deployment, reviewer: Callable[..., Reviewer], reason: str
+) -> None:
     page = "/review/queries/q_open"
     refused = reviewer().post(page, f"{page}/reveal", reason=reason)
     assert refused.status_code == 422
     assert NAME not in refused.text
-    assert "access.revealed" not in kinds(house, "q_open")
+    assert "access.revealed" not in kinds(deployment, "q_open")
 
 
-def test_nothing_is_revealed_that_cannot_be_recorded(house: House, reviewer: Callable[..., Reviewer]) -> None:
+def test_nothing_is_revealed_that_cannot_be_recorded(deployment: Deployment, reviewer: Callable[..., Reviewer]) -> None:
     desk = reviewer()
-    house.audit.close()
+    deployment.audit.close()
     refused = desk.api("/v1/audit/queries/q_open/reveal", reason=REASON)
     assert refused.status_code == 503
     assert NAME not in refused.text
 
 
 def test_an_auditor_a_forged_form_and_an_erased_query_reveal_nothing(
-    house: House, reviewer: Callable[..., Reviewer]
+    deployment: Deployment, reviewer: Callable[..., Reviewer]
 ) -> None:
     page = "/review/queries/q_open"
     auditor, desk = reviewer("auditor"), reviewer()
@@ -207,12 +212,12 @@ def test_an_auditor_a_forged_form_and_an_erased_query_reveal_nothing(
     assert desk.client.post(f"{page}/reveal", data={"reason": REASON}).status_code == 400
     assert desk.api("/v1/audit/queries/q_erased/reveal", reason=REASON).status_code == 410
     assert desk.api("/v1/audit/queries/q_unknown/reveal", reason=REASON).status_code == 404
-    assert "access.revealed" not in kinds(house, "q_open") + kinds(house, "q_erased")
+    assert "access.revealed" not in kinds(deployment, "q_open") + kinds(deployment, "q_erased")
 
 
 @pytest.mark.parametrize("persons", [2])
 def test_where_two_must_agree_the_second_is_another_administrator_and_the_showing_is_once(
-    house: House, reviewer: Callable[..., Reviewer]
+    deployment: Deployment, reviewer: Callable[..., Reviewer]
 ) -> None:
     first, second = reviewer(), reviewer()
     path = "/v1/audit/queries/q_open/reveal"
@@ -227,7 +232,7 @@ def test_where_two_must_agree_the_second_is_another_administrator_and_the_showin
     assert shown.json["question"] == f"I am {NAME}. What does the fund cost?"  # type: ignore[index]
     assert first.api(f"{path}/{number}").status_code == 409
     assert first.api(f"{path}/1").status_code == 404
-    assert kinds(house, "q_open") == ["access.reveal_requested", "access.reveal_approved", "access.revealed"]
+    assert kinds(deployment, "q_open") == ["access.reveal_requested", "access.reveal_approved", "access.revealed"]
 
 
 @pytest.mark.parametrize("persons", [2])
@@ -250,8 +255,8 @@ def test_two_administrators_agree_on_the_page(reviewer: Callable[..., Reviewer])
 
 
 @pytest.fixture
-def site(house: House) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(house), threaded=True)
+def site(deployment: Deployment) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(Service(deployment)), threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()
@@ -267,12 +272,12 @@ def shoot(page: Any, name: str) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_state_is_readable_in_a_browser_and_the_reveal_works_there(
-    house: House, site: str, page: Any, scheme: str
+    deployment: Deployment, site: str, page: Any, scheme: str
 ) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{site}/review")
-    page.get_by_label("Administrator’s key").fill(house.keys.create("halden", "administrator", "desk", ()))
+    page.get_by_label("Administrator’s key").fill(deployment.keys.create("halden", "administrator", "desk", ()))
     page.get_by_label("Purpose").fill("inspection 9/26")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Queries").wait_for()

@@ -1,4 +1,4 @@
-"""The whole service with its model elsewhere: real house, real log, real encoder; the engine is a scripted HTTP server."""
+"""The whole service with its model elsewhere: real log, real encoder; the engine is a scripted HTTP server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from app.serving.application import create_app
 from app.settings import Settings
-from app.wiring.house import House
+from app.wiring.service import Service
 from inference.store.model_store import ModelStore
 from tests.support.house import LONG_S
 from tests.support.scripted_engine import MODEL, Reply, ScriptedEngine, engines_saying, saying
@@ -29,37 +29,37 @@ def engine() -> Iterator[ScriptedEngine]:
 
 
 @pytest.fixture(scope="module")
-def house(engine: ScriptedEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def service(engine: ScriptedEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     store = ModelStore()
     if missing := [name for name in ("all-minilm-l6-v2", "en-core-web-md") if store.state(name) != "present"]:
         pytest.skip(f"models are not here: {', '.join(missing)}; fetch them with: countersign models pull --light")
-    found = House.open(Settings(home=tmp_path_factory.mktemp("over"), engines=(engine.url,), chat_model="not-here"))
+    found = Service.open(Settings(home=tmp_path_factory.mktemp("over"), engines=(engine.url,), chat_model="not-here"))
     found.warm()
     yield found
     found.close()
 
 
-def ask(house: House, text: str) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
+def ask(service: Service, text: str) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
     """The answer, and the record of its journey: kinds and bodies."""
-    key = house.keys.create("halden", "caller", "test", ("public",))
-    client = create_app(house).test_client()
+    key = service.deployment.keys.create("halden", "caller", "test", ("public",))
+    client = create_app(service).test_client()
     answer: dict[str, Any] = client.post(
         "/v1/chat", json={"message": text}, headers={"Authorization": f"Bearer {key}"}
     ).get_json()
-    events = house.reader.query("halden", answer["query_id"])
+    events = service.deployment.reader.query("halden", answer["query_id"])
     return answer, [(event.kind, dict(event.body or {})) for event in events]
 
 
-def test_it_is_ready_without_a_model_of_its_own_and_says_how_many_engines_answer(house: House) -> None:
-    client = create_app(house).test_client()
+def test_it_is_ready_without_a_model_of_its_own_and_says_how_many_engines_answer(service: Service) -> None:
+    client = create_app(service).test_client()
     said = client.get("/readyz")
     assert (said.status_code, said.get_json()["parts"]["chat model"]) == (200, "1 of 1 engines answer")
     assert "countersign_engines_answering 1.0" in client.get("/metrics").get_data(as_text=True)
 
 
-def test_an_answer_s_record_names_the_engine_the_model_and_its_weights(house: House, engine: ScriptedEngine) -> None:
+def test_an_answer_s_record_names_the_engine_the_model_and_its_weights(service: Service, engine: ScriptedEngine) -> None:
     engine.say = saying(SENTENCE)
-    answer, record = ask(house, "What is inflation?")
+    answer, record = ask(service, "What is inflation?")
     assert (answer["outcome"], answer["answer"]) == ("answered", SENTENCE.strip())
     assert answer["model"] == {"name": MODEL, "digest": DIGEST}
     generated = next(body for kind, body in record if kind == "generated")
@@ -69,7 +69,7 @@ def test_an_answer_s_record_names_the_engine_the_model_and_its_weights(house: Ho
 
 
 def test_an_engine_that_dies_in_mid_answer_leaves_an_apology_and_a_record_of_it(
-    house: House, engine: ScriptedEngine
+    service: Service, engine: ScriptedEngine
 ) -> None:
     shown = threading.Event()
 
@@ -80,16 +80,16 @@ def test_an_engine_that_dies_in_mid_answer_leaves_an_apology_and_a_record_of_it(
         shown.wait(LONG_S)
 
     engine.say = dying
-    key = house.keys.create("halden", "caller", "test", ("public",))
+    key = service.deployment.keys.create("halden", "caller", "test", ("public",))
     asked = {"message": "What is inflation?", "stream": True}
-    said = create_app(house).test_client().post("/v1/chat", json=asked, headers={"Authorization": f"Bearer {key}"})
+    said = create_app(service).test_client().post("/v1/chat", json=asked, headers={"Authorization": f"Bearer {key}"})
     events: list[str] = []
     for event in said.iter_encoded():
         events.append(event.decode())
         if events[-1].startswith("event: segment"):
             shown.set()
     done = json.loads(events[-1].partition("data: ")[2])
-    record = house.reader.query("halden", done["query_id"])
+    record = service.deployment.reader.query("halden", done["query_id"])
     assert done["outcome"] == "failed"
     assert sum(event.startswith("event: refusal") for event in events) == 1
     (failed,) = (event.body or {} for event in record if event.kind == "bot_failed")
@@ -98,11 +98,11 @@ def test_an_engine_that_dies_in_mid_answer_leaves_an_apology_and_a_record_of_it(
 
 
 def test_without_an_engine_a_question_ends_courteously_and_the_service_stays_ready(
-    house: House, engine: ScriptedEngine
+    service: Service, engine: ScriptedEngine
 ) -> None:
     engine.stop()
-    answer, record = ask(house, "What is inflation?")
+    answer, record = ask(service, "What is inflation?")
     assert answer["outcome"] in ("failed", "abstained")
     assert "no engine answers" in next(body["reason"] for kind, body in record if kind == "bot_failed")
-    said = create_app(house).test_client().get("/readyz")
+    said = create_app(service).test_client().get("/readyz")
     assert (said.status_code, said.get_json()["parts"]["chat model"]) == (200, "0 of 1 engines answer")

@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with a_site(tmp_path / "home") as found:
-        found.house.keys.create("harbour", "caller", "portal", ("public",))
+        found.deployment.keys.create("harbour", "caller", "portal", ("public",))
         yield found
 
 
@@ -32,7 +32,7 @@ def test_a_changed_file_is_in_force_for_the_next_query_and_its_swap_is_in_every_
     query, _ = site.ask()
     after = site.in_force.policy.resolve("halden").digest
     assert after != before
-    assert {e.policy_digest for e in site.house.reader.query("halden", query.id)} == {after}
+    assert {e.policy_digest for e in site.deployment.reader.query("halden", query.id)} == {after}
     for tenant in ("halden", "harbour"):
         (swap,) = site.events("policy_loaded", tenant)
         assert swap.body["before"] == {"digest": before, "version": swap.body["before"]["version"], "document": before}
@@ -61,7 +61,7 @@ def test_a_broken_file_leaves_the_old_policy_in_force_and_says_where_it_is_broke
     (rejected,) = site.events("policy_rejected")
     assert rejected.body["problem"].startswith(f"{site.file}:{line}: ")
     assert rejected.body["kept"]["digest"] == before == rejected.policy_digest
-    client = create_app(site.house).test_client()
+    client = create_app(site.service).test_client()
     assert client.get("/readyz").get_json()["policies"]["in force"] == {
         "digest": before,
         "version": site.in_force.policy.version,
@@ -101,12 +101,12 @@ def test_a_swap_that_cannot_be_recorded_does_not_happen_until_it_can(site: Site)
             raise sqlite3.OperationalError("disk I/O error")
 
     write(site.file, version="next")
-    event.listen(site.house.engine, "before_cursor_execute", fail)
+    event.listen(site.deployment.engine, "before_cursor_execute", fail)
     try:
         site.documents["in force"].look()
         assert site.in_force.policy.digest == before
     finally:
-        event.remove(site.house.engine, "before_cursor_execute", fail)
+        event.remove(site.deployment.engine, "before_cursor_execute", fail)
     site.documents["in force"].look()
     assert site.in_force.policy.version == "next"
 
@@ -129,7 +129,7 @@ def test_the_watcher_looks_by_itself_and_when_it_is_told_to(site: Site) -> None:
     write(site.file, version="second")
     eventually(lambda: site.in_force.policy.version == "second")
     write(site.file, version="third")
-    site.house.reload_policy()
+    site.service.reload_policy()
     eventually(lambda: site.in_force.policy.version == "third")
 
 
@@ -153,7 +153,7 @@ def test_swaps_under_load_lose_no_query_and_no_query_mixes_two_policies(site: Si
     for number in range(5):
         have = len(asked)
         write(site.file, version=f"v{number}")
-        site.house.reload_policy()
+        site.service.reload_policy()
         eventually(lambda number=number: site.in_force.policy.version == f"v{number}")  # type: ignore[misc]
         digests.add(site.in_force.policy.digest)
         eventually(lambda have=have: len(asked) > have + 8)  # type: ignore[misc]
@@ -163,7 +163,7 @@ def test_swaps_under_load_lose_no_query_and_no_query_mixes_two_policies(site: Si
     assert {outcome for _, outcome in asked} == {"answered"}
     seen = set()
     for query, _ in asked:
-        events = site.house.reader.query("halden", query)
+        events = site.deployment.reader.query("halden", query)
         assert sum(e.kind == "judged" for e in events) > 4
         (digest,) = {e.policy_digest for e in events}
         seen.add(digest)

@@ -45,8 +45,8 @@ def test_what_a_candidate_would_let_pass_is_in_the_log_sealed_for_the_person_and
     assert event.policy_digest == site.in_force.policy.digest  # type: ignore[attr-defined]
     (difference,) = [d for d in event.body["differences"] if d["rail"] == "injection"]  # type: ignore[attr-defined]
     assert (difference["in_force"]["verdict"], difference["candidate"]) == ("block", {"verdict": "off"})
-    assert site.house.reader.query("halden", query.id)[-1].kind == "finished", "nothing follows the end of a record"
-    assert verify_store(site.house.engine, "halden").ok
+    assert site.deployment.reader.query("halden", query.id)[-1].kind == "finished", "nothing follows the end of a record"
+    assert verify_store(site.deployment.engine, "halden").ok
 
 
 def test_the_report_says_what_would_pass_and_names_queries_to_look_at(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_the_report_says_what_would_pass_and_names_queries_to_look_at(site: Site
 
 
 def _run(site: Site, monkeypatch: pytest.MonkeyPatch, *arguments: str, fails: bool = False) -> Result:
-    monkeypatch.setenv("COUNTERSIGN_HOME", str(site.house.settings.home))
+    monkeypatch.setenv("COUNTERSIGN_HOME", str(site.deployment.settings.home))
     done = CliRunner().invoke(shadow_report, arguments)
     structlog.reset_defaults()  # the command had set the logs to a stream that ends with it
     assert (done.exit_code != 0) is fails, done.output
@@ -76,7 +76,7 @@ def _run(site: Site, monkeypatch: pytest.MonkeyPatch, *arguments: str, fails: bo
 def test_a_persons_erasure_takes_the_details_of_comparisons_with_it(site: Site) -> None:
     query, _ = site.ask(ATTACK)
     shadowed(site)
-    site.house.subjects.destroy(query.subject)
+    site.deployment.subjects.destroy(query.subject)
     report = summed(site.events("shadowed"))
     assert report is not None
     assert (report.queries, report.unread, report.lines) == (1, 1, [])

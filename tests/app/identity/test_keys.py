@@ -8,32 +8,32 @@ import time
 import pytest
 
 from app.identity import api_keys as keys
-from app.identity.api_keys import CACHE_S, KeyRing
+from app.identity.api_keys import CACHE_S, ApiKeys
 from tests.app.conftest import Site
 
 
 @pytest.fixture
-def ring(cold: Site) -> KeyRing:
-    return cold.house.keys
+def ring(cold: Site) -> ApiKeys:
+    return cold.deployment.keys
 
 
-def test_a_key_is_nowhere_in_the_database(cold: Site, ring: KeyRing) -> None:
+def test_a_key_is_nowhere_in_the_database(cold: Site, ring: ApiKeys) -> None:
     secret = ring.create("halden", "caller", "portal", ("public",))
-    with sqlite3.connect(cold.house.settings.home / "countersign.sqlite") as db:
+    with sqlite3.connect(cold.deployment.settings.home / "countersign.sqlite") as db:
         rows = str(db.execute("SELECT * FROM api_key").fetchall())
     assert secret not in rows
     assert secret.removeprefix("cs_") not in rows
-    for path in cold.house.settings.home.rglob("*"):
+    for path in cold.deployment.settings.home.rglob("*"):
         assert not path.is_file() or secret.encode() not in path.read_bytes()
 
 
-def test_two_keys_are_never_alike_and_hold_256_bits(ring: KeyRing) -> None:
+def test_two_keys_are_never_alike_and_hold_256_bits(ring: ApiKeys) -> None:
     made = {ring.create("halden", "caller", "x", ()) for _ in range(20)}
     assert len(made) == 20
     assert all(len(secret.removeprefix("cs_")) >= 43 for secret in made)
 
 
-def test_a_key_is_found_with_its_tenant_role_and_groups(ring: KeyRing) -> None:
+def test_a_key_is_found_with_its_tenant_role_and_groups(ring: ApiKeys) -> None:
     found = ring.find(ring.create("aurora", "auditor", "desk", ("board", "public")))
     assert found is not None
     assert (found.tenant, found.role, found.label) == ("aurora", "auditor", "desk")
@@ -41,22 +41,22 @@ def test_a_key_is_found_with_its_tenant_role_and_groups(ring: KeyRing) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "cs_", "cs_unknown", "\udcff", "a" * 100_000, "\x00"])
-def test_what_is_no_key_finds_nothing(ring: KeyRing, secret: str) -> None:
+def test_what_is_no_key_finds_nothing(ring: ApiKeys, secret: str) -> None:
     assert ring.find(secret) is None
 
 
-def test_a_key_revoked_by_another_process_stops_working_within_the_cache_s_second(cold: Site, ring: KeyRing) -> None:
+def test_a_key_revoked_by_another_process_stops_working_within_the_cache_s_second(cold: Site, ring: ApiKeys) -> None:
     secret = ring.create("halden", "caller", "short-lived", ())
     found = ring.find(secret)
     assert found is not None
     assert CACHE_S <= 1.0
-    assert KeyRing(cold.house.engine, b"another process").revoke(found.id)
+    assert ApiKeys(cold.deployment.engine, b"another process").revoke(found.id)
     time.sleep(CACHE_S)
     assert ring.find(secret) is None
     assert ring.by_id(found.id) is None
 
 
-def test_a_key_revoked_here_stops_working_at_once_and_only_once(ring: KeyRing) -> None:
+def test_a_key_revoked_here_stops_working_at_once_and_only_once(ring: ApiKeys) -> None:
     secret = ring.create("halden", "caller", "short-lived", ())
     found = ring.find(secret)
     assert found is not None
@@ -66,10 +66,10 @@ def test_a_key_revoked_here_stops_working_at_once_and_only_once(ring: KeyRing) -
     assert next(key for key in ring.list() if key.id == found.id).revoked is not None
 
 
-def test_a_person_is_another_subject_for_each_tenant_and_for_each_installation(cold: Site, ring: KeyRing) -> None:
+def test_a_person_is_another_subject_for_each_tenant_and_for_each_installation(cold: Site, ring: ApiKeys) -> None:
     assert ring.pseudonym("halden", "anna") == ring.pseudonym("halden", "anna")
     assert ring.pseudonym("halden", "anna") != ring.pseudonym("other", "anna")
-    assert ring.pseudonym("halden", "anna") != KeyRing(cold.house.engine, b"elsewhere").pseudonym("halden", "anna")
+    assert ring.pseudonym("halden", "anna") != ApiKeys(cold.deployment.engine, b"elsewhere").pseudonym("halden", "anna")
     assert "anna" not in ring.pseudonym("halden", "anna")
 
 

@@ -14,7 +14,7 @@ from app.operations.backup.backup import Made, back_up, read_manifest
 from app.operations.backup.restore import Restored, restore
 from app.operations.errors import BackupError
 from app.settings import Settings
-from app.wiring.house import House
+from app.wiring.deployment import Deployment, open_deployment
 from audit.database.engine import create_engine_for
 from audit.database.tables import TABLES
 from audit.errors import LogDamaged
@@ -53,17 +53,17 @@ def empty(tmp_path: Path, url: str) -> Iterator[Settings]:
 
 
 @contextmanager
-def opened(found: Settings) -> Iterator[House]:
-    house = House.open(found)
+def opened(found: Settings) -> Iterator[Deployment]:
+    deployment = open_deployment(found)
     try:
-        yield house
+        yield deployment
     finally:
-        house.close()
+        deployment.close()
 
 
-def ask(house: House, count: int, start: int = 0) -> None:
+def ask(deployment: Deployment, count: int, start: int = 0) -> None:
     for number in range(start, start + count):
-        house.audit.append(LOG, entry(number, subject=f"s_{number % 3}")).wait()
+        deployment.audit.append(LOG, entry(number, subject=f"s_{number % 3}")).wait()
 
 
 def saved(site: Settings, tmp_path: Path) -> Made:
@@ -73,35 +73,35 @@ def saved(site: Settings, tmp_path: Path) -> Made:
 def test_a_backup_under_load_restores_to_a_log_that_verifies_and_tells_what_it_lacks(
     site: Settings, empty: Settings, tmp_path: Path
 ) -> None:
-    with opened(site) as house:
-        ask(house, 20)
+    with opened(site) as deployment:
+        ask(deployment, 20)
         stop = threading.Event()
 
         def load(number: int) -> None:
             while not stop.is_set():
-                ask(house, 1, number)
+                ask(deployment, 1, number)
 
         threads = [threading.Thread(target=load, args=(100 * one,)) for one in range(4)]
         for thread in threads:
             thread.start()
         made = saved(site, tmp_path)
-        ask(house, 20, 1000)
+        ask(deployment, 20, 1000)
         stop.set()
         for thread in threads:
             thread.join()
-        written = int(house.checkpoints.issue(LOG).text.splitlines()[1])
+        written = int(deployment.checkpoints.issue(LOG).text.splitlines()[1])
     done = restore(empty, made.log, made.keys, [site.checkpoint_path], "case 17", APPROVERS)
     assert done.report.ok, done.report.problems
     assert done.epochs == {LOG: 2}
     assert 20 <= done.report.events < written
-    with opened(empty) as house:  # it goes on, and what it says can be read
-        ask(house, 5)
-        assert house.checkpoints.issue(LOG).text.startswith("bank.example/audit/halden/e2\n")
+    with opened(empty) as deployment:  # it goes on, and what it says can be read
+        ask(deployment, 5)
+        assert deployment.checkpoints.issue(LOG).text.startswith("bank.example/audit/halden/e2\n")
 
 
 def test_nothing_lost_needs_no_new_epoch(site: Settings, empty: Settings, tmp_path: Path) -> None:
-    with opened(site) as house:
-        ask(house, 7)
+    with opened(site) as deployment:
+        ask(deployment, 7)
     made = saved(site, tmp_path)
     done = restore(empty, made.log, made.keys, [site.checkpoint_path], "", ())
     assert done == Restored({}, done.report)
@@ -115,19 +115,19 @@ def test_nothing_lost_needs_no_new_epoch(site: Settings, empty: Settings, tmp_pa
 def test_a_restored_log_that_lacks_records_goes_on_by_two_people_s_word_alone(
     site: Settings, empty: Settings, tmp_path: Path
 ) -> None:
-    with opened(site) as house:
-        ask(house, 5)
+    with opened(site) as deployment:
+        ask(deployment, 5)
         made = saved(site, tmp_path)
-        ask(house, 5)
+        ask(deployment, 5)
     with pytest.raises(BackupError, match="two people must agree"):
         restore(empty, made.log, made.keys, [site.checkpoint_path], "case 17", ("a.meyer",))
     with pytest.raises(LogDamaged, match="start a new epoch"):
-        House.open(empty)
+        open_deployment(empty)
 
 
 def test_the_guards_stand_after_a_restoration(site: Settings, empty: Settings, tmp_path: Path) -> None:
-    with opened(site) as house:
-        ask(house, 5)
+    with opened(site) as deployment:
+        ask(deployment, 5)
     made = saved(site, tmp_path)
     restore(empty, made.log, made.keys, [], "", ())
     emptied = "DELETE FROM" if empty.url.startswith("sqlite") else "TRUNCATE"
@@ -141,8 +141,8 @@ def test_the_guards_stand_after_a_restoration(site: Settings, empty: Settings, t
 
 
 def test_nothing_is_overwritten(site: Settings, tmp_path: Path) -> None:
-    with opened(site) as house:
-        ask(house, 5)
+    with opened(site) as deployment:
+        ask(deployment, 5)
     made = saved(site, tmp_path)
     with pytest.raises(BackupError, match="has a log already"):
         restore(site, made.log, made.keys, [], "", ())
@@ -161,22 +161,22 @@ def test_the_log_s_copy_and_the_keys_copy_never_lie_in_each_other(site: Settings
 
 
 def test_an_erased_person_stays_erased(site: Settings, empty: Settings, tmp_path: Path) -> None:
-    with opened(site) as house:
-        ask(house, 6)
+    with opened(site) as deployment:
+        ask(deployment, 6)
         early = back_up(site, tmp_path / "log", tmp_path / "early", now=lambda: 1.0)
-        house.subjects.destroy("s_1")
+        deployment.subjects.destroy("s_1")
         made = back_up(site, tmp_path / "log", tmp_path / "keys", now=lambda: 2.0)
     with pytest.raises(BackupError, match="could bring back keys"):
         restore(empty, made.log, early.keys, [], "", ())
     restore(empty, made.log, made.keys, [], "", ())
-    with opened(empty) as house:
-        assert not house.subjects.has_key("s_1")
-        assert house.subjects.has_key("s_2")
+    with opened(empty) as deployment:
+        assert not deployment.subjects.has_key("s_1")
+        assert deployment.subjects.has_key("s_2")
 
 
 def test_a_damaged_or_unfinished_backup_is_refused(site: Settings, empty: Settings, tmp_path: Path) -> None:
-    with opened(site) as house:
-        ask(house, 5)
+    with opened(site) as deployment:
+        ask(deployment, 5)
     made = saved(site, tmp_path)
     victim = sorted((made.log / "log").iterdir())[0]
     content = victim.read_bytes()
@@ -190,8 +190,8 @@ def test_a_damaged_or_unfinished_backup_is_refused(site: Settings, empty: Settin
 
 
 def test_another_origin_is_refused_with_the_way_out(site: Settings, empty: Settings, tmp_path: Path) -> None:
-    with opened(site) as house:
-        ask(house, 1)
+    with opened(site) as deployment:
+        ask(deployment, 1)
     made = saved(site, tmp_path)
     other = empty.model_copy(update={"audit_origin": "other.example"})
     with pytest.raises(BackupError, match=r"ORIGIN=bank\.example"):
@@ -199,8 +199,8 @@ def test_another_origin_is_refused_with_the_way_out(site: Settings, empty: Setti
 
 
 def test_a_backup_that_cannot_be_written_leaves_the_ones_before_alone(site: Settings, tmp_path: Path) -> None:
-    with opened(site) as house:
-        ask(house, 1)
+    with opened(site) as deployment:
+        ask(deployment, 1)
     made = saved(site, tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(BackupError, match="cannot be written"):

@@ -19,7 +19,7 @@ from app.operations.checks import host, reach
 from app.operations.checks import log as log_checks
 from app.operations.checks.result import Check, looked
 from app.settings import Settings
-from app.wiring.house import House
+from app.wiring.deployment import open_deployment
 from audit.database.engine import create_engine_for
 from audit.database.roles import service_statements
 from migrations.run import upgrade
@@ -33,11 +33,11 @@ __all__ = ["folder", "postgres_url"]
 def site(tmp_path: Path) -> Settings:
     """A log with ten signed records."""
     settings = Settings(home=tmp_path / "var", audit_origin="bank.example")
-    house = House.open(settings)
+    deployment = open_deployment(settings)
     for number in range(10):
-        house.audit.append("halden", entry(number)).wait()
-    house.checkpoints.issue("halden")
-    house.close()
+        deployment.audit.append("halden", entry(number)).wait()
+    deployment.checkpoints.issue("halden")
+    deployment.close()
     return settings
 
 
@@ -108,10 +108,10 @@ def test_a_database_behind_its_last_checkpoint_is_told(site: Settings) -> None:
 
 
 def test_a_log_that_grew_and_is_not_signed_is_told(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = House.open(site)
-    house.checkpoints.close()
-    house.audit.append("halden", entry(11)).wait()
-    house.close()
+    deployment = open_deployment(site)
+    deployment.checkpoints.close()
+    deployment.audit.append("halden", entry(11)).wait()
+    deployment.close()
     assert only(log_checks.checkpoints(site)).state == "ok"  # for the moment
     monkeypatch.setattr(log_checks.time, "time", lambda: time.time_ns() / 1e9 + 3600)
     found = only(log_checks.checkpoints(site))

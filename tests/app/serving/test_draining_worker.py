@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from app.wiring.parts import open_keys
+from app.wiring.key_material import open_keys
 from tests.support.waiting import eventually, free_port
 
 ROOT = Path(__file__).parents[3]
@@ -71,7 +71,7 @@ def service(home: Path, **settings: str) -> Iterator[Service]:
 
 
 def test_a_service_that_is_to_end_says_so_and_still_answers_until_the_door_is_closed(tmp_path: Path) -> None:
-    with service(tmp_path / "var", COUNTERSIGN_LEAVE_S="2") as found:
+    with service(tmp_path / "var", COUNTERSIGN_DRAIN_GRACE_S="2") as found:
         found.until_ready()
         kept = ask_on_one_connection(found)
         found.process.terminate()
@@ -100,7 +100,7 @@ def ask_on_one_connection(found: Service, sock: socket.socket | None = None) -> 
 
 def test_the_door_closes_before_the_last_answer_ends_and_whoever_was_let_in_is_answered(tmp_path: Path) -> None:
     """Of connections that are made all the time until the first is refused, each gets its answer, however late it asks."""
-    with service(tmp_path / "var", COUNTERSIGN_LEAVE_S="0.5") as found:
+    with service(tmp_path / "var", COUNTERSIGN_DRAIN_GRACE_S="0.5") as found:
         found.until_ready()
         found.process.terminate()
         connected = []
@@ -118,7 +118,7 @@ def test_the_door_closes_before_the_last_answer_ends_and_whoever_was_let_in_is_a
 
 
 def test_an_interrupt_ends_it_at_once_also_while_it_is_leaving(tmp_path: Path) -> None:
-    with service(tmp_path / "var", COUNTERSIGN_LEAVE_S="20") as found:
+    with service(tmp_path / "var", COUNTERSIGN_DRAIN_GRACE_S="20") as found:
         found.until_ready()
         found.process.terminate()
         eventually(lambda: found.get("/readyz").status_code == 503)

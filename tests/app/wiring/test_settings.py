@@ -42,6 +42,16 @@ def test_the_environment_comes_before_the_file_and_the_file_before_the_default(
     assert load_settings(port=9003).port == 9003
 
 
+def test_a_setting_s_former_name_is_still_read_and_its_place_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "countersign.toml").write_text("leave_s = 7.0\n")
+    assert (load_settings().drain_grace_s, origin("drain_grace_s")) == (7.0, "file countersign.toml, leave_s")
+    monkeypatch.setenv("COUNTERSIGN_LEAVE_S", "0")
+    (folder / "countersign.toml").write_text("")
+    assert (load_settings().drain_grace_s, origin("drain_grace_s")) == (0.0, "environment COUNTERSIGN_LEAVE_S")
+    monkeypatch.setenv("COUNTERSIGN_DRAIN_GRACE_S", "3")
+    assert (load_settings().drain_grace_s, origin("drain_grace_s")) == (3.0, "environment COUNTERSIGN_DRAIN_GRACE_S")
+
+
 def test_another_file_can_be_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "elsewhere.toml").write_text("tenant = 'aurora'\n")
     monkeypatch.setenv("COUNTERSIGN_CONFIG", str(folder / "elsewhere.toml"))
