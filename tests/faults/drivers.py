@@ -28,6 +28,7 @@ from audit.errors import AuditUnavailable
 from audit.format.events import Entry
 from audit.format.notes import SecretKey
 from audit.sealing.subject_keys import SubjectKeys
+from tests.support import events
 
 ROOT = Path(__file__).parents[2]
 KEK = bytes(range(32))
@@ -42,11 +43,10 @@ def origin_of(log: str, epoch: int) -> str:
 
 def step(kind: str, query: str, **more: Any) -> Entry:
     """One event of a scripted query."""
-    outcome = {"outcome": "answered"} if kind == "finished" else {}
-    subject = f"subject:{query[-1]}"
-    return Entry(
-        kinds.BY_NAME[kind], query, "conversation-1", "actor:9f1c", subject, labels={"bot": "rag", **outcome}, **more
-    )
+    named = {field.name for field in kinds.BY_NAME[kind].labels}
+    labels = {name: value for name, value in {"bot": "rag", "outcome": "answered"}.items() if name in named}
+    more = {"labels": labels, **more}
+    return events.step(kind, query, f"subject:{query[-1]}", conversation="conversation-1", actor="actor:9f1c", **more)
 
 
 class Driver:

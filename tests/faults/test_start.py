@@ -73,7 +73,7 @@ def live(home: Path, first: int, end: int, word: str = "said") -> LogTrust:
     """A deployment that lived a while and was closed properly. It signs where it is told to, and at no size between."""
     deployment = open_deployment(Settings(home=home, checkpoint_every_s=60))
     for number in range(first, end):
-        last = deployment.audit.append("halden", step("received", f"q-{number}", body={"text": f"{word} {number}"}))
+        last = deployment.audit.append("halden", step("released", f"q-{number}", body={"text": f"{word} {number}"}))
     last.wait(30)
     deployment.checkpoints.issue("halden")
     trust = LogTrust(deployment.signing.public, file=deployment.settings.checkpoint_path)

@@ -31,6 +31,11 @@ def step(
     )
 
 
+def said(number: int, subject: str = "subject:77aa") -> Entry:
+    """A sentence of an answer, four to a query."""
+    return step("released", f"query-{number // 4}", subject, conversation="c_1", body={"text": f"sentence {number}"})
+
+
 def _filled(fields: tuple[Field, ...], given: Mapping[str, Any] | None) -> dict[str, Any]:
     samples = {one.name: _SAMPLES.get(one.type.name) for one in fields if not one.optional}
     return samples | dict(given or {})

@@ -19,7 +19,8 @@ from audit.database.engine import create_engine_for
 from audit.database.tables import TABLES
 from audit.errors import LogDamaged
 from migrations.run import standing
-from tests.audit.conftest import entry, postgres_url, url
+from tests.audit.conftest import postgres_url, url
+from tests.support.events import said
 
 __all__ = ["postgres_url", "url"]
 APPROVERS = ("a.meyer", "b.sato")
@@ -63,7 +64,7 @@ def opened(found: Settings) -> Iterator[Deployment]:
 
 def ask(deployment: Deployment, count: int, start: int = 0) -> None:
     for number in range(start, start + count):
-        deployment.audit.append(LOG, entry(number, subject=f"s_{number % 3}")).wait()
+        deployment.audit.append(LOG, said(number, f"s_{number % 3}")).wait()
 
 
 def saved(site: Settings, tmp_path: Path) -> Made:

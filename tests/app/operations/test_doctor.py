@@ -24,7 +24,8 @@ from audit.database.engine import create_engine_for
 from audit.database.roles import service_statements
 from migrations.run import upgrade
 from tests.app.wiring.test_settings import countersign, folder
-from tests.audit.conftest import entry, postgres_url
+from tests.audit.conftest import postgres_url
+from tests.support.events import said
 
 __all__ = ["folder", "postgres_url"]
 
@@ -35,7 +36,7 @@ def site(tmp_path: Path) -> Settings:
     settings = Settings(home=tmp_path / "var", audit_origin="bank.example")
     deployment = open_deployment(settings)
     for number in range(10):
-        deployment.audit.append("halden", entry(number)).wait()
+        deployment.audit.append("halden", said(number)).wait()
     deployment.checkpoints.issue("halden")
     deployment.close()
     return settings
@@ -110,7 +111,7 @@ def test_a_database_behind_its_last_checkpoint_is_told(site: Settings) -> None:
 def test_a_log_that_grew_and_is_not_signed_is_told(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = open_deployment(site)
     deployment.checkpoints.close()
-    deployment.audit.append("halden", entry(11)).wait()
+    deployment.audit.append("halden", said(11)).wait()
     deployment.close()
     assert only(log_checks.checkpoints(site)).state == "ok"  # for the moment
     monkeypatch.setattr(log_checks.time, "time", lambda: time.time_ns() / 1e9 + 3600)
