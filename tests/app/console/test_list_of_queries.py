@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from app.wiring.house import House
 
+from app.wiring.deployment import Deployment
 from audit.sealing.subject_keys import SubjectKeys
 from tests.app.conftest import Site
 from tests.app.console.test_console import signed_in
@@ -27,22 +27,22 @@ def opened_bodies(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def record(house: House, query: str, *, redacted: bool = True) -> None:
+def record(deployment: Deployment, query: str, *, redacted: bool = True) -> None:
     """A query with many events."""
     subject = f"s_{query}"
     kinds = ["received", *(["redacted"] if redacted else []), *["released"] * RELEASED, "finished"]
     bodies = {"redacted": {"question": f"the question of {query}"}, "released": {"text": "a long answer"}}
     for kind in kinds:
-        ticket = house.audit.append("listed", step(kind, query, subject, body=bodies.get(kind)))
+        ticket = deployment.audit.append("listed", step(kind, query, subject, body=bodies.get(kind)))
     ticket.wait()
 
 
 @pytest.fixture(scope="module")
 def listed(cold: Site) -> Site:
     """A tenant of its own, with some queries."""
-    cold.keys["administrator of listed"] = cold.house.keys.create("listed", "administrator", "reviewer", ())
+    cold.keys["administrator of listed"] = cold.deployment.keys.create("listed", "administrator", "reviewer", ())
     for number in range(QUERIES):
-        record(cold.house, f"q_{number}")
+        record(cold.deployment, f"q_{number}")
     return cold
 
 
@@ -62,14 +62,14 @@ def test_one_query_s_page_opens_each_of_its_bodies_once(listed: Site, opened_bod
 
 
 def test_a_query_that_ended_before_it_was_redacted_is_listed_without_a_preview(listed: Site) -> None:
-    record(listed.house, "q_early", redacted=False)
+    record(listed.deployment, "q_early", redacted=False)
     page = signed_in(listed, "administrator of listed").get("/review").text
     assert "Query q_early" in page
 
 
 def test_an_erased_question_is_marked_in_the_list_and_not_shown(listed: Site) -> None:
-    record(listed.house, "q_erased")
-    listed.house.subjects.destroy("s_q_erased")
+    record(listed.deployment, "q_erased")
+    listed.deployment.subjects.destroy("s_q_erased")
     page = signed_in(listed, "administrator of listed").get("/review").text
     assert "the question of q_erased" not in page
     line = page.partition("Query q_erased")[2].partition("</tr>")[0]
