@@ -6,7 +6,8 @@ This is the one place whose state changes while a process runs. `_lock` guards `
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -33,6 +34,7 @@ class Service:
         self._parts: dict[str, str] = {}
         self._running: Running | None = None
         self._ready, self._leaving = threading.Event(), threading.Event()
+        self._beside = ExitStack()
 
     @classmethod
     def open(cls, settings: Settings, exporter: SpanExporter | None = None) -> Service:
@@ -105,9 +107,14 @@ class Service:
         if self._running is not None:
             self._running.policy.reload()
 
+    def on_close(self, close: Callable[[], None]) -> None:
+        """What was started beside the pipeline is ended first, the last one before the others."""
+        self._beside.callback(close)
+
     def close(self) -> None:
         """Stops taking work, flushes the log, closes the database. Safe to call twice."""
         self._recovery.close()
+        self._beside.close()
         if self._running is not None:
             self._running.close()
         self.deployment.close()

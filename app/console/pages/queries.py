@@ -33,6 +33,7 @@ from app.web import problems
 from app.web import reveal as reveals
 from app.web.context import deployment, reveal_desk, service
 from app.web.looking import record_access
+from app.wiring.service import Service
 from app.wiring.trust import own_trust
 from audit import kinds
 from audit.errors import LogDamaged
@@ -51,10 +52,10 @@ BOTS = ("api", "rag", "onprem")
 @blueprint.record_once
 def _prepare(state: Any) -> None:
     state.app.jinja_env.filters.update(review_filters())
-    opened = state.app.extensions["countersign"].deployment
-    trust = own_trust(opened.settings)
-    verifier = LogVerifier(lambda tenant: verify_store(opened.engine, tenant, trust=trust))
-    opened.closers.callback(verifier.close)  # what was begun last ends first: before the database is gone
+    opened: Service = state.app.extensions["countersign"]
+    trust = own_trust(opened.deployment.settings)
+    verifier = LogVerifier(lambda tenant: verify_store(opened.deployment.engine, tenant, trust=trust))
+    opened.on_close(verifier.close)
     state.app.extensions["countersign.verifier"] = verifier
 
 

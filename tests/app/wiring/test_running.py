@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,20 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depl
     found.close()
 
 
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(STARTED)]
+@pytest.fixture
+def threads() -> Callable[[], list[str]]:
+    """Those of this test that a composition starts, now."""
+    before = set(threading.enumerate())
+    return lambda: [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith(STARTED)]
 
 
 def fields(deployment: Deployment) -> dict[str, Any]:
     return {field.name: getattr(deployment, field.name) for field in dataclasses.fields(deployment)}
 
 
-def test_composing_tells_how_far_it_is_and_leaves_the_deployment_as_it_was(deployment: Deployment) -> None:
+def test_composing_tells_how_far_it_is_and_leaves_the_deployment_as_it_was(
+    deployment: Deployment, threads: Callable[[], list[str]]
+) -> None:
     before, told = fields(deployment), []
     made = running.compose(deployment, lambda part, state: told.append((part, state)))
     try:
@@ -55,7 +60,9 @@ def test_composing_tells_how_far_it_is_and_leaves_the_deployment_as_it_was(deplo
     assert threads() == []
 
 
-def test_a_composition_that_fails_ends_what_it_had_started(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_composition_that_fails_ends_what_it_had_started(
+    deployment: Deployment, threads: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: Any) -> None:
         assert "switches" in threads()
         raise OSError("no shadow today")
@@ -66,7 +73,9 @@ def test_a_composition_that_fails_ends_what_it_had_started(deployment: Deploymen
     assert threads() == []
 
 
-def test_a_service_takes_no_question_before_it_is_ready_and_says_when_it_leaves(deployment: Deployment) -> None:
+def test_a_service_takes_no_question_before_it_is_ready_and_says_when_it_leaves(
+    deployment: Deployment, threads: Callable[[], list[str]]
+) -> None:
     service = Service(deployment)
     assert (service.ready, service.running) == (False, None)
     assert service.policy_versions == {deployment.policy.digest: deployment.policy.version}
