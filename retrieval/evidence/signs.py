@@ -1,0 +1,98 @@
+"""The signs by which an outcome is trusted, as numbers: what the logistic of `confidence` weighs.
+
+Invariant: signs are made of the question, the plan and the view alone; a sign never looks at what the figure is.
+"""
+
+from __future__ import annotations
+
+from retrieval.evidence.carry_out import Outcome
+from retrieval.evidence.operation_words import GENERIC
+from retrieval.evidence.plan import Compute, Filter, Lookup, Rank, Rows
+from retrieval.evidence.resolve import asked_stems, weight
+from retrieval.graph.periods import find_periods
+from retrieval.graph.view import GraphView
+from retrieval.graph.words import fold, split
+
+NAMES = (
+    "plan",
+    "coverage",
+    "uncovered",
+    "precision",
+    "exact",
+    "margin",
+    "fit",
+    "head",
+    "unknown",
+    "assumed",
+    "look_up",
+    "one_measure",
+    "several",
+    "compare",
+    "periods_list",
+    "nil",
+    "spare_words",
+    "text_cell",
+)
+
+
+def question_stems(question: str) -> tuple[str, ...]:
+    """The telling stems of a question, its periods left out."""
+    text = fold(question)
+    for one in sorted(find_periods(text), key=lambda p: -p.start):
+        text = text[: one.start] + " " + text[one.stop :]
+    return tuple(dict.fromkeys(word.stem for word in split(text) if word.telling and not word.text.isdigit()))
+
+
+def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
+    """One number for each of NAMES."""
+    asked = question_stems(question)
+    accounted: set[str] = set(outcome.planned.spoken)
+    for one in outcome.found:
+        accounted |= one.match.covered
+        for stem in asked:
+            kin = view.kin(stem)
+            if any(k in one.match.line.label or k in one.match.line.path or k in one.match.line.head for k in kin):
+                accounted.add(stem)
+            elif stem in one.match.line.context:
+                accounted.add(stem)
+    telling = [stem for stem in asked if stem not in GENERIC]
+    mass = sum(weight(view, stem) for stem in asked) or 1.0
+    open_words = [stem for stem in telling if stem not in accounted and not _spoken(stem, outcome)]
+    plan = outcome.plan
+    head = min((_head(one.match.line, asked, view) for one in outcome.found), default=1.0)
+    return {
+        "plan": outcome.planned.confidence,
+        "coverage": min((one.match.coverage for one in outcome.found), default=0.0),
+        "uncovered": sum(weight(view, stem) for stem in open_words) / mass,
+        "precision": min((one.match.precision for one in outcome.found), default=0.0),
+        "exact": float(all(one.match.exact for one in outcome.found)),
+        "margin": min((min(one.margin, 0.3) for one in outcome.found), default=0.0),
+        "fit": min((one.match.fit for one in outcome.found), default=0.0),
+        "head": head,
+        "unknown": float(sum(stem not in view.words for stem in open_words)),
+        "assumed": float(outcome.assumed),
+        "look_up": float(isinstance(plan, Lookup)),
+        "one_measure": float(isinstance(plan, Compute) and len(plan.operands) == 1),
+        "several": float(isinstance(plan, Compute) and len(plan.operands) > 1),
+        "compare": float(isinstance(plan, Rank | Filter)),
+        "periods_list": float(isinstance(plan, Rows)),
+        "nil": float(any(point.cell.nil for _, point in outcome.chosen)),
+        "spare_words": float(len(open_words)),
+        "text_cell": float(any(point.cell.figure is None and not point.cell.nil for _, point in outcome.chosen)),
+    }
+
+
+def _spoken(stem: str, outcome: Outcome) -> bool:
+    return any(stem == other or (len(stem) > 4 and other.startswith(stem[:5])) for other in outcome.planned.spoken)
+
+
+def _head(line: object, asked: tuple[str, ...], view: GraphView) -> float:
+    head = getattr(line, "head", frozenset())
+    if not head:
+        return 1.0
+    kin = {k for stem in asked for k in view.kin(stem)}
+    return sum(view.rarity(w) for w in head if w in kin) / sum(view.rarity(w) for w in head)
+
+
+def measure_stems(outcome: Outcome) -> frozenset[str]:
+    return frozenset(stem for one in outcome.found for stem in asked_stems(" ".join(one.match.line.label)))

@@ -1,0 +1,309 @@
+"""A table read: rows with labels and paths, columns with heads and periods, cells with figures, units and scale.
+
+Invariant: `Cell.text` is what the document shows; everything else about a cell is an inference that names its ground.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from retrieval.graph.figures import Figure, is_nil, read_cell, read_currency, read_scale
+from retrieval.graph.grid import Box, Grid
+from retrieval.graph.heads import column_heads, head_depth, is_head_row, is_unit_note, names_periods
+from retrieval.graph.periods import Period, find_periods, joined
+
+_NOTE_MARK = re.compile(r"\s*\(\d{1,2}(?:,\s?\d{1,2})*\)(?=\s|$|:)|(?<=[a-z])\d$|\s*\[\d{1,2}\]|\*+$")
+_TOTAL = re.compile(r"^(?:sub-?\s*)?total|^net\s+(?:total|increase|decrease)|\btotal$|^gesamt|^summe|^totale?s?\b", re.I)
+_EACH = re.compile(r"\bper\b.{0,30}\b(?:share|unit|common|ordinary|employee|diluted|basic|anteil|action|acción)|\beps\b", re.I)
+_PERCENT = re.compile(r"%|per\s?cent|percent(?:age)?\b|\bprozent\b", re.I)
+_RATE = re.compile(r"\b(?:rates?|margin|yield|volatility|ratio|return|inflation|growth|weightage)\b", re.I)
+_YEARS = re.compile(r"\(in\s+(years|months|days)\)|\b(?:useful\s+li(?:fe|ves)|life|term).*\b(years|months|days)\b", re.I)
+_COUNT = re.compile(r"\b(?:number\s+of|headcount|employees|shares\b(?!.*\$)|units\s+(?:sold|outstanding)|stores|customers)\b", re.I)
+_SECTION_END = re.compile(r":\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`figure` carries the inferred kind, currency and scale; None for texts, dashes and blanks. `unit` is "years", "shares" …"""
+
+    row: int
+    column: int
+    text: str
+    figure: Figure | None = None
+    unit: str = ""
+    nil: bool = False
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    index: int
+    heads: tuple[str, ...]
+    period: Period | None = None
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.heads)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`path` is the labels above it that it stands under, outermost first; `period` where the row itself is a period."""
+
+    index: int
+    label: str
+    path: tuple[str, ...]
+    total: bool
+    period: Period | None
+    cells: tuple[Cell, ...]
+    label_text: str = ""
+
+    def at(self, column: int) -> Cell | None:
+        return next((cell for cell in self.cells if cell.column == column), None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """`number` counts the document's tables from 0; `around` is the text beside it that speaks of it."""
+
+    number: int
+    caption: str
+    section: tuple[str, ...]
+    page: int | None
+    corner: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    scale: int | None = None
+    currency: str = ""
+    around: str = ""
+    head_rows: tuple[tuple[str, ...], ...] = ()
+
+    def column(self, index: int) -> Column:
+        return self.columns[index]
+
+
+def read_tables(grid: Grid, first_number: int = 0, around: str = "", comma_decimal: bool = False) -> list[Table]:
+    """The tables of one grid: one, or several where new heads come between its rows."""
+    tables: list[Table] = []
+    rows = [tuple(cell.strip() for cell in row) for row in grid.rows]
+    if not rows or len(rows[0]) < 2:
+        return []
+    for start, stop in _parts(rows):
+        table = _read(grid, rows, start, stop, first_number + len(tables), around, comma_decimal)
+        if table.rows:
+            tables.append(table)
+    return tables
+
+
+def _parts(rows: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
+    """Stretches of rows that share their heads: a row of new periods in mid-table begins another."""
+    starts = [0]
+    at = head_depth(rows)
+    while at < len(rows):
+        row = rows[at]
+        values = [cell for cell in row[1:] if cell.strip()]
+        new_heads = is_head_row(row, first=False) and all(names_periods(cell) for cell in values)
+        if len(values) >= 2 and (new_heads or _words_alone(row)) and at + 1 < len(rows):
+            starts.append(at - 1 if _words_alone(row) and is_head_row(rows[at - 1], first=True) and at - 1 > starts[-1] else at)
+            while at + 1 < len(rows) and is_head_row(rows[at + 1], first=True):
+                at += 1
+        at += 1
+    return list(zip(starts, [*starts[1:], len(rows)], strict=True))
+
+
+def _words_alone(row: Sequence[str]) -> bool:
+    """No label and nothing but words: heads that come again."""
+    return not row[0] and all(not cell or (cell[:1].isalpha() and len(cell) < 40) for cell in row[1:])
+
+
+def _read(
+    grid: Grid, rows: Sequence[tuple[str, ...]], start: int, stop: int, number: int, around: str, comma_decimal: bool
+) -> Table:
+    part = rows[start:stop]
+    depth = head_depth(part)
+    width = len(part[0])
+    heads = column_heads(part[:depth], width)
+    corner = " ".join(dict.fromkeys(head for head in heads[0] if head))
+    columns = tuple(Column(i, heads[i], joined([corner, *heads[i]]) if i and any(find_periods(h) for h in heads[i]) else None) for i in range(width))
+    stated = [*(head for column in heads for head in column), grid.caption, *grid.section[-1:]]
+    scale = next((found for text in stated if (found := read_scale(text)) is not None), None)
+    if scale is None and around:
+        scale = read_scale(around)
+    currency = next((found for text in stated if (found := read_currency(text))), "")
+    reader = _Rows(columns, scale, currency, comma_decimal)
+    for offset in range(depth, len(part)):
+        boxes = grid.boxes[start + offset] if grid.boxes else None
+        reader.add(start + offset, part[offset], boxes)
+    found = _inherit(reader.rows, columns, scale, currency or reader.seen_currency)
+    return Table(
+        number,
+        grid.caption,
+        grid.section,
+        grid.page,
+        corner,
+        columns,
+        tuple(found),
+        scale,
+        currency or reader.seen_currency,
+        around,
+        tuple(part[:depth]),
+    )
+
+
+@dataclass
+class _Rows:
+    """Reads rows one after the other; `path` is the stack of section labels in force."""
+
+    columns: tuple[Column, ...]
+    scale: int | None
+    currency: str
+    comma_decimal: bool
+    rows: list[Row] = field(default_factory=list)
+    path: list[str] = field(default_factory=list)
+    pending: str = ""
+    seen_currency: str = ""
+
+    def add(self, index: int, cells: Sequence[str], boxes: Sequence[Box | None] | None) -> None:
+        label = clean_label(cells[0])
+        values = [(i, cell) for i, cell in enumerate(cells[1:], 1) if cell]
+        if not values:
+            if label:
+                self._section(cells[0].strip(), label)
+            return
+        if not label and len(values) == 1 and not read_cell(values[0][1]) and not is_nil(values[0][1]):
+            self._section(values[0][1], clean_label(values[0][1]))
+            return
+        if is_unit_note(label) and all(is_unit_note(cell) for _, cell in values):
+            return
+        read = tuple(
+            Cell(index, i, " ".join(cell.split()), self._figure(cell), nil=is_nil(cell), box=boxes[i] if boxes else None)
+            for i, cell in values
+        )
+        for cell in read:
+            if cell.figure and cell.figure.currency and not self.seen_currency:
+                self.seen_currency = cell.figure.currency
+        total = bool(_TOTAL.search(label)) or not label
+        path = tuple(self.path)
+        if not label:
+            label = ""
+        elif total and self.path and not _belongs(label, self.path[-1]):
+            self.path = self.path[: self._depth_of_total(label)]
+            path = tuple(self.path)
+        self.rows.append(Row(index, label, path, total, joined([label]) if find_periods(label) else None, read, cells[0].strip()))
+        self.pending = ""
+        if total and self.path and _closes(label, self.path[-1]):
+            self.path = self.path[:-1]
+
+    def _figure(self, cell: str) -> Figure | None:
+        return read_cell(cell, self.comma_decimal)
+
+    def _section(self, written: str, label: str) -> None:
+        if self.pending and not _SECTION_END.search(self.pending):
+            if _continues(written):
+                self.path = [*self.path[:-1], clean_label(f"{self.pending} {written}")]
+            else:
+                self.path = [*self.path[-1:], label]
+        else:
+            self.path = [label] if not self.pending else [*self.path[-1:], label]
+        self.pending = written
+
+    def _depth_of_total(self, label: str) -> int:
+        """A total closes the sections under the one whose words it repeats; a bare one belongs to the innermost."""
+        words = set(re.findall(r"[a-z]{4,}", label.lower())) - {"total", "subtotal"}
+        if not words:
+            return len(self.path)
+        for depth in range(len(self.path), 0, -1):
+            if words & set(re.findall(r"[a-z]{4,}", self.path[depth - 1].lower())):
+                return depth
+        return 0
+
+
+def _continues(written: str) -> bool:
+    return written[:1].islower() or written.startswith("(")
+
+
+def _belongs(label: str, section: str) -> bool:
+    words = set(re.findall(r"[a-z]{4,}", label.lower())) - {"total", "subtotal"}
+    return not words or bool(words & set(re.findall(r"[a-z]{4,}", section.lower())))
+
+
+def _closes(label: str, section: str) -> bool:
+    """A bare total, or one that repeats its section's name, is the section's last row."""
+    words = set(re.findall(r"[a-z]{4,}", label.lower())) - {"total", "subtotal"}
+    return words == set(re.findall(r"[a-z]{4,}", section.lower())) or not words
+
+
+def clean_label(text: str) -> str:
+    """A label without footnote marks, leaders and a closing colon."""
+    text = re.sub(r"[.…_]{3,}\s*$|\s*[—–_]{1,3}\s*$", "", " ".join(text.split()))
+    text = _NOTE_MARK.sub("", text)
+    return text.rstrip(" :").strip()
+
+
+def _inherit(rows: Sequence[Row], columns: Sequence[Column], scale: int | None, currency: str) -> list[Row]:
+    """Gives each figure the kind, currency and scale that its own cell leaves out: from row, column, then table."""
+    percent_columns = {c.index for c in columns if any(_PERCENT.search(head) and read_scale(head) is None for head in c.heads)}
+    percent_columns |= _leading_percent(rows, columns)
+    out: list[Row] = []
+    for row in rows:
+        words = " ".join((*row.path[-1:], row.label))
+        marked = {cell.figure.kind for cell in row.cells if cell.figure}
+        cells = []
+        for cell in row.cells:
+            if cell.figure is None:
+                cells.append(cell)
+                continue
+            cells.append(_finished(cell, f"{' '.join(row.path[-1:])} · {row.label}", words, marked, columns[cell.column], cell.column in percent_columns, scale, currency))
+        out.append(replace(row, cells=tuple(cells)))
+    return out
+
+
+def _leading_percent(rows: Sequence[Row], columns: Sequence[Column]) -> set[int]:
+    """Columns whose first figure has a per cent sign, that name no currency, and whose other figures are small: all are per cent."""
+    found: set[int] = set()
+    for column in columns[1:]:
+        figures = [cell.figure for row in rows for cell in row.cells if cell.column == column.index and cell.figure]
+        if figures and figures[0].kind == "percent" and all(not f.currency and abs(f.value) < Decimal(1000) for f in figures):
+            plain = sum(f.kind == "number" for f in figures)
+            if plain >= 1 and all("," not in f.text for f in figures):
+                found.add(column.index)
+    return found
+
+
+def _finished(
+    cell: Cell, label: str, words: str, marked: set[str], column: Column, percent: bool, scale: int | None, currency: str
+) -> Cell:
+    figure = cell.figure
+    assert figure is not None
+    head = column.name
+    unit = ""
+    if figure.kind == "number":
+        span = _YEARS.search(label) or _YEARS.search(head)
+        if span:
+            return replace(cell, unit=(span.group(1) or span.group(2)).lower())
+        own = _PERCENT.search(label) and not figure.text.count(",")
+        if percent and not _EACH.search(label) or own or ("percent" in marked and not ({"amount"} & marked) and _RATE.search(label)):
+            return replace(cell, figure=replace(figure, kind="percent"))
+        if re.search(r"basis\s+points|\bbps\b", f"{label} {head}", re.I):
+            return replace(cell, figure=replace(figure, kind="basis points"))
+    if figure.kind in ("number", "amount"):
+        own_scale = read_scale(label)
+        if own_scale is None:
+            own_scale = read_scale(head)
+        each = bool(_EACH.search(words)) or bool(_EACH.search(head))
+        counted = bool(_COUNT.search(label)) and not figure.currency
+        if figure.scale == 0:
+            applied = own_scale if own_scale is not None else (0 if each else scale or 0)
+            if scale and own_scale is None and not figure.currency and "." in figure.text and _RATE.search(label):
+                applied = 0
+            figure = replace(figure, scale=applied)
+        if not figure.currency and not counted:
+            named = read_currency(head) or read_currency(label) or currency
+            if named and not (_RATE.search(label) and "." in figure.text and not each):
+                figure = replace(figure, currency=named, kind="amount")
+        if counted:
+            unit = "shares" if "share" in label.lower() else ""
+    return replace(cell, figure=figure, unit=unit)
