@@ -61,7 +61,7 @@ def head_depth(rows: Sequence[Cells]) -> int:
     depth = 0
     for row in rows[:_DEEPEST]:
         filled = [cell for cell in row if cell.strip()]
-        if is_head_row(row, first=True):
+        if is_head_row(row, first=True) and not (depth and _opens_section(row, rows[depth - 1])):
             depth += 1
         elif depth < 2 and len(filled) == 1 and row[0].strip() and _title_above_heads(rows, depth):
             depth += 1  # a title inside the grid: "Income statement expense" over the years
@@ -70,6 +70,13 @@ def head_depth(rows: Sequence[Cells]) -> int:
     if depth >= len(rows) or (depth > 1 and _all_text(rows)):
         return 1
     return _without_text_rows(rows, depth)
+
+
+def _opens_section(row: Cells, above: Cells) -> bool:
+    """A lone text under a full row of heads, in a grid where section labels stand in a value column."""
+    values = [cell for cell in row[1:] if cell.strip()]
+    full = sum(1 for cell in above[1:] if cell.strip()) >= len(above) - 1
+    return full and not row[0].strip() and len(values) == 1 and len(row) > 2 and not (is_unit_note(values[0]) or names_periods(values[0]) or values[0].startswith("("))
 
 
 def _title_above_heads(rows: Sequence[Cells], at: int) -> bool:
@@ -124,25 +131,46 @@ def _speaks_of_scale(text: str) -> bool:
 
 
 def _spread(row: Cells, below: Sequence[Cells]) -> list[str]:
-    """A row of heads with its blanks filled by the head that spans them."""
+    """A row of heads with its blanks filled by the head that spans them: the neighbour over columns of the same sort."""
     width = len(row)
     filled = [column for column in range(1, width) if row[column].strip()]
     out = list(row)
     if not filled or len(filled) == width - 1:
         return out
+    sorts = {column: _sort(below, column) for column in range(1, width)}
     if len(filled) == 1:
-        text = row[filled[0]]
-        return [row[0], *[text if _has_head(below, c) or c == filled[0] else "" for c in range(1, width)]]
-    right_aligned = not row[1].strip() and row[width - 1].strip() and _has_head(below, 1) and _plain_label(below)
-    if right_aligned:
-        for column in range(width - 2, 0, -1):
-            if not out[column].strip() and _has_head(below, column):
-                out[column] = out[column + 1]
-        return out
+        only = filled[0]
+        spans = not _RUNS_ON.search(row[only])
+        return [row[0], *[row[only] if column == only or (spans and sorts[column] == sorts[only] != "") else "" for column in range(1, width)]]
+    right_aligned = not row[1].strip() and bool(row[width - 1].strip()) and _plain_label(below)
     for column in range(1, width):
-        if not out[column].strip() and column > filled[0] and _has_head(below, column):
-            out[column] = out[column - 1]
+        if out[column].strip() or not sorts[column]:
+            continue
+        left = max((c for c in filled if c < column), default=None)
+        right = min((c for c in filled if c > column), default=None)
+        if left is None or right is None:
+            source = left if right is None else right
+        elif (sorts[left] == sorts[column]) != (sorts[right] == sorts[column]):
+            source = left if sorts[left] == sorts[column] else right
+        else:
+            source = right if right_aligned else left
+        if source is not None and not _RUNS_ON.search(row[source]) and (sorts[source] == sorts[column] or left is not None):
+            out[column] = row[source]
     return out
+
+
+_RUNS_ON = re.compile(r"\b(?:of|at|to|for|in|and|or|the|by|from|with|per)\s*$|[-–/&]\s*$", re.I)
+_CHANGES = re.compile(r"\b(?:change|variance|increase|decrease|growth)\b|^\W*%\W*$", re.I)
+
+
+def _sort(below: Sequence[Cells], column: int) -> str:
+    """What kind of head the column has of its own further down: "period", "change", "other", or "" for none."""
+    text = " ".join(row[column] for row in below if column < len(row) and row[column].strip() and not is_unit_note(row[column]))
+    if not text:
+        return "unit" if _has_head(below, column) else ""
+    if names_periods(text):
+        return "period"
+    return "change" if _CHANGES.search(text) else "other"
 
 
 def _has_head(below: Sequence[Cells], column: int) -> bool:

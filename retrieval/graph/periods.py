@@ -40,10 +40,11 @@ _PATTERN = re.compile(
   | (?P<m3>{_MONTH})\s*,?\s+(?P<y3>{_YEAR})
   | \b(?P<ma>\d{{1,2}})/(?P<da>\d{{1,2}})/(?P<ya>\d{{4}}|\d\d)\b
   | \b(?P<yi>{_YEAR})-(?P<mi>\d\d)-(?P<di>\d\d)\b
-  | (?<![\d.,$€£])(?P<r1>{_YEAR})\s*(?:-|–|/|to)\s*(?P<r2>{_YEAR}|\d\d)(?![\d%]|[.,]\d|\s*(?:days|years|months))
+  | (?<![\d.,$€£])(?P<rf>(?:fy|fiscal|financial)\s*(?:years?\s+)?)?(?P<r1>{_YEAR})\s*(?:-|–|—|/|to|through|until)\s*(?:fy\s*)?(?P<r2>{_YEAR}|\d\d)
+      (?![\d%]|[.,]\d|\s*(?:days|years|months)|-\d)
   | \b(?P<fy>fy|f|fiscal\s+years?|fiscal|financial\s+years?|geschäftsjahr|exercice|ejercicio|esercizio|boekjaar)\s*(?:ended\s+|ending\s+)?
       [\s'’]?(?P<yf>{_YEAR}|\d\d(?!\d|[.,]\d))
-  | (?<![\d.,$€£/])(?P<y>{_YEAR}|2\s0\s[0-6]\s\d)(?![\d%]|[.,]\d)
+  | (?:(?<![\d.,$€£/])|(?<=(?:19|20)\d\d,))(?P<y>{_YEAR}|2\s0\s[0-6]\s\d)(?![\d%]|[.,]\d(?!\d\d\d(?!\d)))
     """,
     re.X | re.I,
 )
@@ -105,7 +106,9 @@ def _period(found: re.Match[str]) -> Period | None:
     if part["r1"]:
         first = int(part["r1"])
         last = int(part["r2"]) if len(part["r2"]) == 4 else first // 100 * 100 + int(part["r2"])
-        return Period(first, end=last, **where) if first < last <= first + 30 else None
+        if last < first:
+            first, last = last, first
+        return Period(first, end=last, fiscal=bool(part["rf"]), **where) if first < last <= first + 30 else None
     if part["yf"]:
         return Period(_year(part["yf"]), fiscal=True, **where)
     return Period(_year(part["y"]), **where)

@@ -58,11 +58,14 @@ def series_of(table: Table) -> list[Series]:
     for row in table.rows:
         row_period = row.period if row.period and many_rows and _only_period(row.label) else None
         label = "" if row_period else row.label
+        dated = None
+        if row.period and row.period.year and not row_period and not any(column.period for column in table.columns):
+            dated, label = row.period, _without_period(row.label)
         path = tuple(part for part in row.path if not _only_period(part))
         path_period = joined([part for part in row.path if _only_period(part)])
         for cell in row.cells:
             column = table.columns[cell.column]
-            period = _merged(column.period, row_period or path_period)
+            period = _merged(column.period, row_period or dated or path_period)
             name, head = label, names[cell.column]
             if row_period:
                 name, head = head, ""
@@ -70,7 +73,7 @@ def series_of(table: Table) -> list[Series]:
             while any(_same(period, p.period) for p in groups.get((name, path, head, occurrence), ())):
                 occurrence += 1
             key = (name, path, head, occurrence)
-            if not row_period and occurrence == 0 and key in groups and groups[key][0].row.index != row.index and not path_period:
+            if not row_period and occurrence == 0 and key in groups and groups[key][0].row.index != row.index and not path_period and not dated:
                 key = (name, path, head, 100 + row.index)  # two rows of one name are two series
             groups.setdefault(key, []).append(Point(period, row, column, cell))
     out = []
@@ -95,7 +98,7 @@ def _column_names(table: Table) -> list[str]:
         names.append(" ".join([*kept, *marks]))
     if len(set(names[1:])) == 1 and not any(find_periods(c.name) for c in table.columns):
         return [" ".join(column) for column in cleaned]
-    return names
+    return _merge_over_periods(names, table.columns)
 
 
 def _spoken(column: Column) -> str:
@@ -104,13 +107,44 @@ def _spoken(column: Column) -> str:
 
 
 def _without_period(head: str) -> str:
-    if names_periods(head):
+    if names_periods(head) or is_unit_note(head):
         return ""
     for found in find_periods(head):
         head = head.replace(found.text, " ")
-    if read_scale(head) is not None and len(stems(head)) <= 3:
-        return ""
+    head = re.sub(r"\b(?:rmb|us\$|usd|eur|gbp|[$€£])?\s?['’‘]?(?:000s?|millions?|thousands?|billions?|m|bn)\b(?:\s*$|\))|[€£$]m\b", " ", head, flags=re.I)
     return " ".join(re.sub(r"^[\s,:]+|[\s,:]+$|\(\d\)", "", head).split())
+
+
+def _merge_over_periods(names: list[str], columns: Sequence[Column]) -> list[str]:
+    """Columns whose names differ and whose periods never meet are one thing over time: '53 weeks' 2019, '52 weeks' 2018."""
+    of_name: dict[str, list[int]] = {}
+    for column in columns[1:]:
+        if column.period and not _CHANGE.search(column.name):
+            of_name.setdefault(names[column.index], []).append(column.index)
+    if len(of_name) < 2 or len({tuple(sorted(_marks(columns[i]) for i in group)) for group in of_name.values()}) > 1:
+        return names
+    told = [_told(columns[i].period) for group in of_name.values() for i in group]
+    if len(set(told)) < len(told):
+        return names
+    common = set.intersection(*(set(name.split()) for name in of_name))
+    first = next(iter(of_name))
+    shared = " ".join(word for word in first.split() if word in common)
+    merged = list(names)
+    for group in of_name.values():
+        for index in group:
+            merged[index] = shared
+    return merged
+
+
+_CHANGE = re.compile(r"\b(?:change|variance|increase|decrease|growth|difference|adjustments?|effects?|without)\b", re.I)
+
+
+def _marks(column: Column) -> bool:
+    return bool(re.search(r"%|percent", column.name, re.I))
+
+
+def _told(period: Period | None) -> tuple[object, ...]:
+    return (period.year, period.end, period.quarter, period.half, period.month, period.day) if period else ()
 
 
 def _only_period(label: str) -> bool:

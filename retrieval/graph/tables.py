@@ -22,6 +22,7 @@ _PERCENT = re.compile(r"%|per\s?cent|percent(?:age)?\b|\bprozent\b", re.I)
 _RATE = re.compile(r"\b(?:rates?|margin|yield|volatility|ratio|return|inflation|growth|weightage)\b", re.I)
 _YEARS = re.compile(r"\(in\s+(years|months|days)\)|\b(?:useful\s+li(?:fe|ves)|life|term).*\b(years|months|days)\b", re.I)
 _COUNT = re.compile(r"\b(?:number\s+of|headcount|employees|shares\b(?!.*\$)|units\s+(?:sold|outstanding)|stores|customers)\b", re.I)
+_DATED = re.compile(r"\b(?:year|expir\w*|matur\w*|due|date|through|until|since|vintage)\b", re.I)
 _SECTION_END = re.compile(r":\s*$")
 
 
@@ -105,7 +106,7 @@ def _parts(rows: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
     while at < len(rows):
         row = rows[at]
         values = [cell for cell in row[1:] if cell.strip()]
-        new_heads = is_head_row(row, first=False) and all(names_periods(cell) for cell in values)
+        new_heads = is_head_row(row, first=False) and all(names_periods(cell) and not re.search(r"\d/\d", cell) for cell in values)
         if len(values) >= 2 and (new_heads or _words_alone(row)) and at + 1 < len(rows):
             starts.append(at - 1 if _words_alone(row) and is_head_row(rows[at - 1], first=True) and at - 1 > starts[-1] else at)
             while at + 1 < len(rows) and is_head_row(rows[at + 1], first=True):
@@ -127,7 +128,10 @@ def _read(
     width = len(part[0])
     heads = column_heads(part[:depth], width)
     corner = " ".join(dict.fromkeys(head for head in heads[0] if head))
-    columns = tuple(Column(i, heads[i], joined([corner, *heads[i]]) if i and any(find_periods(h) for h in heads[i]) else None) for i in range(width))
+    quarters = {i: number for i in range(1, width) if (number := _quarter(heads[i]))}
+    if len(quarters) < 3 or any(find_periods(" ".join(heads[i])) for i in quarters):
+        quarters = {}
+    columns = tuple(Column(i, heads[i], _column_period(corner, heads[i], quarters.get(i)) if i else None) for i in range(width))
     stated = [*(head for column in heads for head in column), grid.caption, *grid.section[-1:]]
     scale = next((found for text in stated if (found := read_scale(text)) is not None), None)
     if scale is None and around:
@@ -151,6 +155,18 @@ def _read(
         around,
         tuple(part[:depth]),
     )
+
+
+def _quarter(heads: tuple[str, ...]) -> int | None:
+    """'First' alone over a column: one of four quarters."""
+    names = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
+    return names.get(heads[-1].lower().strip()) if heads else None
+
+
+def _column_period(corner: str, heads: tuple[str, ...], quarter: int | None) -> Period | None:
+    if quarter:
+        return Period(quarter=quarter, text=heads[-1])
+    return joined([corner, *heads]) if any(find_periods(head) for head in heads) else None
 
 
 @dataclass
@@ -284,6 +300,8 @@ def _finished(
         span = _YEARS.search(label) or _YEARS.search(head)
         if span:
             return replace(cell, unit=(span.group(1) or span.group(2)).lower())
+        if re.fullmatch(r"(?:19|20)\d\d", figure.text) and _DATED.search(f"{head} {label}"):
+            return replace(cell, figure=None)  # a year of maturity or expiration is no amount
         own = _PERCENT.search(label) and not figure.text.count(",")
         if percent and not _EACH.search(label) or own or ("percent" in marked and not ({"amount"} & marked) and _RATE.search(label)):
             return replace(cell, figure=replace(figure, kind="percent"))
