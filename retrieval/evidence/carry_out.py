@@ -215,7 +215,8 @@ def _several(planned: Planned, plan: Compute, view: GraphView, near: Near | None
         if not options:
             return []
         used = {match.line.number for match, _, _ in best}
-        options = [o for o in options if o.line.number not in used]
+        if len({one.periods for one in plan.operands}) == 1:
+            options = [o for o in options if o.line.number not in used]
         if not options:
             return []
         if tables:  # operands of one question stand in one table more often than not
@@ -234,17 +235,27 @@ def _several(planned: Planned, plan: Compute, view: GraphView, near: Near | None
     if any(f is None for column in columns for f in column):
         return []
     real = [[f for f in column if f is not None] for column in columns]
-    if len(plan.periods) >= 2 and plan.op in ("ratio", "share") and all(len(column) == 2 for column in real):
-        first, last = (_computed(plan.op, [column[i] for column in real])[0] for i in (0, 1))
-        later, earlier = (first, last) if _later(found[0].points[0], found[0].points[1]) else (last, first)
+    if plan.op in ("ratio", "share") and all(len(column) == 2 for column in real):
+        values = [_computed(plan.op, [column[i] for column in real])[0] for i in (0, 1)]
+        later, earlier = values if _later(found[0].points[0], found[0].points[1]) else reversed(values)
         kind = "points" if later.kind == "percent" else later.kind
         result = Result(later.value - earlier.value, kind, "", 0, 2)
         return [Outcome(planned, found, result, chosen, assumed=assumed, parts=(later, earlier))]
+    if plan.op == "difference_of_averages":
+        averages = tuple(arithmetic.average(column) for column in real)
+        if len(averages) != 2:
+            return []
+        gap = arithmetic.difference(_as_figure(averages[0]), _as_figure(averages[1]))
+        return [Outcome(planned, found, Result(gap.value, gap.kind, gap.currency, gap.scale, averages[0].places), chosen, assumed=assumed, parts=averages)]
     flat = list(itertools.chain.from_iterable(real))
     if plan.op in ("ratio", "share", "difference", "product") and len(flat) != 2:
         return []
     result, parts = _computed(plan.op, flat)
     return [Outcome(planned, found, result, chosen, assumed=assumed, parts=parts)]
+
+
+def _as_figure(result: Result) -> Figure:
+    return Figure(result.value, result.kind, result.currency, result.scale)
 
 
 def _later(one: Point, other: Point) -> bool:
@@ -255,10 +266,16 @@ def _aligned(plan: Compute, matches: Sequence[Match]) -> tuple[list[list[Point]]
     """For each match its points at the asked periods; where none is asked, the single one, or the latest that all share."""
     out: list[list[Point]] = []
     assumed = False
-    for match in matches:
+    for match, operand in zip(matches, plan.operands, strict=True):
         points = list(match.line.series.points)
-        if plan.periods:
-            wanted = _wanted(match, plan.periods)
+        if plan.op == "difference_of_averages":
+            picked = _span(Compute("average", (operand,), operand.periods), match)
+            if picked is None:
+                return None
+            out.append(picked[0])
+            continue
+        if operand.periods:
+            wanted = _wanted(match, operand.periods)
             if wanted is None and len(points) == 1 and points[0].period is None:
                 wanted = points
             if not wanted:

@@ -19,7 +19,7 @@ _ARTICLE = r"(?:the |its |their |an? )?"
 
 CHANGE_PCT = (
     rf"\b{_PCT}\s+(?:of\s+)?{_CHANGE}(?:\s+(?:of|in|for|on))?\b",
-    rf"\b{_CHANGE}\s+(?:of|in|by)\s+{_PCT}(?:s)?\b",
+    rf"\b{_CHANGE}\s+(?:of|in|by)\s+{_PCT}(?:s)?\b(?!\s+(?:of|for)\b)",
     rf"\bby (?:what|how much|how many)\s+{_PCT}s?\b",
     rf"\bhow many {_PCT}(?:s)?\b",
     rf"\b(?:what|which) {_PCT}s? (?:did|has|have|was|were)\b",
@@ -39,7 +39,7 @@ DIFFERENCE = (
     rf"\bhow much (?:more|less|higher|lower|larger|greater|did|has|have|is)\b(?=.*\b(?:than|increase|decrease|change|grow|decline|fall|rise|exceed))",
     rf"\b(?:what|how much)\s+(?:was|is|were|are)\s+(?:the\s+)?(?:total |net |overall |absolute )?{_CHANGE}\b(?:\s+(?:of|in|for|between)\b)?",
     rf"\b(?:the\s+)?{_CHANGE}\s+(?:of|in|for|on)\b(?=.*\b(?:from|between|to|than|over|versus|vs|compared)\b)",
-    r"\bdifference\s+(?:between|in|of)?\b",
+    r"\b(?:nominal |absolute |net |numerical )?(?:difference|change)\s+(?:between|in|of|for)?\b",
     r"\b(?:veränderung|unterschied|differenz|anstieg|rückgang|zunahme|abnahme)\b",
     r"\b(?:différence|variation|écart)\b|\bde combien\b",
     r"\b(?:diferencia|variación|cambio)\b",
@@ -75,10 +75,11 @@ EQUAL = re.compile(r"\b(?:equal(?:s|ed)? to|exactly|equal)\b\s*(?=[$€£]?\s?-?
 SHARE = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?P<a>.+?)\s+(?:expressed )?as (?:an?|the) (?:percentage|percent|per cent|proportion|share|%|ratio|fraction) (?:of|over|to)\s+(?P<b>.+)",
+        r"(?P<a>.+?)\s+(?:expressed )?as (?:an?|the) (?:percentage|percent|per cent|proportion|share|%|fraction) (?:of|over|to)\s+(?P<b>.+)",
         r"(?:what|how much|how many)?\s*(?:percentage|percent|per cent|proportion|share|%|fraction) (?:of|in)\s+(?P<b>.+?)\s+(?:was|is|were|are|does|did|do|came|come"
         r"|consists? of|comprised?(?: of)?|made up by|comes from|represented by|relates? to|derived from|made up of|accounted for by|accounts? for)\s+(?P<a>.+)",
         r"(?:proportion|percentage|share|fraction) of (?P<a>.+?)\s+(?:over|to|out of|in|against|relative to|among|from|of)\s+(?:the\s+)?(?P<b>total .+)",
+        r"(?:percentage )?(?:constitution|composition) of (?P<a>.+?)\s+(?:among|in|within|over|of)\s+(?P<b>.+)",
         r"(?:proportion|percentage|share|fraction) of (?P<a>.+?)\s+(?:over|out of|relative to|against|to)\s+(?P<b>.+)",
         r"(?:anteil|welcher anteil) (?:von|der|des) (?P<a>.+?) an (?P<b>.+)",
     )
@@ -87,7 +88,7 @@ RATIO = tuple(
     re.compile(pattern)
     for pattern in (
         r"ratio (?:of|between|for)\s+(?P<a>.+?)\s+(?:to|and|over|against|divided by)\s+(?P<b>.+)",
-        r"(?P<a>.+?)\s+(?:divided by|over the|as a multiple of)\s+(?P<b>.+)",
+        r"(?P<a>.+?)\s+(?:divided by|as a multiple of|(?:expressed )?as an? ratio (?:of|to|over))\s+(?P<b>.+)",
         r"(?P<a>.+?)[- ]to[- ](?P<b>.+?)\s+ratio",
         r"verhältnis (?:von|zwischen) (?P<a>.+?) (?:zu|und) (?P<b>.+)",
         r"(?:ratio|rapport) (?:de|entre|tra|entre el) (?P<a>.+?) (?:à|sur|et|e|y|a) (?P<b>.+)",
@@ -108,7 +109,7 @@ class Formula:
 
 FORMULAS = (
     Formula("current ratio", r"\b(?:current|working capital) ratio\b", ("total current assets",), ("total current liabilities",)),
-    Formula("debt-to-asset ratio", r"\b(?:debt|liabilit(?:y|ies))[- ](?:to[- ])?assets? ratio\b|\bdebt ratio\b", ("total liabilities",), ("total assets",)),
+    Formula("debt-to-asset ratio", r"\b(?:total )?(?:debt|liabilit(?:y|ies))[- ](?:to[- ])?assets? ratio\b|\bdebt ratio\b", ("total liabilities",), ("total assets",)),
     Formula("debt-to-equity ratio", r"\bdebt[- ](?:to[- ])?equity ratio\b", ("total liabilities",), ("total equity",)),
     Formula("gross margin", r"\bgross (?:profit )?margin\b", ("gross profit",), ("revenue",), True),
     Formula("operating margin", r"\boperating (?:profit |income )?margin\b", ("operating income",), ("revenue",), True),

@@ -19,8 +19,9 @@ from retrieval.graph.periods import Period, find_periods
 from retrieval.graph.words import fold, split
 
 _SPLIT = re.compile(r"\s*(?:,|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b|\bplus\b|&|\bversus\b|\bvs\.?\b|\bcompared (?:to|with)\b|\bor\b)\s*")
-_SHARED = re.compile(r"^(?P<head>.*\b(?:between|from|for|of|in|to|by|on|related to|attributable to|at)\s+)(?P<rest>.+)$")
+_SHARED = re.compile(r"^(?P<head>.*\b(?:between|from|for|of|in|to|by|on|related to|attributable to|at|that (?:is|are|was|were)|which (?:is|are|was|were)|due)\s+)(?P<rest>.+)$")
 _QUARTERS = re.compile(r"\b(?:quarters?|months?)\b")
+_ORDINALS = re.compile(r"\b(?P<a>first|second|third|fourth)\s+(?:and|to|or|versus|vs)\s+(?:the\s+)?(?P<b>first|second|third|fourth)\s+(?P<noun>quarter)s?\b")
 _LEAD = re.compile(
     r"^(?:what|which|how much|how many|how large|how big|how high)\s+(?:is|was|were|are|did|does|do|has|have|had|will|would|be)?\s*(?:the\s+)?"
 )
@@ -37,6 +38,7 @@ class Question:
     @classmethod
     def read(cls, question: str) -> Question:
         text = fold(question).strip().rstrip("?!. ").strip()
+        text = _ORDINALS.sub(lambda found: f"{found.group('a')} {found.group('noun')} and the {found.group('b')} {found.group('noun')}", text)
         periods = tuple(find_periods(text))
         masked = text
         for one in periods:
@@ -61,14 +63,17 @@ def _plans(asked: Question) -> Iterator[Planned]:
         return
     yield from _years(asked)
     yield from _counts(asked)
-    yield from _computations(asked)
+    computed = list(_computations(asked))
+    yield from computed
     yield from _ranks(asked)
     yield from _listings(asked)
     measure = _measure(asked.masked)
     if measure:
         sure = 0.9 if asked.periods or said.RESPECTIVELY.search(asked.text) else 0.6
+        if computed and not said.RESPECTIVELY.search(asked.text):
+            sure = 0.4  # a document may state the change or the average itself
         yield _planned(Lookup(measure, asked.periods), sure, asked, "")
-        for parts in _splits(measure):
+        for parts in _splits(measure) if not computed else ():
             yield _planned(Compute("list", tuple(Lookup(part, asked.periods) for part in parts)), sure - 0.1, asked, "")
     yield Planned(Passage(asked.text), 0.3)
 
@@ -96,7 +101,7 @@ def _years(asked: Question) -> Iterator[Planned]:
     opening = said.YEARS_SHOWN.search(asked.text)
     many = re.search(r"\bhow many (?:fiscal |financial )?(?:years|quarters|periods)\b", asked.text)
     start = opening or many
-    if start is None or start.start() > 12:
+    if start is None or (start.start() > 12 and not re.match(r"(?:between|from|in|for|of|during|over)\b", asked.text)):
         return
     rest = asked.masked
     if condition := _condition(asked, rest):
@@ -144,6 +149,8 @@ def _computations(asked: Question) -> Iterator[Planned]:
     per_cent = _first(said.CHANGE_PCT, text)
     difference = _first(said.DIFFERENCE, text)
     if average and difference and not per_cent:
+        if " between " in text or len(re.findall(r"\baverage\b", text)) > 1:
+            yield from _several("difference_of_averages", asked, 0.85, average, difference)
         yield from _over_periods("difference_of_averages", asked, 0.85, average, difference)
     if average and per_cent:
         yield from _over_periods("change_pct", asked, 0.5, per_cent)
@@ -160,6 +167,8 @@ def _computations(asked: Question) -> Iterator[Planned]:
         yield from _several("sum", asked, 0.9, total)
         yield from _over_periods("sum", asked, 0.8 if len(_years_of(asked)) > 1 else 0.3, total)
         return
+    if re.search(r"\b(?:across|over|for|in) (?:all|the)(?: (?:three|two|four|five|\d))? (?:\d )?(?:years|periods|quarters)\b", text):
+        yield from _over_periods("sum", asked, 0.8, re.search(r"\btotal\b|\bsum\b", text), re.search(r"\b(?:across|over|for|in) (?:all|the)(?: \w+)? (?:years|periods|quarters)\b", text))
     if difference and not average:
         if len(asked.periods) < 2 or " between " in text:
             yield from _several("difference", asked, 0.85, difference)
@@ -190,6 +199,8 @@ def _over_periods(op: Op, asked: Question, sure: float, *spoken: re.Match[str] |
 def _several(op: Op, asked: Question, sure: float, *spoken: re.Match[str] | None) -> Iterator[Planned]:
     """Two or more measures joined by 'and': every way to part them, shared words given to each."""
     measure = _measure(asked.masked, *spoken)
+    if op == "difference_of_averages":
+        measure = re.sub(r"\b(?:the )?average\b", " ", measure)
     words = " ".join(match.group() for match in spoken if match)
     for parts in _splits(measure):
         yield _planned(Compute(op, tuple(Lookup(part, asked.periods) for part in parts), asked.periods), sure, asked, words)
@@ -225,14 +236,22 @@ def _sharing(pieces: list[str]) -> Iterator[tuple[str, ...]]:
     if tail:
         yield (*(f"{piece}{tail.group('tail')}" for piece in pieces[:-1]), pieces[-1])
     last = pieces[-1].split()
+    first = pieces[0].split()
+    if len(pieces) == 2 and len(first) > 1 and len(last) > 1:
+        yield (f"{' '.join(first)} {' '.join(last[1:])}", f"{' '.join(first[:-1])} {' '.join(last)}")
     if len(last) > 1:
         yield (*(f"{piece} {' '.join(last[1:])}" for piece in pieces[:-1]), pieces[-1])
 
 
+def _own_periods(asked: Question, found: re.Match[str], name: str) -> tuple[Period, ...]:
+    """The periods that stand within one operand's words; all of the question's where it has none."""
+    inside = tuple(one for one in asked.periods if found.start(name) <= one.start < found.end(name))
+    return inside or asked.periods
+
+
 def _pairs(asked: Question) -> Iterator[Planned]:
     """Shares, ratios and the ratios that finance knows by name."""
-    text = " ".join(asked.masked.split())
-    text = _LEAD.sub("", text)
+    text = asked.masked
     change = bool(re.search(r"\bchange|\bincrease|\bdecrease|\bdifference", text))
     for op, patterns in (("share", said.SHARE), ("ratio", said.RATIO)):
         for pattern in patterns:
@@ -240,7 +259,7 @@ def _pairs(asked: Question) -> Iterator[Planned]:
                 a, b = (_clean(found.group(name)) for name in "ab")
                 if a and b:
                     yield _planned(
-                        Compute(op, (Lookup(a, asked.periods), Lookup(b, asked.periods)), asked.periods),  # type: ignore[arg-type]
+                        Compute(op, (Lookup(a, _own_periods(asked, found, "a")), Lookup(b, _own_periods(asked, found, "b")))),  # type: ignore[arg-type]
                         0.8,
                         asked,
                         "ratio proportion percentage share percent fraction accounted consist account represent divid",
@@ -255,7 +274,7 @@ def _pairs(asked: Question) -> Iterator[Planned]:
                     scope = " ".join(word.text for word in split(rest) if word.telling)
                     named = f"{formula.name} change" if change else formula.name
                     yield _planned(
-                        Compute(op_name, (Lookup(f"{a} {scope}".strip(), asked.periods), Lookup(f"{b} {scope}".strip(), asked.periods)), asked.periods, named),
+                        Compute(op_name, (Lookup(f"{a} {scope}".strip(), asked.periods), Lookup(f"{b} {scope}".strip(), asked.periods)), (), named),
                         0.7,
                         asked,
                         f"{found.group()} ratio",

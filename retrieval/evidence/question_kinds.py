@@ -19,7 +19,7 @@ _HOW = re.compile(r"^(?:how|wie|comment|cómo|come|hoe)\b(?!\s*-?\s*(?:much|many
 _STEPS = re.compile(r"^(?:how (?:do|can|should|must|may|would|to) (?:i|we|you|one|a|an|the)?)\b|^(?:wie kann|comment puis|cómo puedo|come posso|hoe kan)\b")
 _DURATION = re.compile(r"^how (?:long|quickly|soon|often|old|late|fast|frequently)\b|^(?:wie lange|wie oft|combien de temps)\b")
 _MEANING = re.compile(
-    r"^what (?:does|do|did) (?P<a>.+?) (?:mean|stand for|refer to|denote|represent|comprise)\b"
+    r"^what (?:does|do|did) (?P<a>.+?) (?:mean|stand for|refer to|denote|represent)\b"
     r"|^what (?:is|are) (?:meant by|the (?:meaning|definition) of) (?P<b>.+)|^(?:define|explain) (?P<c>.+)|^how (?:is|are) (?P<d>.+?) defined"
     r"|^was (?:bedeutet|ist|heißt) (?P<e>.+)|^que signifie (?P<f>.+)|^qué significa (?P<g>.+)|^cosa significa (?P<h>.+)"
 )

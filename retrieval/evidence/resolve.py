@@ -13,10 +13,11 @@ from retrieval.evidence.plan import Lookup
 from retrieval.graph.periods import Period, fits
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
-from retrieval.graph.words import fold, split
+from retrieval.graph.words import LIGHT, fold, split
 
 _PERCENT = frozenset({"percentag", "percent", "rate", "margin", "%", "proport", "share"})
 _CHANGE = frozenset({"chang", "increas", "decreas", "varianc", "growth"})
+NEUTRAL = frozenset({"amount", "total", "week", "year", "ended", "valu", "reported", "actual", "note", "month"})
 _KEPT = 12
 
 
@@ -39,8 +40,8 @@ def asked_stems(measure: str) -> tuple[str, ...]:
 
 
 def weight(view: GraphView, stem: str) -> float:
-    """Generic words count a fifth."""
-    return view.rarity(stem) * (0.2 if stem in GENERIC else 1.0)
+    """Generic words count a fifth, light ones a third."""
+    return view.rarity(stem) * (0.2 if stem in GENERIC else 0.35 if stem in LIGHT else 1.0)
 
 
 def resolve(lookup: Lookup, view: GraphView, near: Mapping[tuple[int, int], float] | None = None) -> list[Match]:
@@ -82,8 +83,8 @@ def _match(
     own = list(line.label) if any(word not in GENERIC for word in line.label) else [*line.label, *line.path]
     if not own and not line.head:
         return None
-    held = sum(view.rarity(word) for word in own)
-    precision = sum(view.rarity(word) for word in own if word in spoken) / held if held else 0.5
+    held = sum(_label_weight(view, word) for word in own)
+    precision = sum(_label_weight(view, word) for word in own if word in spoken) / held if held else 0.5
     head = _head_precision(view, line, spoken)
     exact = bool(line.label) and _contains(asked, line.label, kin)
     fit = period_fit(lookup.periods, line.series.points)
@@ -107,22 +108,25 @@ def _best_place(stem: str, words: Iterable[str], line: Line, named: set[str] | f
     return 0.6 if stem in line.context else 0.0
 
 
+def _label_weight(view: GraphView, word: str) -> float:
+    return view.rarity(word) * (0.35 if word in LIGHT else 1.0)
+
+
 def _head_precision(view: GraphView, line: Line, spoken: set[str]) -> float:
-    """1 where the column's own name is asked for or it has none."""
-    if not line.head:
-        return 1.0
-    held = sum(view.rarity(word) for word in line.head)
-    return sum(view.rarity(word) for word in line.head if word in spoken) / held
+    """1 where the column's own name is asked for, or it has none but 'Amount', 'Total' or a currency's sign."""
+    telling = [word for word in line.head if word not in NEUTRAL]
+    if not telling:
+        return 1.0 if not line.head or line.head & spoken else 0.9
+    held = sum(view.rarity(word) for word in telling)
+    return sum(view.rarity(word) for word in telling if word in spoken) / held
 
 
 def _kind(line: Line, spoken: set[str], asked: Sequence[str]) -> float:
     """Percentages answer to percentages, changes to changes."""
     percent = bool(_PERCENT & {*spoken, *asked})
     score = 0.0
-    if line.series.kind == "percent" and "percent" in "".join((line.series.head, *line.series.path)).lower() and not percent:
-        score -= 0.04
-    if line.series.kind == "percent" and line.head and not percent:
-        score -= 0.05
+    if line.series.kind == "percent" and not percent and (line.head or "%" in line.series.head):
+        score -= 0.15
     if percent and line.series.kind == "percent":
         score += 0.04
     if line.head & _CHANGE and not _CHANGE & {*spoken, *asked}:

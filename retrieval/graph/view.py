@@ -60,7 +60,7 @@ class GraphView:
         return cls(graphs[key] for key in sorted(set(permitted)) if key in graphs)
 
     def _add(self, place: int, series: Series, context: frozenset[str]) -> None:
-        label = stems(series.label)
+        label = stems(series.label) if series.label else ("total",)
         line = Line(
             len(self.lines),
             place,
