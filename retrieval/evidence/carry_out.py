@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from retrieval.evidence import compute as arithmetic
 from retrieval.evidence.compute import CannotCompute, Result
-from retrieval.evidence.plan import Compute, Filter, Lookup, Plan, Planned, Rank, Rows
+from retrieval.evidence.listing import Listing, list_rows, rank_rows
+from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Plan, Planned, Rank, Rows
 from retrieval.evidence.resolve import Match, asked_stems, margin, pick, resolve
 from retrieval.graph.figures import Figure
 from retrieval.graph.periods import Period
@@ -64,6 +65,10 @@ def carry_out(planned: Planned, view: GraphView, near: Near | None = None) -> li
                 return _compare(planned, planned.plan, view, near)
             case Rows(of="periods"):
                 return _periods(planned, planned.plan, view, near)
+            case Rows() | Count():
+                return _listed(planned, list_rows(planned.plan, view, near), None)
+            case Rank() | Filter():
+                return _listed(planned, rank_rows(planned.plan, view, near), planned.plan)
             case _:
                 return []
     except CannotCompute:
@@ -223,6 +228,8 @@ def _several(planned: Planned, plan: Compute, view: GraphView, near: Near | None
             same = [o for o in options if (o.line.document, o.line.series.table.number) in tables]
             if same and same[0].score >= options[0].score - 0.08:
                 options = same
+        if best and plan.op in ("share", "ratio", "difference", "sum"):
+            options = _in_same_column(options, best[-1][0])
         best.append((options[0], margin(options), options[1].line.series.label if len(options) > 1 else ""))
         tables.add((options[0].line.document, options[0].line.series.table.number))
     picked = _aligned(plan, [match for match, _, _ in best])
@@ -252,6 +259,22 @@ def _several(planned: Planned, plan: Compute, view: GraphView, near: Near | None
         return []
     result, parts = _computed(plan.op, flat)
     return [Outcome(planned, found, result, chosen, assumed=assumed, parts=parts)]
+
+
+def _in_same_column(options: list[Match], other: Match) -> list[Match]:
+    """'X due in one year as a share of the total': the total of the same column, where the best row has one there."""
+    best = options[0]
+    if best.line.series.head == other.line.series.head or not other.line.series.head:
+        return options
+    sisters = [
+        o
+        for o in options
+        if o.line.series.table is best.line.series.table
+        and (o.line.series.label, o.line.series.path) == (best.line.series.label, best.line.series.path)
+        and o.line.series.head == other.line.series.head
+        and o.score >= best.score - 0.2
+    ]
+    return [sisters[0], *(o for o in options if o is not sisters[0])] if sisters else options
 
 
 def _as_figure(result: Result) -> Figure:
@@ -306,6 +329,29 @@ def _compare(planned: Planned, plan: Rank | Filter, view: GraphView, near: Near 
             kept = [p for p in points if _stands(plan, p.cell.figure)]
         out.append(Outcome(planned, (Found(match, tuple(points), gap, second),), chosen=tuple((match.line, p) for p in kept)))
     return out
+
+
+def _listed(planned: Planned, listing: Listing | None, condition: Rank | Filter | None) -> list[Outcome]:
+    """A listing as an outcome; ranked or filtered where a condition is given."""
+    if listing is None:
+        return []
+    pairs = list(zip(listing.lines, listing.points, strict=True))
+    kept = pairs
+    if condition is not None:
+        pairs = [pair for pair in pairs if pair[1].cell.figure]
+        if len(pairs) < 2:
+            return []
+        if isinstance(condition, Rank):
+            kept = sorted(pairs, key=lambda pair: pair[1].cell.figure.full if pair[1].cell.figure else 0, reverse=condition.direction == "highest")
+            kept = kept[: condition.n]
+        else:
+            kept = [pair for pair in pairs if _stands(condition, pair[1].cell.figure)]
+    found = tuple(
+        Found(Match(line, listing.coverage, listing.coverage, 1.0, not listing.whole_table, listing.covered, 1.0), (point,), listing.margin)
+        for line, point in pairs
+    )
+    assumed = bool(pairs) and not getattr(planned.plan, "periods", ()) and any(len(line.series.periods) > 1 for line, _ in pairs)
+    return [Outcome(planned, found, chosen=tuple(kept), assumed=assumed and condition is not None)]
 
 
 def _stands(plan: Filter, figure: Figure | None) -> bool:

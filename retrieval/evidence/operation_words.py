@@ -18,14 +18,13 @@ _INC = r"(?:increase\s*/?\s*\(?\s*decrease\s*\)?|\(?\s*decrease\s*\)?\s*/?\s*inc
 _ARTICLE = r"(?:the |its |their |an? )?"
 
 CHANGE_PCT = (
-    rf"\b{_PCT}\s+(?:of\s+)?{_CHANGE}(?:\s+(?:of|in|for|on))?\b",
+    rf"(?<!\w){_PCT}\s+(?:of\s+)?{_CHANGE}(?:\s+(?:of|in|for|on))?\b",
     rf"\b{_CHANGE}\s+(?:of|in|by)\s+{_PCT}(?:s)?\b(?!\s+(?:of|for)\b)",
     rf"\bby (?:what|how much|how many)\s+{_PCT}s?\b",
     rf"\bhow many {_PCT}(?:s)?\b",
     rf"\b(?:what|which) {_PCT}s? (?:did|has|have|was|were)\b",
     rf"\b(?:{_CHANGE}|growth)\s+rate(?:\s+(?:of|in|for))?\b",
     rf"\b(?:year[- ]on[- ]year|year[- ]over[- ]year|yoy|annual)\s+(?:{_PCT}\s+)?(?:{_CHANGE})(?:\s+(?:of|in|for))?\b",
-    rf"\b{_CHANGE}\s+(?:in|as an?)\s+(?:percent|percentage)\b",
     r"\b(?:prozentuale\w*|relative\w*) (?:veränderung|änderung|anstieg|rückgang|zunahme|abnahme|wachstum)\b",
     r"\bum (?:wie ?viel|wieviele?) prozent\b",
     r"\b(?:variation|évolution|hausse|baisse|croissance) en (?:pourcentage|%)|\bde combien de pour ?cent\b|\btaux de croissance\b",
@@ -36,7 +35,7 @@ CHANGE_PCT = (
 DIFFERENCE = (
     rf"\b(?:net |absolute )?{_INC}(?:\s+(?:of|in|for))?",
     rf"\bby how much (?:did|has|have|was|were|is|does)\b",
-    rf"\bhow much (?:more|less|higher|lower|larger|greater|did|has|have|is)\b(?=.*\b(?:than|increase|decrease|change|grow|decline|fall|rise|exceed))",
+    rf"\bhow much (?:more|less|higher|lower|larger|greater|did|has|have|is)\b(?=.*\b(?:than|increase|decrease|change|grow|decline|fall|rise|exceed|compared))",
     rf"\b(?:what|how much)\s+(?:was|is|were|are)\s+(?:the\s+)?(?:total |net |overall |absolute )?{_CHANGE}\b(?:\s+(?:of|in|for|between)\b)?",
     rf"\b(?:the\s+)?{_CHANGE}\s+(?:of|in|for|on)\b(?=.*\b(?:from|between|to|than|over|versus|vs|compared)\b)",
     r"\b(?:nominal |absolute |net |numerical )?(?:difference|change)\s+(?:between|in|of|for)?\b",
@@ -132,8 +131,8 @@ LISTED = re.compile(
 RESPECTIVELY = re.compile(r"\b(?:respectively|respective|jeweils|respectivement|respectivamente|rispettivamente|respectievelijk)\b")
 # Words that a question uses about any figure and that no label need hold.
 GENERIC = frozenset(
-    "amount valu figur total company compan number group reported balance cost year fiscal period quarter end ended ending date table percentage "
-    "percent cent change increas decreas much average ratio proport shown per recorded respect currency dollar euro million thousand billion "
-    "financi item type kind cod worth level sum total business firm corporat entit 'll report financial value"
-    .split()
+    "amount valu figur total compani number group reported balanc cost year fiscal period quarter end ended date table shown recorded currenc "
+    "dollar euro million thousand billion financi item type kind worth level busi firm corpor entiti report respect both".split()
 )
+# Stems by which operations are asked for: a plan that does not speak of them must find them among the labels.
+OPERATION = frozenset("chang increas decreas much averag mean ratio proport percentag percent sum differenc growth combin fraction exceed higher lower".split())

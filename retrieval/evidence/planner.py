@@ -18,7 +18,7 @@ from retrieval.graph.figures import find_figures
 from retrieval.graph.periods import Period, find_periods
 from retrieval.graph.words import fold, split
 
-_SPLIT = re.compile(r"\s*(?:,|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b|\bplus\b|&|\bversus\b|\bvs\.?\b|\bcompared (?:to|with)\b|\bor\b)\s*")
+_SPLIT = re.compile(r"\s*(?:,|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b|\bplus\b|&|\bversus\b|\bvs\.?\b|\b(?:as )?compared (?:to|with)\b|\bor\b)\s*")
 _SHARED = re.compile(r"^(?P<head>.*\b(?:between|from|for|of|in|to|by|on|related to|attributable to|at|that (?:is|are|was|were)|which (?:is|are|was|were)|due)\s+)(?P<rest>.+)$")
 _QUARTERS = re.compile(r"\b(?:quarters?|months?)\b")
 _ORDINALS = re.compile(r"\b(?P<a>first|second|third|fourth)\s+(?:and|to|or|versus|vs)\s+(?:the\s+)?(?P<b>first|second|third|fourth)\s+(?P<noun>quarter)s?\b")
@@ -159,7 +159,9 @@ def _computations(asked: Question) -> Iterator[Planned]:
         yield from _over_periods("change_pct", asked, 0.9, per_cent)
         return
     if average and not difference:
-        yield from _over_periods("average", asked, 0.85, average)
+        one_year = len(asked.periods) == 1 and not asked.periods[0].end
+        if not one_year or asked.periods[0].stop <= average.start():  # "the 2019 average": of its opening and closing values
+            yield from _over_periods("average", asked, 0.85, average)
         yield from _several("average", asked, 0.8, average)
         return
     total = _first(said.SUM, text)
@@ -167,7 +169,7 @@ def _computations(asked: Question) -> Iterator[Planned]:
         yield from _several("sum", asked, 0.9, total)
         yield from _over_periods("sum", asked, 0.8 if len(_years_of(asked)) > 1 else 0.3, total)
         return
-    if re.search(r"\b(?:across|over|for|in) (?:all|the)(?: (?:three|two|four|five|\d))? (?:\d )?(?:years|periods|quarters)\b", text):
+    if not average and re.search(r"\b(?:across|over|for|in) (?:all|the)(?: (?:three|two|four|five|\d))? (?:\d )?(?:years|periods|quarters)\b", text):
         yield from _over_periods("sum", asked, 0.8, re.search(r"\btotal\b|\bsum\b", text), re.search(r"\b(?:across|over|for|in) (?:all|the)(?: \w+)? (?:years|periods|quarters)\b", text))
     if difference and not average:
         if len(asked.periods) < 2 or " between " in text:
@@ -177,7 +179,9 @@ def _computations(asked: Question) -> Iterator[Planned]:
     if re.search(r"\btotal\b", text) and not said.RESPECTIVELY.search(text):
         bare = re.search(r"\btotal\b(?: of)?", text)
         if len(_years_of(asked)) > 1:
-            yield from _over_periods("sum", asked, 0.75, bare)
+            yield from _over_periods("sum", asked, 0.9 if re.search(r"\bboth\b", text) else 0.75, bare)
+            if re.search(r"\bboth\b", text):
+                yield from _over_periods("sum", asked, 0.9)
         yield from _several("sum", asked, 0.6, bare)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from retrieval.evidence.operation_words import GENERIC
+from retrieval.evidence.operation_words import GENERIC, OPERATION
 from retrieval.evidence.plan import Lookup
 from retrieval.graph.periods import Period, fits
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
-from retrieval.graph.words import LIGHT, fold, split
+from retrieval.graph.words import LIGHT, fold, split, stems
 
 _PERCENT = frozenset({"percentag", "percent", "rate", "margin", "%", "proport", "share"})
 _CHANGE = frozenset({"chang", "increas", "decreas", "varianc", "growth"})
@@ -41,7 +41,7 @@ def asked_stems(measure: str) -> tuple[str, ...]:
 
 def weight(view: GraphView, stem: str) -> float:
     """Generic words count a fifth, light ones a third."""
-    return view.rarity(stem) * (0.2 if stem in GENERIC else 0.35 if stem in LIGHT else 1.0)
+    return view.rarity(stem) * (0.2 if stem in GENERIC else 0.35 if stem in LIGHT else 0.6 if stem in OPERATION else 1.0)
 
 
 def resolve(lookup: Lookup, view: GraphView, near: Mapping[tuple[int, int], float] | None = None) -> list[Match]:
@@ -73,6 +73,8 @@ def _match(
     strong = weak = 0.0
     for stem, words in kin.items():
         hit = _best_place(stem, words, line, named)
+        if not hit and stem in _PERCENT and line.series.kind == "percent":
+            hit = 0.9
         if hit:
             covered.add(stem)
             strong += weights[stem] * hit if hit > 0.6 else 0.0
@@ -80,13 +82,16 @@ def _match(
     coverage = (strong + weak) / total
     spoken = {word for words in kin.values() for word in words}
     # A bare total speaks of its section; a row without a label of its own too.
-    own = list(line.label) if any(word not in GENERIC for word in line.label) else [*line.label, *line.path]
+    bare = all(word in GENERIC for word in line.label)
+    own = [*line.label, *stems(" ".join(line.series.path))] if bare else list(line.label)
     if not own and not line.head:
         return None
     held = sum(_label_weight(view, word) for word in own)
     precision = sum(_label_weight(view, word) for word in own if word in spoken) / held if held else 0.5
     head = _head_precision(view, line, spoken)
-    exact = bool(line.label) and _contains(asked, line.label, kin)
+    exact = _contains(asked, line.label, kin) or (len(own) > len(line.label) and _contains(asked, own, kin))
+    if own and own[0] == "total" and len(own) > 1:
+        exact = exact or _contains(asked, own[1:], kin)
     fit = period_fit(lookup.periods, line.series.points)
     score = 0.55 * coverage + 0.27 * precision + 0.12 * head + (0.06 if exact else 0.0)
     score *= 0.35 + 0.65 * fit

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from retrieval.evidence.carry_out import Outcome
 from retrieval.evidence.operation_words import GENERIC
-from retrieval.evidence.plan import Compute, Filter, Lookup, Rank, Rows
+from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
 from retrieval.evidence.resolve import asked_stems, weight
 from retrieval.graph.periods import find_periods
 from retrieval.graph.view import GraphView
@@ -29,6 +29,7 @@ NAMES = (
     "several",
     "compare",
     "periods_list",
+    "rows_list",
     "nil",
     "spare_words",
     "text_cell",
@@ -53,7 +54,7 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
             kin = view.kin(stem)
             if any(k in one.match.line.label or k in one.match.line.path or k in one.match.line.head for k in kin):
                 accounted.add(stem)
-            elif stem in one.match.line.context:
+            elif stem in one.match.line.context or (stem in _PERCENT and one.match.line.series.kind == "percent"):
                 accounted.add(stem)
     telling = [stem for stem in asked if stem not in GENERIC]
     mass = sum(weight(view, stem) for stem in asked) or 1.0
@@ -74,12 +75,16 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
         "look_up": float(isinstance(plan, Lookup)),
         "one_measure": float(isinstance(plan, Compute) and len(plan.operands) == 1),
         "several": float(isinstance(plan, Compute) and len(plan.operands) > 1),
-        "compare": float(isinstance(plan, Rank | Filter)),
-        "periods_list": float(isinstance(plan, Rows)),
+        "compare": float(isinstance(plan, Rank | Filter) and plan.over == "periods"),
+        "periods_list": float(isinstance(plan, Rows) and plan.of == "periods"),
+        "rows_list": float(isinstance(plan, Count) or (isinstance(plan, Rows) and plan.of == "rows") or (isinstance(plan, Rank | Filter) and plan.over == "rows")),
         "nil": float(any(point.cell.nil for _, point in outcome.chosen)),
         "spare_words": float(len(open_words)),
         "text_cell": float(any(point.cell.figure is None and not point.cell.nil for _, point in outcome.chosen)),
     }
+
+
+_PERCENT = frozenset({"percentag", "percent", "rate", "margin", "share"})
 
 
 def _spoken(stem: str, outcome: Outcome) -> bool:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from retrieval.evidence.carry_out import Outcome
 from retrieval.evidence.compute import Result, rounded
-from retrieval.evidence.plan import Compute, Filter, Lookup, Rank, Rows
+from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
 from retrieval.graph.figures import SCALE_WORDS, Figure
 from retrieval.graph.series import Point
 from retrieval.graph.view import Line
@@ -114,6 +114,14 @@ def worded(outcome: Outcome, mark: str = "[1]") -> str:
             return _stated(outcome, mark)
         case Compute():
             return _computed(outcome, plan, mark)
+        case Rank(over="rows"):
+            return _ranked_rows(outcome, plan, mark)
+        case Filter(over="rows"):
+            return f"{_and([f'{name_of(line)} ({cell_words(p)})' for line, p in outcome.chosen]) or 'None'} {mark}."
+        case Rows(of="rows"):
+            return _listed(outcome, mark)
+        case Count():
+            return f"{len(outcome.chosen)}: {_and([line.series.label for line, _ in outcome.chosen])} {mark}."
         case Rank():
             return _ranked(outcome, plan, mark)
         case Filter():
@@ -136,16 +144,20 @@ def _stated(outcome: Outcome, mark: str) -> str:
 
 
 def _in(period: str) -> str:
-    return f" ({period})" if period else ""
+    return f" in {period}" if period else ""
 
 
 def _and(parts: list[str]) -> str:
+    if not parts:
+        return ""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _computed(outcome: Outcome, plan: Compute, mark: str) -> str:
     assert outcome.result is not None
     value = result_words(outcome.result)
+    if plan.op == "ratio" and outcome.result.kind == "number" and not outcome.parts and abs(outcome.result.value) < 1:
+        value = f"{value} or {rounded(outcome.result.value * 100, 2)}%"
     if outcome.result.value > 0 and plan.op in ("change", "change_pct", "difference_of_averages"):
         value = f"+{value}"
     names = list(dict.fromkeys(name_of(one.match.line) for one in outcome.found))
@@ -159,7 +171,26 @@ def _computed(outcome: Outcome, plan: Compute, mark: str) -> str:
         return f"{what[:1].upper()}{what[1:]} of {names[0]} to {names[-1]}: {value} ({cells[0]} over {cells[-1]}) {mark}."
     if outcome.parts:
         return f"{what[:1].upper()}{what[1:]}, {' and '.join(names)}: {value}, from {result_words(outcome.parts[1])} to {result_words(outcome.parts[0])} {mark}."
-    return f"{what[:1].upper()}{what[1:]} of {_and(names)}: {value} (from {_and(cells)}) {mark}."
+    return f"{what[:1].upper()}{what[1:]} of {_and(names)}: {value}, from {_and(cells)} {mark}."
+
+
+def _ranked_rows(outcome: Outcome, plan: Rank, mark: str) -> str:
+    line, point = outcome.chosen[0]
+    period = period_words(point, line)
+    return f"{line.series.label}: {cell_words(point)}{_in(period)}, the {plan.direction} of {len(outcome.found)} {mark}."
+
+
+def _listed(outcome: Outcome, mark: str) -> str:
+    """A sentence with the rows' labels; more than three rows with their figures follow as a table."""
+    pairs = outcome.chosen
+    labels = [line.series.label for line, _ in pairs]
+    sentence = f"{_and(labels)} {mark}."
+    if len(pairs) <= 3:
+        return sentence
+    line = pairs[0][0]
+    head = " ".join(part for part in (line.series.head, period_words(pairs[0][1], line)) if part)
+    rows = [f"| {one.series.label} | {cell_words(point)} |" for one, point in pairs]
+    return "\n".join([sentence, "", f"| {line.series.table.corner or ' '} | {head or ' '} |", "| --- | --- |", *rows])
 
 
 def _ranked(outcome: Outcome, plan: Rank, mark: str) -> str:
@@ -170,7 +201,7 @@ def _ranked(outcome: Outcome, plan: Rank, mark: str) -> str:
 def _filtered(outcome: Outcome, plan: Filter, mark: str) -> str:
     line = outcome.found[0].match.line
     bound = f"{Decimal(plan.value):,f} {SCALE_WORDS.get(plan.scale, '')}".strip()
-    kept = [f"{period_words(p, line)} ({cell_words(p)})" for _, p in outcome.chosen]
+    kept = [f"{period_words(p, line)} with {cell_words(p)}" for _, p in outcome.chosen]
     if plan.count:
         counted = f": {_and(kept)}" if kept else ""
         return f"{len(kept)} {'year' if len(kept) == 1 else 'years'}{counted} - {name_of(line)} {plan.relation} {bound} {mark}."

@@ -141,7 +141,7 @@ def _read(
     for offset in range(depth, len(part)):
         boxes = grid.boxes[start + offset] if grid.boxes else None
         reader.add(start + offset, part[offset], boxes)
-    found = _inherit(reader.rows, columns, scale, currency or reader.seen_currency)
+    found = _inherit(_settle_totals(reader.rows), columns, scale, currency or reader.seen_currency)
     return Table(
         number,
         grid.caption,
@@ -201,7 +201,7 @@ class _Rows:
         for cell in read:
             if cell.figure and cell.figure.currency and not self.seen_currency:
                 self.seen_currency = cell.figure.currency
-        total = bool(_TOTAL.search(label)) or not label
+        total = bool(_TOTAL.search(label)) or (not label and any(cell.figure for cell in read))
         path = tuple(self.path)
         if not label:
             label = ""
@@ -257,6 +257,31 @@ def clean_label(text: str) -> str:
     text = re.sub(r"[.…_]{3,}\s*$|\s*[—–_]{1,3}\s*$", "", " ".join(text.split()))
     text = _NOTE_MARK.sub("", text)
     return text.rstrip(" :").strip()
+
+
+def _settle_totals(rows: Sequence[Row]) -> list[Row]:
+    """A bare total whose figure is not its section's sum, but the table's, stands under no section."""
+    out = list(rows)
+    for place, row in enumerate(rows):
+        if not row.path or not _bare(row):
+            continue
+        first = next((cell for cell in row.cells if cell.figure), None)
+        if first is None or first.figure is None:
+            continue
+        section = [r for r in rows[:place] if r.path == row.path and not r.total]
+        below = [cell.figure.value for r in section if (cell := r.at(first.column)) and cell.figure]
+        if sum(below, Decimal(0)) == first.figure.value:
+            continue
+        everything = [cell.figure.value for r in rows[:place] if not r.total and (cell := r.at(first.column)) and cell.figure]
+        totals = [cell.figure.value for r in rows[:place] if r.total and (cell := r.at(first.column)) and cell.figure]
+        loose = [cell.figure.value for r in rows[:place] if not r.total and not r.path and (cell := r.at(first.column)) and cell.figure]
+        if first.figure.value in (sum(everything, Decimal(0)), sum(totals, Decimal(0)) + sum(loose, Decimal(0)), sum(totals, Decimal(0))):
+            out[place] = replace(row, path=())
+    return out
+
+
+def _bare(row: Row) -> bool:
+    return row.total and row.label.lower() in ("", "total", "totals", "gesamt", "summe", "totale", "totaal")
 
 
 def _inherit(rows: Sequence[Row], columns: Sequence[Column], scale: int | None, currency: str) -> list[Row]:

@@ -60,13 +60,13 @@ class GraphView:
         return cls(graphs[key] for key in sorted(set(permitted)) if key in graphs)
 
     def _add(self, place: int, series: Series, context: frozenset[str]) -> None:
-        label = stems(series.label) if series.label else ("total",)
+        label = stems(series.label) if series.label else ("total",) if series.total else ()
         line = Line(
             len(self.lines),
             place,
             series,
             label,
-            frozenset(stems(" ".join(series.path))),
+            frozenset(stems(" ".join((*series.path, series.table.corner if series.total and not series.path else "")))),
             frozenset(stems(series.head)),
             context,
         )

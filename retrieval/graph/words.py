@@ -33,7 +33,7 @@ FUNCTION = frozenset(
 a an the of in on at by for from to into with as and or but if than that this these those it its their our your his her we
 they you he she i me my us them is are was were be been being do does did done has have had having can could will would shall should
 may might must there here what which who whom whose when where why how much many any some such both each every among
-during about via up down out so also please tell give show provide state let know only own same very
+between during about via up down out so also please tell give show provide state let know only own same very
 respectively following regarding concerning through across since until s
 der die das des dem den ein eine einer eines einem einen und oder aber von vom im in am an auf bei mit für zu zum zur aus nach über
 unter ist sind war waren wird werden wurde wurden hat haben hatte wie was welche welcher welches welchem welchen wer wann wo warum
@@ -53,7 +53,7 @@ waarom hoeveel veel als ook hun ons
 # Words that seldom tell labels apart, and sometimes do ("after more than one year", "not yet due"): telling, but light.
 LIGHT = frozenset(
     "before after above below over under within non no not less more other related relating include includ net own per only all any as at "
-    "between 1 one end used".split()
+    "1 one end used".split()
 )
 
 
