@@ -84,8 +84,8 @@ def _named(matches: Sequence[Match], place: int) -> str:
     return matches[place + 1].line.series.label if place + 1 < len(matches) else ""
 
 
-def _wanted(match: Match, periods: Sequence[Period]) -> list[Point] | None:
-    """One point for each asked period, a range spread over the series; None where one is missing."""
+def _wanted(match: Match, periods: Sequence[Period], ends: bool = False) -> list[Point] | None:
+    """One point for each asked period, a range spread over the series (or its two ends); None where one is missing."""
     out: list[Point] = []
     for period in periods:
         point = pick(match, period)
@@ -96,7 +96,8 @@ def _wanted(match: Match, periods: Sequence[Period]) -> list[Point] | None:
         if first is None or last is None:
             return None
         inside = [p for p in in_time(match.line.series.points) if p.period and p.period.year and first <= p.period.year <= last and not p.period.end]
-        if len(inside) < 2:
+        years = {p.period.year for p in inside if p.period}
+        if not {first, last} <= years or (not ends and len(years) < last - first + 1):
             return None
         out += inside
     return list(dict.fromkeys(out))
@@ -160,7 +161,7 @@ def _over_periods(planned: Planned, plan: Compute, view: GraphView, near: Near |
 def _span(plan: Compute, match: Match) -> tuple[list[Point], bool] | None:
     """The points that an operation over time needs, latest first, and whether their choice was assumed."""
     points = [p for p in in_time(match.line.series.points) if p.cell.figure]
-    asked = _wanted(match, plan.periods) if plan.periods else []
+    asked = _wanted(match, plan.periods, plan.op in ("change", "change_pct")) if plan.periods else []
     if asked is None:
         return None
     asked = in_time(asked)
@@ -254,6 +255,8 @@ def _several(planned: Planned, plan: Compute, view: GraphView, near: Near | None
             return []
         gap = arithmetic.difference(_as_figure(averages[0]), _as_figure(averages[1]))
         return [Outcome(planned, found, Result(gap.value, gap.kind, gap.currency, gap.scale, averages[0].places), chosen, assumed=assumed, parts=averages)]
+    if plan.op in ("share", "difference", "sum", "average") and len({(p.cell.unit, bool(p.cell.figure and p.cell.figure.currency)) for _, p in chosen}) > 1:
+        return []
     flat = list(itertools.chain.from_iterable(real))
     if plan.op in ("ratio", "share", "difference", "product") and len(flat) != 2:
         return []

@@ -13,6 +13,7 @@ from retrieval.evidence.resolve import NEUTRAL, asked_stems, weight
 from retrieval.graph.periods import Period, fits
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
+from retrieval.graph.words import stems
 
 Near = Mapping[tuple[int, int], float]
 _LIST_WORDS = frozenset(
@@ -72,8 +73,11 @@ def rank_rows(plan: Rank | Filter, view: GraphView, near: Near | None) -> Listin
             column = [line for line in lines if line.series.head == head and not line.series.total and line.series.kind != "text"]
             if len(column) < 2:
                 continue
-            words = {*column[0].context, *column[0].head, *(w for line in column for w in line.path)}
+            table = column[0].series.table
+            words = {*column[0].head, *(w for line in column for w in line.path), *stems(" ".join((table.corner, table.caption, *table.section)))}
             covered, coverage = _coverage(view, asked, words)
+            also, wider = _coverage(view, asked, words | column[0].context)
+            covered, coverage = also, coverage + 0.4 * (wider - coverage)
             other = {w for line in lines for w in line.head} - set(column[0].head) - NEUTRAL
             telling = set(column[0].head) - NEUTRAL
             kin = {k for stem in asked for k in view.kin(stem)}

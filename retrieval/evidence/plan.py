@@ -114,7 +114,7 @@ class Passage:
     """What prose says; `wants` is the kind of words that would answer."""
 
     topic: str
-    wants: Literal["", "date", "amount", "person", "place", "reason", "count", "duration"] = ""
+    wants: Literal["", "date", "amount", "person", "place", "reason", "count", "duration", "contents"] = ""
 
 
 Plan = Lookup | Rows | Compute | Rank | Filter | Count | Define | Verify | Steps | Passage

@@ -60,7 +60,8 @@ def _plans(asked: Question) -> Iterator[Planned]:
     prose = prose_plan(asked.text)
     if prose is not None:
         yield prose
-        return
+        if prose.confidence >= 0.7:
+            return
     yield from _years(asked)
     yield from _counts(asked)
     computed = list(_computations(asked))
@@ -296,7 +297,8 @@ def _ranks(asked: Question) -> Iterator[Planned]:
     if not found:
         return
     for pattern, direction in _extremes():
-        if match := pattern.search(asked.masked):
+        match = pattern.search(asked.masked)
+        if match and re.search(r"\b(?:the|has|have|had|is|are|was|were|with|'s|your|our)\s*$", asked.masked[: match.start()] + match.group()[:4].replace("the ", "the")):
             yield _planned(Rank(_measure(asked.masked, match), "rows", direction, 1, asked.periods), 0.6, asked, match.group())
     if condition := _condition(asked, asked.masked):
         relation, value, scale, spoken = condition

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from retrieval.evidence.plan import Define, Passage, Planned, Steps, Verify
+from retrieval.graph.periods import find_periods
 
 _REASON = re.compile(
     r"^(?:why|warum|weshalb|pourquoi|por qué|perché|waarom)\b"
@@ -22,6 +23,10 @@ _MEANING = re.compile(
     r"^what (?:does|do|did) (?P<a>.+?) (?:mean|stand for|refer to|denote|represent)\b"
     r"|^what (?:is|are) (?:meant by|the (?:meaning|definition) of) (?P<b>.+)|^(?:define|explain) (?P<c>.+)|^how (?:is|are) (?P<d>.+?) defined"
     r"|^was (?:bedeutet|ist|heißt) (?P<e>.+)|^que signifie (?P<f>.+)|^qué significa (?P<g>.+)|^cosa significa (?P<h>.+)"
+)
+_WHAT_IS = re.compile(r"^what(?: is|'s| are) (?:an? )?(?P<term>(?!the |our |your |its |their |included |considered )[^,]{2,60})$")
+_CONTENTS = re.compile(
+    r"\b(?:included (?:in|within|under)|consists? of|composed of|comprised? of|made up of|comprises?|includes?|contains?|excludes?)\b"
 )
 _YES_NO = re.compile(r"^(?:is|are|was|were|does|do|did|can|could|may|must|has|have|had|will|would|should|am)\b")
 _VERBAL = re.compile(
@@ -52,4 +57,8 @@ def prose_plan(text: str) -> Planned | None:
         return Planned(Verify(text), 0.8)
     if _VERBAL.search(text):
         return Planned(Passage(text), 0.7)
+    if not find_periods(text) and (found := _WHAT_IS.match(text)):
+        return Planned(Define(found.group("term")), 0.6)
+    if _CONTENTS.search(text):
+        return Planned(Passage(text, "contents"), 0.65)
     return None

@@ -73,6 +73,8 @@ def _match(
     strong = weak = 0.0
     for stem, words in kin.items():
         hit = _best_place(stem, words, line, named)
+        if 0 < hit <= 0.6 and not (line.series.total and all(word in GENERIC for word in line.label)) and view.names_elsewhere(line, stem):
+            hit = 0.2  # a sister row's own name, though the table's text speaks of it
         if not hit and stem in _PERCENT and line.series.kind == "percent":
             hit = 0.9
         if hit:
@@ -84,7 +86,7 @@ def _match(
     # A bare total speaks of its section; a row without a label of its own too.
     bare = all(word in GENERIC for word in line.label)
     own = [*line.label, *stems(" ".join(line.series.path))] if bare else list(line.label)
-    if not own and not line.head:
+    if not own and not line.head or (not line.label and not line.head):
         return None
     held = sum(_label_weight(view, word) for word in own)
     precision = sum(_label_weight(view, word) for word in own if word in spoken) / held if held else 0.5
@@ -96,6 +98,8 @@ def _match(
     score = 0.55 * coverage + 0.27 * precision + 0.12 * head + (0.06 if exact else 0.0)
     score *= 0.35 + 0.65 * fit
     score += _kind(line, spoken, asked)
+    if ("non" in spoken or "non" in asked) != ("non" in named):
+        score -= 0.12
     if near is not None:
         score += 0.08 * near.get((line.document, line.series.table.number), 0.0)
     if not (label & spoken or line.path & spoken or line.head & spoken):

@@ -33,6 +33,8 @@ NAMES = (
     "nil",
     "spare_words",
     "text_cell",
+    "rival",
+    "negated",
 )
 
 
@@ -49,19 +51,24 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
     asked = question_stems(question)
     accounted: set[str] = set(outcome.planned.spoken)
     for one in outcome.found:
-        accounted |= one.match.covered
+        if isinstance(outcome.plan, Rows | Count | Rank | Filter) and getattr(outcome.plan, "over", "rows") == "rows":
+            accounted |= one.match.covered
         for stem in asked:
             kin = view.kin(stem)
             if any(k in one.match.line.label or k in one.match.line.path or k in one.match.line.head for k in kin):
                 accounted.add(stem)
-            elif stem in one.match.line.context or (stem in _PERCENT and one.match.line.series.kind == "percent"):
+            elif (stem in one.match.line.context and not view.names_elsewhere(one.match.line, stem)) or (stem in _PERCENT and one.match.line.series.kind == "percent"):
                 accounted.add(stem)
     telling = [stem for stem in asked if stem not in GENERIC]
     mass = sum(weight(view, stem) for stem in asked) or 1.0
     open_words = [stem for stem in telling if stem not in accounted and not _spoken(stem, outcome)]
     plan = outcome.plan
     head = min((_head(one.match.line, asked, view) for one in outcome.found), default=1.0)
+    rivals = [stem for stem in open_words if any(view.names_elsewhere(one.match.line, stem) for one in outcome.found)]
+    negated = any("non" in one.match.line.label for one in outcome.found) != ("non" in asked)
     return {
+        "rival": float(bool(rivals)),
+        "negated": float(negated and bool(outcome.found) and not isinstance(plan, Rows | Count)),
         "plan": outcome.planned.confidence,
         "coverage": min((one.match.coverage for one in outcome.found), default=0.0),
         "uncovered": sum(weight(view, stem) for stem in open_words) / mass,

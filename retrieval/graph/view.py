@@ -41,14 +41,16 @@ class GraphView:
         self.lines: list[Line] = []
         self._posting: dict[str, list[int]] = defaultdict(list)
         self._of_table: dict[tuple[int, int], list[int]] = defaultdict(list)
+        self._table_words: dict[tuple[int, int], set[str]] = defaultdict(set)
         for place, document in enumerate(self.documents):
             title = stems(document.title)
             for table in document.tables:
                 corner = "" if is_unit_note(table.corner) else table.corner
                 context = frozenset((*title, *stems(" ".join((table.caption, table.around, corner, *table.section)))))
-                shared = stems(" ".join(dict.fromkeys(head for column in table.columns for head in column.heads)))
+                own = [frozenset(stems(column.name)) for column in table.columns[1:]]
+                shared = frozenset.intersection(*own) if own else frozenset()
                 for series in series_of(table):
-                    self._add(place, series, context | frozenset(shared))
+                    self._add(place, series, context | shared)
         self._prefixes: dict[str, list[str]] = defaultdict(list)
         for word in self._posting:
             self._prefixes[word[:_PREFIX]].append(word)
@@ -72,6 +74,7 @@ class GraphView:
         )
         self.lines.append(line)
         self._of_table[place, series.table.number].append(line.number)
+        self._table_words[place, series.table.number].update((*line.label, *line.head))
         for word in {*line.label, *line.path, *line.head}:
             self._posting[word].append(line.number)
 
@@ -91,6 +94,10 @@ class GraphView:
     def lines_with(self, words: Iterable[str]) -> set[int]:
         """The lines that hold at least one of these words in label, path or head."""
         return {number for word in words for number in self._posting.get(word, ())}
+
+    def names_elsewhere(self, line: Line, word: str) -> bool:
+        """Whether the word is part of another row's or column's name in the line's own table."""
+        return word in self._table_words[line.document, line.series.table.number]
 
     def lines_of(self, document: int, table: int) -> list[Line]:
         """The lines of one table, in its own order."""
