@@ -104,7 +104,7 @@ def period_words(point: Point, line: Line) -> str:
     return period.text.strip(" ,") if not period.year or str(period.year) in period.text else f"{period.text.strip(' ,')} {period.year}"
 
 
-def worded(outcome: Outcome, mark: str = "[1]") -> str:
+def worded(outcome: Outcome, mark: str = "[1]", language: str = "en") -> str:
     """The answer's text, with its source mark."""
     plan = outcome.plan
     match plan:

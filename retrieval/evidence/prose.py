@@ -1,0 +1,232 @@
+"""Spans of prose: the one sentence that answers, quoted short, or nothing.
+
+Invariant: what is quoted stands in the document word for word; a sentence is cut only at its own commas, never reworded.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from retrieval.evidence.operation_words import GENERIC
+from retrieval.evidence.plan import Define, Passage, Plan, Planned, Steps, Verify
+from retrieval.graph.document import Sentence
+from retrieval.graph.figures import find_figures
+from retrieval.graph.periods import find_periods
+from retrieval.graph.view import GraphView
+from retrieval.graph.words import LIGHT, fold, split, stems
+
+SIGNS = (
+    "coverage",
+    "margin",
+    "typed",
+    "cue",
+    "pairs",
+    "around",
+    "unknown",
+    "rare_open",
+    "periods",
+    "long",
+    "define",
+    "reason",
+    "amount",
+    "person_place",
+    "date",
+    "other",
+    "defined_by_rule",
+    "leads",
+    "verify",
+)
+_ASKING = frozenset(
+    "what which who when where why how reason caus rational explain describ purpos mean represent refer defin definit stand led lead drove drive driver "
+    "result contribut happen company group respect main primar basi mean doe did much many lond long short often".split()
+)
+_CUES = {
+    "reason": re.compile(
+        r"\b(?:due to|because|driven by|as a result|resulted? (?:from|in)|attribut\w+|primarily|mainly|reflect\w*|caused by|owing to|since|in order to|so that|to (?:ensure|provide)|offset by"
+        r"|led (?:by|to)|as we|weil|aufgrund|wegen|en raison|debido|a causa)\b",
+        re.I,
+    ),
+    "date": re.compile(r"\b(?:on|in|by|until|since|from|before|after|ended|effective|within|day|daily|weekly|monthly|annually|quarter)\b", re.I),
+    "person": re.compile(r"\b(?:[A-Z][\w.'’-]+\s+){1,3}[A-Z][\w'’-]+"),
+    "place": re.compile(r"\b(?:in|at|to|from|located|See|see)\s+(?:the\s+)?[A-Z\"“]"),
+    "duration": re.compile(r"\b(?:\d+|one|two|three|four|five|six|seven|ten|twelve)\s+(?:\w+\s+)?(?:hours?|days?|weeks?|months?|years?|minutes?)\b|\bannual|\bquarterly|\bdaily|\bmonthly", re.I),
+    "contents": re.compile(r"\b(?:include\w*|consist\w*|compris\w*|composed|made up|contain\w*|such as)\b", re.I),
+    "define": re.compile(r"\b(?:is|are|means?|refers? to|represents?|defined as|consists? of|includes?|comprises?)\b", re.I),
+}
+_GOES_ON = re.compile(r"^(?:The|This|These|Such|It|They|That)\b(?: (?:increase|decrease|change|decline|growth|improvement|reduction|rise|fall))?", re.I)
+LONGEST = 55  # words of a quotation
+
+
+@dataclass(frozen=True)
+class Span:
+    """A quotation with the sentence it is from. `score` orders; `signs` are what confidence weighs."""
+
+    document: int
+    sentence: Sentence
+    quote: str
+    score: float
+    signs: dict[str, float]
+
+
+def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[tuple[int, int | None]] | None = None) -> list[Span]:
+    """The best sentences for a question, best first. `near` are (document, page) of passages that a search ranked high."""
+    wants, topic = _wanted(planned.plan)
+    asked = [stem for stem in dict.fromkeys(stems(topic)) if stem not in _ASKING]
+    if not asked:
+        return []
+    places = set(near) if near is not None else None
+    pool = [one for one in view.sentences if places is None or (one[0], one[1].page) in places or (one[0], None) in places]
+    rarity = _rarities(asked, pool)
+    total = sum(rarity.values())
+    periods = {p.year for p in find_periods(fold(question)) if p.year}
+    scored: list[tuple[float, int, Sentence, frozenset[str], float, float]] = []
+    before: frozenset[str] = frozenset()
+    last = -1
+    lent = 0.0  # what a sentence that goes on ("The increase is due to …") takes over from the one before it
+    for document, sentence, words in pool:
+        held = {stem for stem in asked if stem in words or any(k in words for k in _kin(stem, words))}
+        coverage = sum(rarity[stem] for stem in held) / total
+        heading = frozenset(stems(" ".join(sentence.section[-1:])))
+        context = before if last == sentence.paragraph else frozenset()
+        around = sum(rarity[stem] for stem in asked if stem not in held and (stem in context or stem in heading)) / total
+        goes_on = last == sentence.paragraph and bool(_GOES_ON.match(sentence.text)) and wants in ("reason", "other", "contents")
+        before, last = words, sentence.paragraph
+        if coverage <= 0.2 and not (goes_on and lent > 0.5):
+            lent = 0.0
+            continue
+        own = {p.year for p in find_periods(sentence.text) if p.year}
+        dated = 0.0 if not periods else (1.0 if periods & own else -1.0 if own else 0.0)
+        cue = _CUES.get(wants)
+        typed = bool(cue and cue.search(sentence.text)) or (wants == "amount" and _amounts(sentence.text))
+        pairs = _pairs(asked, [w.stem for w in split(fold(sentence.text))])
+        follows = goes_on and typed and lent > coverage
+        score = (max(coverage, 0.9 * lent) if follows else coverage) + 0.3 * around + 0.1 * typed + 0.15 * pairs + 0.07 * dated - 0.002 * max(0, len(sentence.text.split()) - 40)
+        if wants == "define" and _defines(topic, sentence.text):
+            score += 0.3
+        lent = coverage if not typed else 0.0
+        scored.append((score, document, sentence, words, max(coverage, 0.8 * score) if follows else coverage, around))
+    scored.sort(key=lambda one: (-one[0], one[1], one[2].index))
+    out = []
+    for place, (score, document, sentence, words, coverage, around) in enumerate(scored[:4]):
+        other = next((s for s in scored[place + 1 :] if s[2].text != sentence.text), None)
+        gap = score - other[0] if other else 0.5
+        out.append(Span(document, sentence, cut(sentence.text, asked, wants), score, _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan)))
+    return out
+
+
+def _wanted(plan: Plan) -> tuple[str, str]:
+    match plan:
+        case Passage(topic, wants):
+            return wants or "other", topic
+        case Define(term):
+            return "define", term
+        case Steps(topic):
+            return "other", topic
+        case Verify(claim):
+            return "verify", claim
+        case _:
+            return "amount", str(getattr(plan, "measure", ""))
+
+
+def _rarities(asked: Sequence[str], pool: Sequence[tuple[int, Sentence, frozenset[str]]]) -> dict[str, float]:
+    counts = Counter(stem for _, _, words in pool for stem in asked if stem in words)
+    size = len(pool) + 1
+    return {
+        stem: (1.0 + math.log(size / (counts[stem] + 1))) * (0.3 if stem in GENERIC else 0.4 if stem in LIGHT else 1.0) for stem in dict.fromkeys(asked)
+    }
+
+
+def _kin(stem: str, words: frozenset[str]) -> list[str]:
+    if len(stem) < 5:
+        return []
+    return [word for word in words if word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
+
+
+def _amounts(text: str) -> bool:
+    return any(figure.kind != "number" or abs(figure.value) > 2100 or figure.value < 1900 for figure in find_figures(text))
+
+
+def _pairs(asked: Sequence[str], words: Sequence[str]) -> float:
+    """Share of the question's neighbouring words that are neighbours in the sentence."""
+    if len(asked) < 2:
+        return 0.0
+    near = {(a, b) for i, a in enumerate(words) for b in words[i + 1 : i + 4]}
+    return sum((a, b) in near for a, b in zip(asked, asked[1:], strict=False)) / (len(asked) - 1)
+
+
+def _defines(topic: str, text: str) -> bool:
+    """'X is …', 'X means …', 'X represents …', where the sentence begins with the term."""
+    words = [w.stem for w in split(fold(text)) if w.telling][: len(stems(topic)) + 2]
+    return all(stem in words for stem in stems(topic)) and bool(_CUES["define"].search(text))
+
+
+def _signs(
+    wants: str,
+    topic: str,
+    sentence: Sentence,
+    words: frozenset[str],
+    coverage: float,
+    around: float,
+    gap: float,
+    asked: Sequence[str],
+    rarity: dict[str, float],
+    view: GraphView,
+    periods: set[int],
+    plan: Plan,
+) -> dict[str, float]:
+    cue = _CUES.get(wants)
+    open_words = [stem for stem in asked if stem not in words and not _kin(stem, words)]
+    own = {p.year for p in find_periods(sentence.text) if p.year}
+    text = sentence.text
+    return {
+        "coverage": coverage,
+        "margin": min(gap, 0.5),
+        "typed": float(wants in ("reason", "date", "person", "place", "duration", "contents")),
+        "cue": float(bool(cue and cue.search(text))),
+        "pairs": _pairs(asked, [w.stem for w in split(fold(text))]),
+        "around": around,
+        "unknown": float(any(stem not in view.words for stem in open_words)),
+        "rare_open": max((rarity[stem] for stem in open_words), default=0.0) / max(rarity.values()),
+        "periods": float(bool(periods & own)) - float(bool(periods and own and not periods & own)),
+        "long": float(len(text.split()) > 45),
+        "define": float(wants == "define"),
+        "reason": float(wants == "reason"),
+        "amount": float(wants == "amount"),
+        "person_place": float(wants in ("person", "place")),
+        "date": float(wants in ("date", "duration")),
+        "other": float(wants == "other"),
+        "defined_by_rule": float(wants == "define" and _defines(topic, text)),
+        "leads": float(sentence.index == 0),
+        "verify": float(isinstance(plan, Verify)),
+    }
+
+
+def cut(text: str, asked: Sequence[str], wants: str) -> str:
+    """The whole sentence, or of a long one the stretch of clauses that holds most of the question and the typed answer."""
+    text = text.lstrip("-–•* ").strip()
+    if len(text.split()) <= LONGEST:
+        return text
+    pieces = re.split(r"(?<=[,;:])\s+", text)
+    cue = _CUES.get(wants)
+
+    def worth(piece: str) -> float:
+        held = set(stems(piece))
+        return sum(stem in held for stem in asked) + (1.5 if cue and cue.search(piece) else 0.0)
+
+    best: tuple[float, int, int] = (-1.0, 0, 1)
+    for start in range(len(pieces)):
+        count = 0
+        total = 0.0
+        for stop in range(start, len(pieces)):
+            count += len(pieces[stop].split())
+            if count > LONGEST and stop > start:
+                break
+            total += worth(pieces[stop])
+            if total > best[0]:
+                best = (total, start, stop + 1)
+    chosen = " ".join(" ".join(pieces[best[1] : best[2]]).split()[: LONGEST + 3]).rstrip(",;: ")
+    return ("… " if best[1] else "") + chosen + (" …" if best[2] < len(pieces) else "")
