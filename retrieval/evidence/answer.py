@@ -21,7 +21,7 @@ from retrieval.graph.series import Point
 from retrieval.graph.tables import Table
 from retrieval.graph.view import GraphView, Line
 
-THRESHOLD = 0.75  # policy sets another; see the risk–coverage table in docs
+THRESHOLD = 0.6  # policy sets another; see the risk–coverage table in docs
 _QUOTED_CELLS = 8
 Near = Mapping[tuple[int, int], float]
 

@@ -73,6 +73,8 @@ def _plans(asked: Question) -> Iterator[Planned]:
         sure = 0.9 if asked.periods or said.RESPECTIVELY.search(asked.text) else 0.6
         if computed and not said.RESPECTIVELY.search(asked.text):
             sure = 0.4  # a document may state the change or the average itself
+        if prose is not None:
+            sure = min(sure, 0.35)
         yield _planned(Lookup(measure, asked.periods), sure, asked, "")
         for parts in _splits(measure) if not computed else ():
             yield _planned(Compute("list", tuple(Lookup(part, asked.periods) for part in parts)), sure - 0.1, asked, "")
@@ -251,6 +253,8 @@ def _sharing(pieces: list[str]) -> Iterator[tuple[str, ...]]:
 def _own_periods(asked: Question, found: re.Match[str], name: str) -> tuple[Period, ...]:
     """The periods that stand within one operand's words; all of the question's where it has none."""
     inside = tuple(one for one in asked.periods if found.start(name) <= one.start < found.end(name))
+    if not inside and re.search(r"\b(?:that|the same|this) (?:year|period)\b", found.group(name)):
+        return tuple(Period(one.year, text=str(one.year)) for one in asked.periods if one.year)
     return inside or asked.periods
 
 

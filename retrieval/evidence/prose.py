@@ -79,7 +79,8 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
     if not asked:
         return []
     places = set(near) if near is not None else None
-    pool = [one for one in view.sentences if places is None or (one[0], one[1].page) in places or (one[0], None) in places]
+    everything = [*view.sentences, *view.row_texts]
+    pool = [one for one in everything if places is None or (one[0], one[1].page) in places or (one[0], None) in places]
     rarity = _rarities(asked, pool)
     total = sum(rarity.values())
     periods = {p.year for p in find_periods(fold(question)) if p.year}
@@ -90,7 +91,10 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
     for document, sentence, words in pool:
         held = {stem for stem in asked if stem in words or any(k in words for k in _kin(stem, words))}
         coverage = sum(rarity[stem] for stem in held) / total
-        heading = frozenset(stems(" ".join(sentence.section[-1:])))
+        if sentence.text.endswith(":"):
+            before, last = words, sentence.paragraph
+            continue  # an introduction, not an answer
+        heading = frozenset(stems(" ".join(sentence.section[-1:]))) | view.footnote_words(document, sentence.text)
         context = before if last == sentence.paragraph else frozenset()
         around = sum(rarity[stem] for stem in asked if stem not in held and (stem in context or stem in heading)) / total
         goes_on = last == sentence.paragraph and bool(_GOES_ON.match(sentence.text)) and wants in ("reason", "other", "contents")
@@ -161,7 +165,8 @@ def _pairs(asked: Sequence[str], words: Sequence[str]) -> float:
 def _defines(topic: str, text: str) -> bool:
     """'X is …', 'X means …', 'X represents …', where the sentence begins with the term."""
     words = [w.stem for w in split(fold(text)) if w.telling][: len(stems(topic)) + 2]
-    return all(stem in words for stem in stems(topic)) and bool(_CUES["define"].search(text))
+    says = _CUES["define"].search(text)
+    return all(stem in words for stem in stems(topic)) and says is not None and not re.match(r"\s+not\b", text[says.end() :])
 
 
 def _signs(

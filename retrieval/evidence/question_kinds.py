@@ -11,7 +11,7 @@ _REASON = re.compile(
     r"^(?:why|warum|weshalb|pourquoi|por qué|perché|waarom)\b"
     r"|\bwhat (?:is|was|were|are|'s) the (?:\w+ ){0,2}(?:reasons?|rationale|causes?|drivers?|purpose|basis|objective|aim)\b"
     r"|\bwhat (?:\w+ )?(?:caused?|causes|led to|leads to|drove|drives|resulted|results in|contributed|contributes|explains)\b"
-    r"|\breasons? (?:for|why|behind)\b|\b(?:attributed|attributable|due) to$"
+    r"|\breasons? (?:for|why|behind)\b|\b(?:attributed|attributable|due) to$|\b(?:driven|caused|affected|impacted|influenced) by$"
 )
 _PERSON = re.compile(r"^(?:who|whose|whom|wer|wem|qui|quién|chi|wie is)\b")
 _PLACE = re.compile(r"^(?:where|wo|wohin|où|dónde|dove|waar)\b")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from retrieval.documents.formats.blocks import Block, Parsed
 from retrieval.graph.document import DocumentGraph, Paragraph, build
+from retrieval.graph.figures import read_scale
 from retrieval.graph.grid import Grid
 
 
@@ -54,7 +55,14 @@ def _grids(blocks: Sequence[Block]) -> Iterator[Grid]:
             width = max(len(row) for row in rows)
             yield Grid(tuple(row + ("",) * (width - len(row)) for row in rows), caption, page, section)
         rows = []
-        last = block.text if block.kind == "prose" and len(block.text) < 300 else ""
+        last = block.text if block.kind == "prose" and _is_caption(block.text) else ""
+
+
+def _is_caption(text: str) -> bool:
+    """A line just above a table speaks of it where it announces it, states its scale, or is no sentence."""
+    if len(text) > 300:
+        return False
+    return text.endswith(":") or not text.endswith((".", "!", "?")) or (len(text) < 160 and read_scale(text) is not None)
 
 
 def with_title(graph: DocumentGraph, title: str) -> DocumentGraph:

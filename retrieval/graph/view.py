@@ -7,6 +7,7 @@ document can reach an answer. Immutable once made, so threads may share it.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from retrieval.graph.series import Series, series_of
 from retrieval.graph.words import stems
 
 _PREFIX = 5
+_FOOTNOTE = re.compile(r"^\s*\((\d{1,2}|[a-z])\)\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,39 @@ class GraphView:
     def sentences(self) -> list[tuple[int, Sentence, frozenset[str]]]:
         """(document, sentence, its stems) of the whole view."""
         return [(place, one, frozenset(stems(one.text))) for place, document in enumerate(self.documents) for one in document.sentences]
+
+    @cached_property
+    def row_texts(self) -> list[tuple[int, Sentence, frozenset[str]]]:
+        """Rows that hold words and not only figures, as sentences: 'Andrew Kaiser | Age: 51 | Position: Chief Financial Officer'."""
+        out = []
+        for place, document in enumerate(self.documents):
+            for table in document.tables:
+                for row in table.rows:
+                    if not any(cell.figure is None and not cell.nil and len(cell.text.split()) > 1 for cell in row.cells):
+                        continue
+                    cells = [f"{table.columns[c.column].name}: {c.text}" if table.columns[c.column].name else c.text for c in row.cells]
+                    text = " | ".join([row.label, *cells] if row.label else cells)
+                    paragraph = -1 - len(out)
+                    words = frozenset(stems(text)) | frozenset(stems(" ".join((table.corner, *table.section[-1:]))))
+                    out.append((place, Sentence(paragraph, text, table.section, table.page, paragraph), words))
+        return out
+
+    def footnote_words(self, document: int, text: str) -> frozenset[str]:
+        """The labels of the rows whose mark a footnote explains: '(2) Includes …' speaks of the row marked (2)."""
+        found = _FOOTNOTE.match(text)
+        if found is None:
+            return frozenset()
+        return self._footnotes.get((document, found.group(1)), frozenset())
+
+    @cached_property
+    def _footnotes(self) -> dict[tuple[int, str], frozenset[str]]:
+        out: dict[tuple[int, str], frozenset[str]] = {}
+        for place, document in enumerate(self.documents):
+            for table in document.tables:
+                for row in table.rows:
+                    for mark in re.findall(r"\((\d{1,2}|[a-z])\)", row.label_text):
+                        out[place, mark] = out.get((place, mark), frozenset()) | frozenset(stems(row.label))
+        return out
 
     @cached_property
     def words(self) -> frozenset[str]:
