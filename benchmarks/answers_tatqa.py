@@ -33,7 +33,8 @@ from retrieval.evidence.confidence import chance, expanded, fitted
 from retrieval.evidence.plan import told
 from retrieval.evidence.planner import plans
 from retrieval.evidence.prose import find_spans
-from retrieval.evidence.signs import signs
+from retrieval.evidence.resolve import Scope
+from retrieval.evidence.signs import names, signs
 from retrieval.evidence.wording import worded
 from retrieval.graph.from_parsed import graph_of
 from retrieval.graph.view import GraphView
@@ -102,7 +103,7 @@ def said_to(row: dict[str, Any], view: GraphView, judge: Judge, foreign: bool) -
         found.append(Said(family, features, right, text, plan))
 
     for one in planned:
-        for outcome in carry_out(one, view)[:1]:
+        for outcome in carry_out(one, view, Scope(None, names(row["question"])))[:1]:
             add("figures", signs(row["question"], outcome, view), worded(outcome), told(one.plan))
     prose = prose_plan_of(planned)
     for span in find_spans(row["question"], prose, view):

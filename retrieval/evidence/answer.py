@@ -14,7 +14,8 @@ from retrieval.evidence.confidence import chance
 from retrieval.evidence.plan import Compute, Define, Passage, Plan, Planned, Steps, Verify, told
 from retrieval.evidence.planner import plans
 from retrieval.evidence.prose import Span, find_spans
-from retrieval.evidence.signs import signs
+from retrieval.evidence.resolve import Scope
+from retrieval.evidence.signs import names, signs
 from retrieval.evidence.slots import Slots, carried, remembered
 from retrieval.evidence.wording import name_of, period_words, result_words, worded
 from retrieval.graph.series import Point
@@ -142,10 +143,11 @@ def answer(
 def candidates(question: str, view: GraphView, passages: Sequence[Hit] | None = None) -> list[Candidate]:
     """All that could be said, the likeliest to be right first."""
     near, places = _near(view, passages)
+    scope = Scope(near, names(question))
     found: list[Candidate] = []
     planned = plans(question)
     for one in planned:
-        for outcome in carry_out(one, view, near)[:1]:
+        for outcome in carry_out(one, view, scope)[:1]:
             found.append(Candidate(chance("figures", signs(question, outcome, view)), outcome, one))
     told_by_prose = prose_plan_of(planned)
     for span in find_spans(question, told_by_prose, view, places):

@@ -6,20 +6,19 @@ Invariant: an outcome names every cell that it rests on; a plan that cannot be c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from retrieval.evidence import compute as arithmetic
 from retrieval.evidence.compute import CannotCompute, Result
 from retrieval.evidence.listing import Listing, list_rows, rank_rows
 from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Plan, Planned, Rank, Rows
-from retrieval.evidence.resolve import Match, asked_stems, margin, pick, resolve
+from retrieval.evidence.resolve import ANYWHERE, Match, Scope, asked_stems, margin, pick, resolve
 from retrieval.graph.figures import Figure
 from retrieval.graph.periods import Period
 from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView, Line
 
-Near = Mapping[tuple[int, int], float]
 
 
 @dataclass(frozen=True)
@@ -49,34 +48,34 @@ class Outcome:
         return self.planned.plan
 
 
-def carry_out(planned: Planned, view: GraphView, near: Near | None = None) -> list[Outcome]:
+def carry_out(planned: Planned, view: GraphView, scope: Scope = ANYWHERE) -> list[Outcome]:
     """The outcomes of one plan, the best match's first; [] where it cannot be carried out."""
     try:
         match planned.plan:
             case Lookup():
-                return _look_up(planned, planned.plan, view, near)
+                return _look_up(planned, planned.plan, view, scope)
             case Compute(op="list"):
-                return _list(planned, planned.plan, view, near)
+                return _list(planned, planned.plan, view, scope)
             case Compute(operands=(_,)):
-                return _over_periods(planned, planned.plan, view, near)
+                return _over_periods(planned, planned.plan, view, scope)
             case Compute():
-                return _several(planned, planned.plan, view, near)
+                return _several(planned, planned.plan, view, scope)
             case Rank(over="periods") | Filter(over="periods"):
-                return _compare(planned, planned.plan, view, near)
+                return _compare(planned, planned.plan, view, scope)
             case Rows(of="periods"):
-                return _periods(planned, planned.plan, view, near)
+                return _periods(planned, planned.plan, view, scope)
             case Rows() | Count():
-                return _listed(planned, list_rows(planned.plan, view, near), None)
+                return _listed(planned, list_rows(planned.plan, view, scope), None)
             case Rank() | Filter():
-                return _listed(planned, rank_rows(planned.plan, view, near), planned.plan)
+                return _listed(planned, rank_rows(planned.plan, view, scope), planned.plan)
             case _:
                 return []
     except CannotCompute:
         return []
 
 
-def _operands(lookup: Lookup, view: GraphView, near: Near | None) -> list[tuple[Match, float, str]]:
-    matches = resolve(lookup, view, near)
+def _operands(lookup: Lookup, view: GraphView, scope: Scope) -> list[tuple[Match, float, str]]:
+    matches = resolve(lookup, view, scope)
     return [(match, margin(matches[place:]), _named(matches, place)) for place, match in enumerate(matches[:2])]
 
 
@@ -103,9 +102,9 @@ def _wanted(match: Match, periods: Sequence[Period], ends: bool = False) -> list
     return list(dict.fromkeys(out))
 
 
-def _look_up(planned: Planned, plan: Lookup, view: GraphView, near: Near | None) -> list[Outcome]:
+def _look_up(planned: Planned, plan: Lookup, view: GraphView, scope: Scope) -> list[Outcome]:
     out = []
-    for match, gap, second in _operands(plan, view, near):
+    for match, gap, second in _operands(plan, view, scope):
         points = match.line.series.points
         assumed = False
         if plan.periods:
@@ -124,11 +123,11 @@ def _look_up(planned: Planned, plan: Lookup, view: GraphView, near: Near | None)
     return out
 
 
-def _list(planned: Planned, plan: Compute, view: GraphView, near: Near | None) -> list[Outcome]:
+def _list(planned: Planned, plan: Compute, view: GraphView, scope: Scope) -> list[Outcome]:
     found: list[Found] = []
     assumed = False
     for operand in plan.operands:
-        best = next(iter(_operands(operand, view, near)), None)
+        best = next(iter(_operands(operand, view, scope)), None)
         if best is None:
             return []
         match, gap, second = best
@@ -141,9 +140,9 @@ def _list(planned: Planned, plan: Compute, view: GraphView, near: Near | None) -
     return [Outcome(planned, tuple(found), chosen=chosen, assumed=assumed)]
 
 
-def _over_periods(planned: Planned, plan: Compute, view: GraphView, near: Near | None) -> list[Outcome]:
+def _over_periods(planned: Planned, plan: Compute, view: GraphView, scope: Scope) -> list[Outcome]:
     out = []
-    for match, gap, second in _operands(plan.operands[0], view, near):
+    for match, gap, second in _operands(plan.operands[0], view, scope):
         picked = _span(plan, match)
         if picked is None:
             continue
@@ -212,12 +211,12 @@ def _computed(op: str, figures: Sequence[Figure]) -> tuple[Result, tuple[Result,
             raise CannotCompute(f"the operation {op} is not known")
 
 
-def _several(planned: Planned, plan: Compute, view: GraphView, near: Near | None) -> list[Outcome]:
+def _several(planned: Planned, plan: Compute, view: GraphView, scope: Scope) -> list[Outcome]:
     """Two or more measures, each at the asked period (or at the latest that all have)."""
     best: list[tuple[Match, float, str]] = []
     tables: set[tuple[int, int]] = set()
     for operand in plan.operands:
-        options = resolve(operand, view, near)
+        options = resolve(operand, view, scope)
         if not options:
             return []
         used = {match.line.number for match, _, _ in best}
@@ -316,9 +315,9 @@ def _aligned(plan: Compute, matches: Sequence[Match]) -> tuple[list[list[Point]]
     return out, assumed
 
 
-def _compare(planned: Planned, plan: Rank | Filter, view: GraphView, near: Near | None) -> list[Outcome]:
+def _compare(planned: Planned, plan: Rank | Filter, view: GraphView, scope: Scope) -> list[Outcome]:
     out = []
-    for match, gap, second in _operands(Lookup(plan.measure), view, near):
+    for match, gap, second in _operands(Lookup(plan.measure), view, scope):
         points = [p for p in match.line.series.points if p.cell.figure and p.period]
         if plan.periods:
             wanted = _wanted(match, plan.periods)
@@ -368,9 +367,9 @@ def _stands(plan: Filter, figure: Figure | None) -> bool:
     return {"above": value > asked, "below": value < asked, "equal": value == asked}[plan.relation]
 
 
-def _periods(planned: Planned, plan: Rows, view: GraphView, near: Near | None) -> list[Outcome]:
+def _periods(planned: Planned, plan: Rows, view: GraphView, scope: Scope) -> list[Outcome]:
     """Which periods a series (or the only table at hand) speaks of."""
-    for match, gap, second in _operands(Lookup(plan.measure), view, near):
+    for match, gap, second in _operands(Lookup(plan.measure), view, scope):
         points = tuple(p for p in match.line.series.points if p.period)
         if len(points) >= 2:
             return [Outcome(planned, (Found(match, points, gap, second),), chosen=tuple((match.line, p) for p in points))]

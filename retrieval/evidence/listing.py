@@ -5,17 +5,15 @@ Invariant: a list is all rows that stand under the asked label or table, totals 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from retrieval.evidence.plan import Count, Filter, Rank, Rows
-from retrieval.evidence.resolve import NEUTRAL, asked_stems, weight
+from retrieval.evidence.resolve import NEUTRAL, Scope, asked_stems, weight
 from retrieval.graph.periods import Period, fits
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
-from retrieval.graph.words import stems
 
-Near = Mapping[tuple[int, int], float]
 _LIST_WORDS = frozenset(
     "compon item type categori segment element factor kind part class countri region line list tabl shown show includ consist compris financi what which "
     "present calculat consider record provid total mak main major respect follow differ variou name in".split()
@@ -35,12 +33,12 @@ class Listing:
     margin: float = 1.0
 
 
-def list_rows(plan: Rows | Count, view: GraphView, near: Near | None) -> Listing | None:
+def list_rows(plan: Rows | Count, view: GraphView, scope: Scope) -> Listing | None:
     """The rows under the best section label, or of the best table; None where nothing fits."""
     asked = [stem for stem in asked_stems(plan.measure) if stem not in _LIST_WORDS]
     best: Listing | None = None
     second = 0.0
-    for document, number in _tables(view, near):
+    for document, number in _tables(view, scope):
         lines = [line for line in view.lines_of(document, number)]
         for group, whole, words in _groups(lines):
             if asked:
@@ -62,19 +60,18 @@ def list_rows(plan: Rows | Count, view: GraphView, near: Near | None) -> Listing
     return Listing(best.lines, best.points, best.coverage, best.covered, best.whole_table, best.coverage - second)
 
 
-def rank_rows(plan: Rank | Filter, view: GraphView, near: Near | None) -> Listing | None:
+def rank_rows(plan: Rank | Filter, view: GraphView, scope: Scope) -> Listing | None:
     """The rows of the table and column that the measure names, each with its point; the caller orders or filters them."""
     asked = list(asked_stems(plan.measure))
     best: Listing | None = None
     second = 0.0
-    for document, number in _tables(view, near):
+    for document, number in _tables(view, scope):
         lines = view.lines_of(document, number)
         for head in dict.fromkeys(line.series.head for line in lines):
             column = [line for line in lines if line.series.head == head and not line.series.total and line.series.kind != "text"]
             if len(column) < 2:
                 continue
-            table = column[0].series.table
-            words = {*column[0].head, *(w for line in column for w in line.path), *stems(" ".join((table.corner, table.caption, *table.section)))}
+            words = {*column[0].head, *(w for line in column for w in line.path), *column[0].topic}
             covered, coverage = _coverage(view, asked, words)
             also, wider = _coverage(view, asked, words | column[0].context)
             covered, coverage = also, coverage + 0.4 * (wider - coverage)
@@ -95,7 +92,8 @@ def rank_rows(plan: Rank | Filter, view: GraphView, near: Near | None) -> Listin
     return Listing(best.lines, best.points, min(best.coverage, 1.0), best.covered, True, best.coverage - second)
 
 
-def _tables(view: GraphView, near: Near | None) -> Iterator[tuple[int, int]]:
+def _tables(view: GraphView, scope: Scope) -> Iterator[tuple[int, int]]:
+    near = scope.near
     if near:
         yield from sorted(near, key=lambda key: -near[key])[:_MOST_TABLES]
         return
@@ -114,7 +112,7 @@ def _groups(lines: Sequence[Line]) -> Iterator[tuple[list[Line], bool, set[str]]
         if above and len(above) == len([line for line in plain if line.number < total.number]):
             yield above, False, set(total.label)
     if plain:
-        yield plain, True, set(plain[0].context) | {w for line in lines for w in (*line.head, *line.path)}
+        yield plain, True, set(plain[0].topic) | set(plain[0].context) | {w for line in lines for w in (*line.head, *line.path)}
 
 
 def _one_column(lines: Sequence[Line]) -> list[Line]:

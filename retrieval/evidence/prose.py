@@ -17,7 +17,7 @@ from retrieval.graph.document import Sentence
 from retrieval.graph.figures import find_figures
 from retrieval.graph.periods import find_periods
 from retrieval.graph.view import GraphView
-from retrieval.graph.words import LIGHT, fold, split, stems
+from retrieval.graph.words import LIGHT, fold, split, stem, stems
 
 SIGNS = (
     "coverage",
@@ -95,8 +95,9 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
             before, last = words, sentence.paragraph
             continue  # an introduction, not an answer
         heading = frozenset(stems(" ".join(sentence.section[-1:]))) | view.footnote_words(document, sentence.text)
-        context = before if last == sentence.paragraph else frozenset()
-        around = sum(rarity[stem] for stem in asked if stem not in held and (stem in context or stem in heading)) / total
+        context = view.paragraph_words(document, sentence)
+        coverage += 0.9 * sum(rarity[stem] for stem in asked if stem not in held and stem in heading) / total
+        around = sum(rarity[stem] for stem in asked if stem not in held and stem not in heading and stem in context) / total
         goes_on = last == sentence.paragraph and bool(_GOES_ON.match(sentence.text)) and wants in ("reason", "other", "contents")
         before, last = words, sentence.paragraph
         if coverage <= 0.2 and not (goes_on and lent > 0.5):
@@ -105,7 +106,7 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
         own = {p.year for p in find_periods(sentence.text) if p.year}
         dated = 0.0 if not periods else (1.0 if periods & own else -1.0 if own else 0.0)
         cue = _CUES.get(wants)
-        typed = bool(cue and cue.search(sentence.text)) or (wants == "amount" and _amounts(sentence.text))
+        typed = bool(cue and cue.search(_unasked(sentence.text, asked))) or (wants == "amount" and _amounts(sentence.text))
         pairs = _pairs(asked, [w.stem for w in split(fold(sentence.text))])
         follows = goes_on and typed and lent > coverage
         score = (max(coverage, 0.9 * lent) if follows else coverage) + 0.3 * around + 0.1 * typed + 0.15 * pairs + 0.07 * dated - 0.002 * max(0, len(sentence.text.split()) - 40)
@@ -150,6 +151,11 @@ def _kin(stem: str, words: frozenset[str]) -> list[str]:
     return [word for word in words if word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
 
 
+def _unasked(text: str, asked: Sequence[str]) -> str:
+    """The sentence without the question's own words: a name that answers is not one that was asked about."""
+    return re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)?", lambda word: "·" if stem(fold(word.group())) in asked else word.group(), text)
+
+
 def _amounts(text: str) -> bool:
     return any(figure.kind != "number" or abs(figure.value) > 2100 or figure.value < 1900 for figure in find_figures(text))
 
@@ -191,7 +197,7 @@ def _signs(
         "coverage": coverage,
         "margin": min(gap, 0.5),
         "typed": float(wants in ("reason", "date", "person", "place", "duration", "contents")),
-        "cue": float(bool(cue and cue.search(text))),
+        "cue": float(bool(cue and cue.search(_unasked(text, asked)))),
         "pairs": _pairs(asked, [w.stem for w in split(fold(text))]),
         "around": around,
         "unknown": float(any(stem not in view.words for stem in open_words)),

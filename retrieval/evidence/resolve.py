@@ -22,6 +22,18 @@ _KEPT = 12
 
 
 @dataclass(frozen=True)
+class Scope:
+    """Where to look: `near` raises tables (document, number) that a search found, 0 to 1; `names` are stems that the question
+    writes as names, with capitals."""
+
+    near: Mapping[tuple[int, int], float] | None = None
+    names: frozenset[str] = frozenset()
+
+
+ANYWHERE = Scope()
+
+
+@dataclass(frozen=True)
 class Match:
     """`score` orders matches; `covered` are the asked stems that label, path, heads or context hold."""
 
@@ -44,15 +56,15 @@ def weight(view: GraphView, stem: str) -> float:
     return view.rarity(stem) * (0.2 if stem in GENERIC else 0.35 if stem in LIGHT else 0.6 if stem in OPERATION else 1.0)
 
 
-def resolve(lookup: Lookup, view: GraphView, near: Mapping[tuple[int, int], float] | None = None) -> list[Match]:
-    """The best matches of a measure, best first. `near` raises tables (document, number) that a search found, 0 to 1."""
+def resolve(lookup: Lookup, view: GraphView, scope: Scope = ANYWHERE) -> list[Match]:
+    """The best matches of a measure, best first."""
     asked = asked_stems(lookup.measure)
     if not asked:
         return []
     kin = {stem: view.kin(stem) for stem in dict.fromkeys(asked)}
     candidates = view.lines_with(word for words in kin.values() for word in words)
     weights = {stem: weight(view, stem) for stem in kin}
-    found = [match for number in candidates if (match := _match(view, view.lines[number], asked, kin, weights, lookup, near))]
+    found = [match for number in candidates if (match := _match(view, view.lines[number], asked, kin, weights, lookup, scope))]
     found.sort(key=lambda match: (-match.score, match.line.number))
     return found[:_KEPT]
 
@@ -64,24 +76,23 @@ def _match(
     kin: Mapping[str, tuple[str, ...]],
     weights: Mapping[str, float],
     lookup: Lookup,
-    near: Mapping[tuple[int, int], float] | None,
+    scope: Scope,
 ) -> Match | None:
     label = set(line.label)
     named = label | line.path | line.head
     total = sum(weights.values())
     covered: set[str] = set()
-    strong = weak = 0.0
+    reached = 0.0
     for stem, words in kin.items():
         hit = _best_place(stem, words, line, named)
-        if 0 < hit <= 0.6 and not (line.series.total and all(word in GENERIC for word in line.label)) and view.names_elsewhere(line, stem):
+        if 0 < hit <= 0.9 and stem not in named and not any(word in named for word in words) and not (line.series.total and all(word in GENERIC for word in line.label)) and view.names_elsewhere(line, stem):
             hit = 0.2  # a sister row's own name, though the table's text speaks of it
         if not hit and stem in _PERCENT and line.series.kind == "percent":
             hit = 0.9
         if hit:
             covered.add(stem)
-            strong += weights[stem] * hit if hit > 0.6 else 0.0
-            weak += weights[stem] * hit if hit <= 0.6 else 0.0
-    coverage = (strong + weak) / total
+            reached += weights[stem] * hit
+    coverage = reached / total
     spoken = {word for words in kin.values() for word in words}
     # A bare total speaks of its section; a row without a label of its own too.
     bare = all(word in GENERIC for word in line.label)
@@ -90,6 +101,8 @@ def _match(
         return None
     held = sum(_label_weight(view, word) for word in own)
     precision = sum(_label_weight(view, word) for word in own if word in spoken) / held if held else 0.5
+    if any(name in line.label and view.tells_apart(line, name) for name in scope.names):
+        precision = max(precision, 0.9)  # "Borealis" is enough to name the Borealis Short Duration Bond Fund
     head = _head_precision(view, line, spoken)
     exact = _contains(asked, line.label, kin) or (len(own) > len(line.label) and _contains(asked, own, kin))
     if own and own[0] == "total" and len(own) > 1:
@@ -100,8 +113,8 @@ def _match(
     score += _kind(line, spoken, asked)
     if ("non" in spoken or "non" in asked) != ("non" in named):
         score -= 0.12
-    if near is not None:
-        score += 0.08 * near.get((line.document, line.series.table.number), 0.0)
+    if scope.near is not None:
+        score += 0.08 * scope.near.get((line.document, line.series.table.number), 0.0)
     if not (label & spoken or line.path & spoken or line.head & spoken):
         return None
     return Match(line, score, coverage, precision, exact, frozenset(covered), fit)
@@ -114,6 +127,8 @@ def _best_place(stem: str, words: Iterable[str], line: Line, named: set[str] | f
         return 0.95
     if any(word in named for word in words):
         return 0.85
+    if stem in line.topic:
+        return 0.9
     return 0.6 if stem in line.context else 0.0
 
 

@@ -11,7 +11,7 @@ from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
 from retrieval.evidence.resolve import asked_stems, weight
 from retrieval.graph.periods import find_periods
 from retrieval.graph.view import GraphView
-from retrieval.graph.words import fold, split
+from retrieval.graph.words import LIGHT, fold, split, stems
 
 NAMES = (
     "plan",
@@ -46,6 +46,12 @@ def question_stems(question: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.stem for word in split(text) if word.telling and not word.text.isdigit()))
 
 
+def names(question: str) -> frozenset[str]:
+    """Stems of the words that a question writes with a capital though no sentence begins there."""
+    words = question.replace("’", "'").split()
+    return frozenset(s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT)
+
+
 def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
     """One number for each of NAMES."""
     asked = question_stems(question)
@@ -69,7 +75,7 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
     return {
         "rival": float(bool(rivals)),
         "negated": float(negated and bool(outcome.found) and not isinstance(plan, Rows | Count)),
-        "plan": outcome.planned.confidence,
+        "plan": 0.9 if _timeless(outcome) else outcome.planned.confidence,
         "coverage": min((one.match.coverage for one in outcome.found), default=0.0),
         "uncovered": sum(weight(view, stem) for stem in open_words) / mass,
         "precision": min((one.match.precision for one in outcome.found), default=0.0),
@@ -89,6 +95,14 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
         "spare_words": float(len(open_words)),
         "text_cell": float(any(point.cell.figure is None and not point.cell.nil for _, point in outcome.chosen)),
     }
+
+
+def _timeless(outcome: Outcome) -> bool:
+    """A look-up without a period, of a cell without one: there was none to name."""
+    plan = outcome.plan
+    if not isinstance(plan, Lookup) or plan.periods or outcome.planned.confidence < 0.5:
+        return False
+    return all(len(one.points) == 1 and one.points[0].period is None for one in outcome.found)
 
 
 _PERCENT = frozenset({"percentag", "percent", "rate", "margin", "share"})

@@ -38,7 +38,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A term and the sentence (by index) that says what it means."""
+    """A term and the sentence (by index) that says what it means: it holds the term, or follows it in a glossary."""
 
     term: str
     sentence: int
@@ -102,11 +102,14 @@ def _definitions(found: Sequence[Sentence], paragraphs: Sequence[Paragraph]) -> 
             if match := pattern.match(sentence.text):
                 yield Definition(match.group("term").strip(), sentence.index)
                 break
-    first = {s.paragraph: s for s in reversed(found)}
+    of_paragraph: dict[int, list[Sentence]] = {}
+    for sentence in found:
+        of_paragraph.setdefault(sentence.paragraph, []).append(sentence)
     for number, paragraph in enumerate(paragraphs):
         match = _DEFINED[0].match(paragraph.text)
-        if match and number in first and len(match.group("term").split()) <= 8 and len(paragraph.text) < 700:
-            yield Definition(match.group("term").strip(), first[number].index)
+        own = of_paragraph.get(number, [])
+        if match and len(own) > 1 and len(match.group("term").split()) <= 8 and len(paragraph.text) < 700:
+            yield Definition(match.group("term").strip(), own[1].index)
 
 
 def _references(found: Sequence[Sentence]) -> Iterable[Reference]:

@@ -24,7 +24,11 @@ _FOOTNOTE = re.compile(r"^\s*\((\d{1,2}|[a-z])\)\s")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A series with its words, as look-ups read it. `document` is the place in `GraphView.documents`."""
+    """A series with its words, as look-ups read it. `document` is the place in `GraphView.documents`.
+
+    topic: words of the table's caption, corner, section and document title, which name what all its rows are about; context: of the
+    text around it.
+    """
 
     number: int
     document: int
@@ -32,6 +36,7 @@ class Line:
     label: tuple[str, ...]
     path: frozenset[str]
     head: frozenset[str]
+    topic: frozenset[str]
     context: frozenset[str]
 
 
@@ -44,15 +49,17 @@ class GraphView:
         self._posting: dict[str, list[int]] = defaultdict(list)
         self._of_table: dict[tuple[int, int], list[int]] = defaultdict(list)
         self._table_words: dict[tuple[int, int], set[str]] = defaultdict(set)
+        self._labels_with: dict[tuple[int, int, str], set[str]] = defaultdict(set)
         for place, document in enumerate(self.documents):
             title = stems(document.title)
             for table in document.tables:
                 corner = "" if is_unit_note(table.corner) else table.corner
-                context = frozenset((*title, *stems(" ".join((table.caption, table.around, corner, *table.section)))))
+                topic = frozenset((*title, *stems(" ".join((table.caption, corner, *table.section)))))
+                context = frozenset(stems(table.around))
                 own = [frozenset(stems(column.name)) for column in table.columns[1:]]
                 shared = frozenset.intersection(*own) if own else frozenset()
                 for series in series_of(table):
-                    self._add(place, series, context | shared)
+                    self._add(place, series, topic | shared, context)
         self._prefixes: dict[str, list[str]] = defaultdict(list)
         for word in self._posting:
             self._prefixes[word[:_PREFIX]].append(word)
@@ -63,7 +70,7 @@ class GraphView:
         """The view over the permitted keys among `graphs`."""
         return cls(graphs[key] for key in sorted(set(permitted)) if key in graphs)
 
-    def _add(self, place: int, series: Series, context: frozenset[str]) -> None:
+    def _add(self, place: int, series: Series, topic: frozenset[str], context: frozenset[str]) -> None:
         label = stems(series.label) if series.label else ("total",) if series.total else ()
         line = Line(
             len(self.lines),
@@ -72,11 +79,15 @@ class GraphView:
             label,
             frozenset(stems(" ".join((*series.path, series.table.corner if series.total and not series.path else "")))),
             frozenset(stems(series.head)),
-            context,
+            topic,
+            context | topic,
         )
         self.lines.append(line)
         self._of_table[place, series.table.number].append(line.number)
         self._table_words[place, series.table.number].update((*line.label, *line.head))
+        if line.label:
+            for word in set(line.label):
+                self._labels_with[place, series.table.number, word].add(series.label)
         for word in {*line.label, *line.path, *line.head}:
             self._posting[word].append(line.number)
 
@@ -101,6 +112,10 @@ class GraphView:
         """Whether the word is part of another row's or column's name in the line's own table."""
         return word in self._table_words[line.document, line.series.table.number]
 
+    def tells_apart(self, line: Line, word: str) -> bool:
+        """Whether no other row of the line's table has the word in its label."""
+        return self._labels_with.get((line.document, line.series.table.number, word)) == {line.series.label}
+
     def lines_of(self, document: int, table: int) -> list[Line]:
         """The lines of one table, in its own order."""
         return [self.lines[number] for number in self._of_table[document, table]]
@@ -109,6 +124,17 @@ class GraphView:
     def sentences(self) -> list[tuple[int, Sentence, frozenset[str]]]:
         """(document, sentence, its stems) of the whole view."""
         return [(place, one, frozenset(stems(one.text))) for place, document in enumerate(self.documents) for one in document.sentences]
+
+    @cached_property
+    def _paragraphs(self) -> dict[tuple[int, int], frozenset[str]]:
+        out: dict[tuple[int, int], set[str]] = defaultdict(set)
+        for place, sentence, words in self.sentences:
+            out[place, sentence.paragraph] |= words
+        return {key: frozenset(words) for key, words in out.items()}
+
+    def paragraph_words(self, document: int, sentence: Sentence) -> frozenset[str]:
+        """The stems of the whole paragraph that a sentence stands in."""
+        return self._paragraphs.get((document, sentence.paragraph), frozenset())
 
     @cached_property
     def row_texts(self) -> list[tuple[int, Sentence, frozenset[str]]]:

@@ -14,6 +14,11 @@ from functools import lru_cache
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d[\d,.]*\d|\d", re.U)
 _ENDINGS = "izations isations ation ment ance ence ity ing ion ive er or ied ed ly al ic".split()
 _DOUBLE = re.compile(r"([^ls])\1$")
+_KINDS = frozenset(
+    "class classes series tranche category type level tier part schedule appendix scope grade note item section article klasse anteilklasse "
+    "anteilsklasse classe categoría clase categoria".split()
+)
+_LETTERED = re.compile(r"\b(" + "|".join(sorted(_KINDS, key=len, reverse=True)) + r")\s+([a-z]|\d{1,2}|[ivx]{1,4})\b")
 _SAME: dict[str, str] = {
     "labour": "labor",
     "programme": "program",
@@ -78,8 +83,12 @@ def fold(text: str) -> str:
 
 
 def split(text: str) -> list[Word]:
-    """Every word of a folded text, function words included."""
-    return [Word(found.group(), stem(found.group()), found.start(), found.end()) for found in _WORD.finditer(text)]
+    """Every word of a folded text, function words included; 'class a' also as one word, since its letter alone tells nothing."""
+    words = [Word(found.group(), stem(found.group()), found.start(), found.end()) for found in _WORD.finditer(text)]
+    for kind, letter in _LETTERED.findall(text) if any(word.text in _KINDS for word in words) else ():
+        start = text.index(f"{kind} {letter}") if f"{kind} {letter}" in text else 0
+        words.append(Word(f"{kind} {letter}", f"{stem(kind)} {letter}", start, start + len(kind) + 1 + len(letter)))
+    return words
 
 
 def stems(text: str) -> tuple[str, ...]:
