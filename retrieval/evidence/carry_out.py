@@ -64,6 +64,8 @@ def carry_out(planned: Planned, view: GraphView, scope: Scope = ANYWHERE) -> lis
                 return _compare(planned, planned.plan, view, scope)
             case Rows(of="periods"):
                 return _periods(planned, planned.plan, view, scope)
+            case Rows(of="column"):
+                return _listed(planned, rank_rows(planned.plan, view, scope), None)
             case Rows() | Count():
                 return _listed(planned, list_rows(planned.plan, view, scope), None)
             case Rank() | Filter():
@@ -106,6 +108,8 @@ def _look_up(planned: Planned, plan: Lookup, view: GraphView, scope: Scope) -> l
     out = []
     for match, gap, second in _operands(plan, view, scope):
         points = match.line.series.points
+        if not match.named and len({line.series.label for line in view.lines_of(match.line.document, match.line.series.table.number)}) > 1:
+            continue  # the column is asked for, and no row of it
         assumed = False
         if plan.periods:
             wanted = _wanted(match, plan.periods)

@@ -60,7 +60,7 @@ def list_rows(plan: Rows | Count, view: GraphView, scope: Scope) -> Listing | No
     return Listing(best.lines, best.points, best.coverage, best.covered, best.whole_table, best.coverage - second)
 
 
-def rank_rows(plan: Rank | Filter, view: GraphView, scope: Scope) -> Listing | None:
+def rank_rows(plan: Rank | Filter | Rows, view: GraphView, scope: Scope) -> Listing | None:
     """The rows of the table and column that the measure names, each with its point; the caller orders or filters them."""
     asked = list(asked_stems(plan.measure))
     best: Listing | None = None
@@ -68,7 +68,9 @@ def rank_rows(plan: Rank | Filter, view: GraphView, scope: Scope) -> Listing | N
     for document, number in _tables(view, scope):
         lines = view.lines_of(document, number)
         for head in dict.fromkeys(line.series.head for line in lines):
-            column = [line for line in lines if line.series.head == head and not line.series.total and line.series.kind != "text"]
+            column = [line for line in lines if line.series.head == head and not line.series.total]
+            if not isinstance(plan, Rows):
+                column = [line for line in column if line.series.kind != "text"]
             if len(column) < 2:
                 continue
             words = {*column[0].head, *(w for line in column for w in line.path), *column[0].topic}
@@ -78,6 +80,9 @@ def rank_rows(plan: Rank | Filter, view: GraphView, scope: Scope) -> Listing | N
             other = {w for line in lines for w in line.head} - set(column[0].head) - NEUTRAL
             telling = set(column[0].head) - NEUTRAL
             kin = {k for stem in asked for k in view.kin(stem)}
+            if isinstance(plan, Rows) and (not telling & kin or any(set(line.label) & kin - set(column[0].topic) - telling for line in column)):
+                continue  # a column is meant where its head is named and none of its rows is
+            coverage += 0.03 * len(telling & kin)
             coverage += 0.15 * (len(telling & kin) / len(telling) if telling else 0.5) - 0.1 * bool(other & kin and not telling & kin)
             picked = _points(column, plan.periods)
             if len(picked) < 2 or (plan.periods and len(picked) < len(column) / 2):

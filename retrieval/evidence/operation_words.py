@@ -132,7 +132,7 @@ RESPECTIVELY = re.compile(r"\b(?:respectively|respective|jeweils|respectivement|
 # Words that a question uses about any figure and that no label need hold.
 GENERIC = frozenset(
     "amount valu figur total compani number group reported balanc cost year fiscal period quarter end ended date table shown recorded currenc "
-    "dollar euro million thousand billion financi item type kind worth level busi firm corpor entiti report respect both".split()
+    "dollar euro million thousand billion financi item type kind worth level busi firm corpor entiti time report respect both".split()
 )
 # Stems by which operations are asked for: a plan that does not speak of them must find them among the labels.
 OPERATION = frozenset("chang increas decreas much averag mean ratio proport percentag percent sum differenc growth combin fraction exceed higher lower".split())

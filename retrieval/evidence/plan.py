@@ -39,10 +39,11 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows of a table or under a section label. `of` "periods" asks for the columns' periods instead."""
+    """All rows of a table or under a section label. `of` "periods" asks for the columns' periods instead, "column" for what one
+    column says of every row."""
 
     measure: str
-    of: Literal["rows", "periods", "columns"] = "rows"
+    of: Literal["rows", "periods", "column"] = "rows"
     periods: tuple[Period, ...] = ()
 
 

@@ -76,6 +76,8 @@ def _plans(asked: Question) -> Iterator[Planned]:
         if prose is not None:
             sure = min(sure, 0.35)
         yield _planned(Lookup(measure, asked.periods), sure, asked, "")
+        if not computed:
+            yield _planned(Rows(measure, "column", asked.periods), sure - 0.1, asked, "")
         for parts in _splits(measure) if not computed else ():
             yield _planned(Compute("list", tuple(Lookup(part, asked.periods) for part in parts)), sure - 0.1, asked, "")
     yield Planned(Passage(asked.text), 0.3)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from retrieval.evidence.operation_words import GENERIC
 from retrieval.evidence.plan import Define, Passage, Plan, Planned, Steps, Verify
 from retrieval.graph.document import Sentence
 from retrieval.graph.figures import find_figures
-from retrieval.graph.periods import find_periods
+from retrieval.graph.periods import find_periods, years_in
+from retrieval.graph.postings import Postings
 from retrieval.graph.view import GraphView
 from retrieval.graph.words import LIGHT, fold, split, stem, stems
 
@@ -58,6 +60,7 @@ _CUES = {
     "define": re.compile(r"\b(?:is|are|means?|refers? to|represents?|defined as|consists? of|includes?|comprises?)\b", re.I),
 }
 _GOES_ON = re.compile(r"^(?:The|This|These|Such|It|They|That)\b(?: (?:increase|decrease|change|decline|growth|improvement|reduction|rise|fall))?", re.I)
+_CLOSELY = 150  # sentences that are compared in full
 LONGEST = 55  # words of a quotation
 
 
@@ -79,9 +82,12 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
     if not asked:
         return []
     places = set(near) if near is not None else None
-    everything = [*view.sentences, *view.row_texts]
-    pool = [one for one in everything if places is None or (one[0], one[1].page) in places or (one[0], None) in places]
-    rarity = _rarities(asked, pool)
+    everything, postings = view.prose
+    rarity = _rarities(asked, postings)
+    if places is not None:
+        pool = [one for one in everything if (one[0], one[1].page) in places or (one[0], None) in places]
+    else:
+        pool = _likely(everything, postings, rarity)
     total = sum(rarity.values())
     periods = {p.year for p in find_periods(fold(question)) if p.year}
     scored: list[tuple[float, int, Sentence, frozenset[str], float, float]] = []
@@ -91,9 +97,9 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
     for document, sentence, words in pool:
         held = {stem for stem in asked if stem in words or any(k in words for k in _kin(stem, words))}
         coverage = sum(rarity[stem] for stem in held) / total
-        if sentence.text.endswith(":"):
+        if sentence.text.endswith(":") or len(sentence.text.split()) < 4:
             before, last = words, sentence.paragraph
-            continue  # an introduction, not an answer
+            continue  # an introduction or a term alone, no answer
         heading = frozenset(stems(" ".join(sentence.section[-1:]))) | view.footnote_words(document, sentence.text)
         context = view.paragraph_words(document, sentence)
         coverage += 0.9 * sum(rarity[stem] for stem in asked if stem not in held and stem in heading) / total
@@ -103,7 +109,7 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
         if coverage <= 0.2 and not (goes_on and lent > 0.5):
             lent = 0.0
             continue
-        own = {p.year for p in find_periods(sentence.text) if p.year}
+        own = years_in(sentence.text)
         dated = 0.0 if not periods else (1.0 if periods & own else -1.0 if own else 0.0)
         cue = _CUES.get(wants)
         typed = bool(cue and cue.search(_unasked(sentence.text, asked))) or (wants == "amount" and _amounts(sentence.text))
@@ -115,12 +121,31 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
         lent = coverage if not typed else 0.0
         scored.append((score, document, sentence, words, max(coverage, 0.8 * score) if follows else coverage, around))
     scored.sort(key=lambda one: (-one[0], one[1], one[2].index))
-    out = []
+    out = list(_defined(planned.plan, view, places))
     for place, (score, document, sentence, words, coverage, around) in enumerate(scored[:4]):
         other = next((s for s in scored[place + 1 :] if s[2].text != sentence.text), None)
         gap = score - other[0] if other else 0.5
         out.append(Span(document, sentence, cut(sentence.text, asked, wants), score, _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan)))
     return out
+
+
+def _defined(plan: Plan, view: GraphView, places: set[tuple[int, int | None]] | None) -> Iterator[Span]:
+    """Definitions of exactly the asked term, by the document's own glossary or defining sentence."""
+    if not isinstance(plan, Define):
+        return
+    asked = set(stems(plan.term))
+    for place, document in enumerate(view.documents):
+        for one in document.definitions:
+            term = stems(re.sub(r"\([^)]*\)", " ", one.term))
+            short = {s for inside in re.findall(r"\(([^)]*)\)", one.term) for s in stems(inside)}
+            if not asked or (set(term) != asked and short != asked):
+                continue
+            sentence = document.sentences[one.sentence]
+            if places is not None and (place, sentence.page) not in places and (place, None) not in places:
+                continue
+            text = sentence.text if _defines(one.term, sentence.text) else f"{one.term}. {sentence.text}"
+            signs = dict.fromkeys(SIGNS, 0.0) | {"coverage": 1.0, "margin": 0.5, "define": 1.0, "defined_by_rule": 1.0, "pairs": 1.0, "cue": 1.0}
+            yield Span(place, sentence, text, 2.0, signs)
 
 
 def _wanted(plan: Plan) -> tuple[str, str]:
@@ -137,12 +162,24 @@ def _wanted(plan: Plan) -> tuple[str, str]:
             return "amount", str(getattr(plan, "measure", ""))
 
 
-def _rarities(asked: Sequence[str], pool: Sequence[tuple[int, Sentence, frozenset[str]]]) -> dict[str, float]:
-    counts = Counter(stem for _, _, words in pool for stem in asked if stem in words)
-    size = len(pool) + 1
+def _rarities(asked: Sequence[str], postings: Postings) -> dict[str, float]:
+    size = postings.size + 1
     return {
-        stem: (1.0 + math.log(size / (counts[stem] + 1))) * (0.3 if stem in GENERIC else 0.4 if stem in LIGHT else 1.0) for stem in dict.fromkeys(asked)
+        word: (1.0 + math.log(size / (postings.count(word) + 1))) * (0.3 if word in GENERIC else 0.4 if word in LIGHT else 1.0)
+        for word in dict.fromkeys(asked)
     }
+
+
+def _likely(
+    everything: Sequence[tuple[int, Sentence, frozenset[str]]], postings: Postings, rarity: Mapping[str, float]
+) -> list[tuple[int, Sentence, frozenset[str]]]:
+    """The sentences that hold most of the question, each with the one after it, in the documents' order."""
+    if postings.size <= 2 * _CLOSELY:
+        return list(everything)
+    score = postings.scored(rarity, {word: postings.kin(word) for word in rarity})
+    best = np.argsort(-score, kind="stable")[:_CLOSELY]
+    chosen = sorted({int(i) for i in best if score[i] > 0} | {int(i) + 1 for i in best if score[i] > 0 and i + 1 < postings.size})
+    return [everything[i] for i in chosen]
 
 
 def _kin(stem: str, words: frozenset[str]) -> list[str]:
@@ -191,7 +228,7 @@ def _signs(
 ) -> dict[str, float]:
     cue = _CUES.get(wants)
     open_words = [stem for stem in asked if stem not in words and not _kin(stem, words)]
-    own = {p.year for p in find_periods(sentence.text) if p.year}
+    own = years_in(sentence.text)
     text = sentence.text
     return {
         "coverage": coverage,

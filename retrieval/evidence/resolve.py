@@ -19,6 +19,7 @@ _PERCENT = frozenset({"percentag", "percent", "rate", "margin", "%", "proport", 
 _CHANGE = frozenset({"chang", "increas", "decreas", "varianc", "growth"})
 NEUTRAL = frozenset({"amount", "total", "week", "year", "ended", "valu", "reported", "actual", "note", "month"})
 _KEPT = 12
+_CLOSELY = 80  # lines that are compared in full
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ ANYWHERE = Scope()
 
 @dataclass(frozen=True)
 class Match:
-    """`score` orders matches; `covered` are the asked stems that label, path, heads or context hold."""
+    """`score` orders matches; `covered` are the asked stems that label, path, heads or context hold; `named`
+    tells whether label or path hold one."""
 
     line: Line
     score: float
@@ -44,6 +46,7 @@ class Match:
     exact: bool
     covered: frozenset[str]
     fit: float
+    named: bool = True
 
 
 def asked_stems(measure: str) -> tuple[str, ...]:
@@ -62,9 +65,9 @@ def resolve(lookup: Lookup, view: GraphView, scope: Scope = ANYWHERE) -> list[Ma
     if not asked:
         return []
     kin = {stem: view.kin(stem) for stem in dict.fromkeys(asked)}
-    candidates = view.lines_with(word for words in kin.values() for word in words)
     weights = {stem: weight(view, stem) for stem in kin}
-    found = [match for number in candidates if (match := _match(view, view.lines[number], asked, kin, weights, lookup, scope))]
+    likely = view.likely(weights, _CLOSELY, scope.near or ())
+    found = [match for line in likely if (match := _match(view, line, asked, kin, weights, lookup, scope))]
     found.sort(key=lambda match: (-match.score, match.line.number))
     return found[:_KEPT]
 
@@ -117,7 +120,7 @@ def _match(
         score += 0.08 * scope.near.get((line.document, line.series.table.number), 0.0)
     if not (label & spoken or line.path & spoken or line.head & spoken):
         return None
-    return Match(line, score, coverage, precision, exact, frozenset(covered), fit)
+    return Match(line, score, coverage, precision, exact, frozenset(covered), fit, bool((label | line.path) & spoken))
 
 
 def _best_place(stem: str, words: Iterable[str], line: Line, named: set[str] | frozenset[str]) -> float:

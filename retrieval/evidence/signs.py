@@ -90,7 +90,7 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
         "several": float(isinstance(plan, Compute) and len(plan.operands) > 1),
         "compare": float(isinstance(plan, Rank | Filter) and plan.over == "periods"),
         "periods_list": float(isinstance(plan, Rows) and plan.of == "periods"),
-        "rows_list": float(isinstance(plan, Count) or (isinstance(plan, Rows) and plan.of == "rows") or (isinstance(plan, Rank | Filter) and plan.over == "rows")),
+        "rows_list": float(isinstance(plan, Count) or (isinstance(plan, Rows) and plan.of != "periods") or (isinstance(plan, Rank | Filter) and plan.over == "rows")),
         "nil": float(any(point.cell.nil for _, point in outcome.chosen)),
         "spare_words": float(len(open_words)),
         "text_cell": float(any(point.cell.figure is None and not point.cell.nil for _, point in outcome.chosen)),

@@ -5,6 +5,7 @@ Invariant: every figure in the text is a cell's or the recorded result's; the te
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from retrieval.evidence.carry_out import Outcome
@@ -118,8 +119,8 @@ def worded(outcome: Outcome, mark: str = "[1]", language: str = "en") -> str:
             return _ranked_rows(outcome, plan, mark)
         case Filter(over="rows"):
             return f"{_and([f'{name_of(line)} ({cell_words(p)})' for line, p in outcome.chosen]) or 'None'} {mark}."
-        case Rows(of="rows"):
-            return _listed(outcome, mark)
+        case Rows(of="rows" | "column"):
+            return _listed(outcome, plan, mark)
         case Count():
             return f"{len(outcome.chosen)}: {_and([line.series.label for line, _ in outcome.chosen])} {mark}."
         case Rank():
@@ -144,7 +145,9 @@ def _stated(outcome: Outcome, mark: str) -> str:
 
 
 def _in(period: str) -> str:
-    return f" in {period}" if period else ""
+    if not period:
+        return ""
+    return f" {'on' if re.match(r'[0-9]{1,2} [A-Za-z]|[A-Z][a-z]+ [0-9]{1,2}(?:,|$)', period) else 'in'} {period}"
 
 
 def _and(parts: list[str]) -> str:
@@ -180,17 +183,22 @@ def _ranked_rows(outcome: Outcome, plan: Rank, mark: str) -> str:
     return f"{line.series.label}: {cell_words(point)}{_in(period)}, the {plan.direction} of {len(outcome.found)} {mark}."
 
 
-def _listed(outcome: Outcome, mark: str) -> str:
-    """A sentence with the rows' labels; more than three rows with their figures follow as a table."""
+def _listed(outcome: Outcome, plan: Rows, mark: str) -> str:
+    """A sentence with the rows' labels, or what a column says of each; more than three rows follow as a table."""
     pairs = outcome.chosen
+    line, first = pairs[0]
     labels = [line.series.label for line, _ in pairs]
-    sentence = f"{_and(labels)} {mark}."
-    if len(pairs) <= 3:
-        return sentence
-    line = pairs[0][0]
-    head = " ".join(part for part in (line.series.head, period_words(pairs[0][1], line)) if part)
+    head = " ".join(part for part in (line.series.head, period_words(first, line)) if part)
     rows = [f"| {one.series.label} | {cell_words(point)} |" for one, point in pairs]
-    return "\n".join([sentence, "", f"| {line.series.table.corner or ' '} | {head or ' '} |", "| --- | --- |", *rows])
+    table = "\n".join([f"| {line.series.table.corner or ' '} | {head or ' '} |", "| --- | --- |", *rows])
+    if plan.of == "column":
+        topic = line.series.table.section[-1] if line.series.table.section else ""
+        name = f"{topic}: {head}" if topic else head
+        if len(pairs) <= 3:
+            return f"{name}: {_and([f'{one.series.label} {cell_words(point)}' for one, point in pairs])} {mark}."
+        return f"{name}, {len(pairs)} rows {mark}:\n\n{table}"
+    sentence = f"{_and(labels)} {mark}."
+    return sentence if len(pairs) <= 3 else f"{sentence}\n\n{table}"
 
 
 def _ranked(outcome: Outcome, plan: Rank, mark: str) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from retrieval.documents.sentences import sentences
 from retrieval.graph.figures import writes_comma_decimals
 from retrieval.graph.grid import Grid
+from retrieval.graph.series import Series, series_of
 from retrieval.graph.tables import Table, read_tables
 
 VERSION = 1  # of the rules and of the stored form: a graph of another version is built again at the next ingest
@@ -72,6 +74,11 @@ class DocumentGraph:
     sentences: tuple[Sentence, ...] = ()
     definitions: tuple[Definition, ...] = ()
     references: tuple[Reference, ...] = ()
+
+    @cached_property
+    def series(self) -> tuple[tuple[Series, ...], ...]:
+        """For each table its series; computed once, shared by every view that holds the document."""
+        return tuple(tuple(series_of(table)) for table in self.tables)
 
 
 def build(key: str, document: str, title: str, grids: Sequence[Grid], paragraphs: Sequence[Paragraph]) -> DocumentGraph:

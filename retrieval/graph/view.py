@@ -6,19 +6,20 @@ document can reach an answer. Immutable once made, so threads may share it.
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from retrieval.graph.document import DocumentGraph, Sentence
 from retrieval.graph.heads import is_unit_note
-from retrieval.graph.series import Series, series_of
+from retrieval.graph.postings import Postings
+from retrieval.graph.series import Series
 from retrieval.graph.words import stems
 
-_PREFIX = 5
 _FOOTNOTE = re.compile(r"^\s*\((\d{1,2}|[a-z])\)\s")
 
 
@@ -46,24 +47,25 @@ class GraphView:
     def __init__(self, documents: Iterable[DocumentGraph]) -> None:
         self.documents = tuple(documents)
         self.lines: list[Line] = []
-        self._posting: dict[str, list[int]] = defaultdict(list)
+        self._names = Postings()
+        self._topics: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._of_table: dict[tuple[int, int], list[int]] = defaultdict(list)
         self._table_words: dict[tuple[int, int], set[str]] = defaultdict(set)
         self._labels_with: dict[tuple[int, int, str], set[str]] = defaultdict(set)
         for place, document in enumerate(self.documents):
             title = stems(document.title)
-            for table in document.tables:
+            for table, series in zip(document.tables, document.series, strict=True):
                 corner = "" if is_unit_note(table.corner) else table.corner
                 topic = frozenset((*title, *stems(" ".join((table.caption, corner, *table.section)))))
                 context = frozenset(stems(table.around))
                 own = [frozenset(stems(column.name)) for column in table.columns[1:]]
                 shared = frozenset.intersection(*own) if own else frozenset()
-                for series in series_of(table):
-                    self._add(place, series, topic | shared, context)
-        self._prefixes: dict[str, list[str]] = defaultdict(list)
-        for word in self._posting:
-            self._prefixes[word[:_PREFIX]].append(word)
-        self._rows = Counter(word for line in self.lines for word in {*line.label, *line.path, *line.head})
+                first = len(self.lines)
+                for one in series:
+                    self._add(place, one, topic | shared, topic | shared | context)
+                for word in topic | shared:
+                    self._topics[word].append((first, len(self.lines)))
+        self._label_mass = np.array([sum(self.rarity(word) for word in line.label) or 1.0 for line in self.lines])
 
     @classmethod
     def of(cls, graphs: Mapping[str, DocumentGraph], permitted: Iterable[str]) -> GraphView:
@@ -72,41 +74,43 @@ class GraphView:
 
     def _add(self, place: int, series: Series, topic: frozenset[str], context: frozenset[str]) -> None:
         label = stems(series.label) if series.label else ("total",) if series.total else ()
-        line = Line(
-            len(self.lines),
-            place,
-            series,
-            label,
-            frozenset(stems(" ".join((*series.path, series.table.corner if series.total and not series.path else "")))),
-            frozenset(stems(series.head)),
-            topic,
-            context | topic,
-        )
+        path = frozenset(stems(" ".join((*series.path, series.table.corner if series.total and not series.path else ""))))
+        head = frozenset(stems(series.head))
+        line = Line(len(self.lines), place, series, label, path, head, topic, context)
         self.lines.append(line)
-        self._of_table[place, series.table.number].append(line.number)
-        self._table_words[place, series.table.number].update((*line.label, *line.head))
-        if line.label:
-            for word in set(line.label):
-                self._labels_with[place, series.table.number, word].add(series.label)
-        for word in {*line.label, *line.path, *line.head}:
-            self._posting[word].append(line.number)
+        key = (place, series.table.number)
+        self._of_table[key].append(line.number)
+        self._table_words[key].update((*label, *head))
+        for word in set(label):
+            self._labels_with[place, series.table.number, word].add(series.label)
+        self._names.add({*label, *path, *head})
 
     def rarity(self, word: str) -> float:
         """How telling a word is among the view's labels: 1 for one in every row, growing as it gets rarer."""
-        return 1.0 + math.log((len(self.lines) + 1) / (self._rows.get(word, 0) + 1)) / 4
+        return self._names.rarity(word)
 
     def kin(self, word: str) -> tuple[str, ...]:
         """Words of labels that are the asked one or grow from the same beginning ('operat' and 'operator')."""
-        alike = [
-            other
-            for other in self._prefixes.get(word[:_PREFIX], ())
-            if other == word or (len(word) >= _PREFIX and len(other) >= _PREFIX and abs(len(other) - len(word)) <= 3 and _grows(word, other))
-        ]
-        return tuple(alike)
+        return self._names.kin(word)
 
-    def lines_with(self, words: Iterable[str]) -> set[int]:
-        """The lines that hold at least one of these words in label, path or head."""
-        return {number for word in words for number in self._posting.get(word, ())}
+    def likely(self, weights: Mapping[str, float], most: int, near: Iterable[tuple[int, int]] = ()) -> list[Line]:
+        """The lines worth a close look for these words, at most `most` and those of the near tables; all share a word in their names."""
+        if not self.lines:
+            return []
+        kin = {word: self.kin(word) for word in weights}
+        named = self._names.scored(weights, kin)
+        score = named / (sum(weights.values()) or 1.0)
+        for word, amount in weights.items():
+            for start, stop in self._topics.get(word, ()):
+                score[start:stop] += 0.9 * amount / (sum(weights.values()) or 1.0) * (named[start:stop] > 0)
+        score += 0.3 * np.minimum(named / self._label_mass, 1.0)
+        score[named == 0] = 0.0
+        if near:
+            for key in near:
+                numbers = self._of_table.get(key, ())
+                score[list(numbers)] *= 1.1
+        chosen = np.argsort(-score, kind="stable")[:most]
+        return [self.lines[number] for number in chosen if score[number] > 0]
 
     def names_elsewhere(self, line: Line, word: str) -> bool:
         """Whether the word is part of another row's or column's name in the line's own table."""
@@ -124,6 +128,15 @@ class GraphView:
     def sentences(self) -> list[tuple[int, Sentence, frozenset[str]]]:
         """(document, sentence, its stems) of the whole view."""
         return [(place, one, frozenset(stems(one.text))) for place, document in enumerate(self.documents) for one in document.sentences]
+
+    @cached_property
+    def prose(self) -> tuple[list[tuple[int, Sentence, frozenset[str]]], Postings]:
+        """Sentences and rows of words, and the index of their stems."""
+        everything = [*self.sentences, *self.row_texts]
+        postings = Postings()
+        for _, _, words in everything:
+            postings.add(words)
+        return everything, postings
 
     @cached_property
     def _paragraphs(self) -> dict[tuple[int, int], frozenset[str]]:
@@ -172,7 +185,7 @@ class GraphView:
     @cached_property
     def words(self) -> frozenset[str]:
         """Every stem that occurs anywhere in the view: what a question's names are checked against."""
-        found = set(self._posting)
+        found = set(self._names)
         for line in self.lines:
             found |= line.context
             for point in line.series.points:
@@ -183,12 +196,3 @@ class GraphView:
         for document in self.documents:
             found |= set(stems(f"{document.title} {document.document}"))
         return frozenset(found)
-
-
-def _grows(one: str, other: str) -> bool:
-    shared = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        shared += 1
-    return shared >= min(len(one), len(other)) - 1 and shared >= _PREFIX

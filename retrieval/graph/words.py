@@ -91,6 +91,7 @@ def split(text: str) -> list[Word]:
     return words
 
 
+@lru_cache(maxsize=65536)
 def stems(text: str) -> tuple[str, ...]:
     """The stems of a text's telling words, in order, repeats kept."""
     return tuple(word.stem for word in split(fold(text)) if word.telling)
