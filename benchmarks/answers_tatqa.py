@@ -126,7 +126,9 @@ def fit(chosen: Sequence[Case]) -> dict[str, dict[str, float]]:
     weights = {}
     for family in ("figures", "prose"):
         taken = [(one, case.foreign) for case in chosen for one in case.said if one.family == family]
-        weights[family] = fitted([one.signs for one, _ in taken], [one.right for one, _ in taken], [0.5 if f else 1.0 for _, f in taken], 2.0)
+        weights[family] = fitted(
+            [one.signs for one, _ in taken], [one.right for one, _ in taken], [0.5 if f else 1.0 for _, f in taken], 2.0
+        )
     return weights
 
 
@@ -167,7 +169,10 @@ def report(name: str, chosen: Sequence[Case], choose: Callable[[Case], tuple[flo
         if pick:
             bins[min(9, int(pick[0] * 10))][0] += 1
             bins[min(9, int(pick[0] * 10))][1] += pick[1].right
-    print("    said chance -> was right: " + "  ".join(f"{i / 10:.1f}: {r / n:.2f} ({n})" for i, (n, r) in enumerate(bins) if n))
+    print(
+        "    said chance -> was right: "
+        + "  ".join(f"{i / 10:.1f}: {r / n:.2f} ({n})" for i, (n, r) in enumerate(bins) if n)
+    )
 
 
 def main() -> None:
@@ -181,8 +186,13 @@ def main() -> None:
     rows = [json.loads(line) for line in (options.data / "questions.jsonl").read_text("utf-8").splitlines()]
     judge, contexts = load_judge(options.scorer), Contexts(options.data)
     began = time.perf_counter()
-    halves = {"development": [r for r in rows if is_development(r["doc"])], "held back": [r for r in rows if not is_development(r["doc"])]}
-    found = {name: cases(half, contexts, judge) for name, half in halves.items() if options.half in (None, name) or options.fit}
+    halves = {
+        "development": [r for r in rows if is_development(r["doc"])],
+        "held back": [r for r in rows if not is_development(r["doc"])],
+    }
+    found = {
+        name: cases(half, contexts, judge) for name, half in halves.items() if options.half in (None, name) or options.fit
+    }
     print(f"{sum(map(len, found.values()))} answers tried in {time.perf_counter() - began:.1f} s")
     if options.fit:
         development = found["development"]

@@ -134,9 +134,13 @@ def answer(
     if best.chance >= threshold:
         return _said(best, view, new, language)
     prose = [one for one in found if isinstance(one.said, Span)]
-    cited = tuple(_cite_span(number, one.said, view) for number, one in enumerate(prose[:4], 1) if isinstance(one.said, Span))
+    cited = tuple(
+        _cite_span(number, one.said, view) for number, one in enumerate(prose[:4], 1) if isinstance(one.said, Span)
+    )
     nearest = _cite(1, best, view)
-    reason: Literal["prose", "unsure", "nothing"] = "prose" if _is_prose(best.planned.plan) or isinstance(best.said, Span) else "unsure"
+    reason: Literal["prose", "unsure", "nothing"] = (
+        "prose" if _is_prose(best.planned.plan) or isinstance(best.said, Span) else "unsure"
+    )
     return Withheld(reason, best.chance, told(best.planned.plan), nearest, cited, new)
 
 
@@ -249,7 +253,17 @@ def quote(pairs: Iterable[tuple[Line, Point]]) -> str:
 def cell_ref(line: Line, point: Point, view: GraphView) -> CellRef:
     table = line.series.table
     document = view.documents[line.document].document
-    return CellRef(document, table.page, table.number, point.row.index, point.column.index, name_of(line), point.column.heads, point.cell.text, point.cell.box)
+    return CellRef(
+        document,
+        table.page,
+        table.number,
+        point.row.index,
+        point.column.index,
+        name_of(line),
+        point.column.heads,
+        point.cell.text,
+        point.cell.box,
+    )
 
 
 def _figures(outcome: Outcome, view: GraphView) -> tuple[AnswerFigure, ...]:
@@ -263,7 +277,11 @@ def _figures(outcome: Outcome, view: GraphView) -> tuple[AnswerFigure, ...]:
         figure = point.cell.figure
         if figure is not None:
             unit = point.cell.unit or figure.kind
-            out.append(AnswerFigure(format(figure.value, "f"), unit, figure.scale, figure.currency, period_words(point, line), (ref,)))
+            out.append(
+                AnswerFigure(
+                    format(figure.value, "f"), unit, figure.scale, figure.currency, period_words(point, line), (ref,)
+                )
+            )
     return tuple(out)
 
 
@@ -273,5 +291,12 @@ def _working(outcome: Outcome) -> str:
         return ""
     cells = [point.cell.text for _, point in outcome.chosen]
     op = outcome.plan.op if isinstance(outcome.plan, Compute) else ""
-    joint = {"change": " against ", "change_pct": " against ", "difference": " - ", "ratio": " / ", "share": " / ", "sum": " + "}.get(op, ", ")
+    joint = {
+        "change": " against ",
+        "change_pct": " against ",
+        "difference": " - ",
+        "ratio": " / ",
+        "share": " / ",
+        "sum": " + ",
+    }.get(op, ", ")
     return f"{joint.join(cells)}: {result_words(outcome.result)}"

@@ -20,7 +20,6 @@ from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView, Line
 
 
-
 @dataclass(frozen=True)
 class Found:
     """One operand: the match and the points that were picked of it."""
@@ -96,7 +95,11 @@ def _wanted(match: Match, periods: Sequence[Period], ends: bool = False) -> list
         first, last = period.year, period.end
         if first is None or last is None:
             return None
-        inside = [p for p in in_time(match.line.series.points) if p.period and p.period.year and first <= p.period.year <= last and not p.period.end]
+        inside = [
+            p
+            for p in in_time(match.line.series.points)
+            if p.period and p.period.year and first <= p.period.year <= last and not p.period.end
+        ]
         years = {p.period.year for p in inside if p.period}
         if not {first, last} <= years or (not ends and len(years) < last - first + 1):
             return None
@@ -108,7 +111,10 @@ def _look_up(planned: Planned, plan: Lookup, view: GraphView, scope: Scope) -> l
     out = []
     for match, gap, second in _operands(plan, view, scope):
         points = match.line.series.points
-        if not match.named and len({line.series.label for line in view.lines_of(match.line.document, match.line.series.table.number)}) > 1:
+        if (
+            not match.named
+            and len({line.series.label for line in view.lines_of(match.line.document, match.line.series.table.number)}) > 1
+        ):
             continue  # the column is asked for, and no row of it
         assumed = False
         if plan.periods:
@@ -123,7 +129,11 @@ def _look_up(planned: Planned, plan: Lookup, view: GraphView, scope: Scope) -> l
             assumed = len(points) > 1
         if all(point.cell.nil for point in chosen):
             assumed = True
-        out.append(Outcome(planned, (Found(match, chosen, gap, second),), chosen=tuple((match.line, p) for p in chosen), assumed=assumed))
+        out.append(
+            Outcome(
+                planned, (Found(match, chosen, gap, second),), chosen=tuple((match.line, p) for p in chosen), assumed=assumed
+            )
+        )
     return out
 
 
@@ -204,7 +214,10 @@ def _computed(op: str, figures: Sequence[Figure]) -> tuple[Result, tuple[Result,
             return arithmetic.total(figures), ()
         case "difference_of_averages":
             later, earlier = arithmetic.average(figures[:2]), arithmetic.average(figures[1:3])
-            return Result(later.value - earlier.value, later.kind, later.currency, later.scale, later.places), (later, earlier)
+            return Result(later.value - earlier.value, later.kind, later.currency, later.scale, later.places), (
+                later,
+                earlier,
+            )
         case "ratio":
             return arithmetic.ratio(figures[0], figures[1]), ()
         case "share":
@@ -257,8 +270,20 @@ def _several(planned: Planned, plan: Compute, view: GraphView, scope: Scope) -> 
         if len(averages) != 2:
             return []
         gap = arithmetic.difference(_as_figure(averages[0]), _as_figure(averages[1]))
-        return [Outcome(planned, found, Result(gap.value, gap.kind, gap.currency, gap.scale, averages[0].places), chosen, assumed=assumed, parts=averages)]
-    if plan.op in ("share", "difference", "sum", "average") and len({(p.cell.unit, bool(p.cell.figure and p.cell.figure.currency)) for _, p in chosen}) > 1:
+        return [
+            Outcome(
+                planned,
+                found,
+                Result(gap.value, gap.kind, gap.currency, gap.scale, averages[0].places),
+                chosen,
+                assumed=assumed,
+                parts=averages,
+            )
+        ]
+    if (
+        plan.op in ("share", "difference", "sum", "average")
+        and len({(p.cell.unit, bool(p.cell.figure and p.cell.figure.currency)) for _, p in chosen}) > 1
+    ):
         return []
     flat = list(itertools.chain.from_iterable(real))
     if plan.op in ("ratio", "share", "difference", "product") and len(flat) != 2:
@@ -329,11 +354,15 @@ def _compare(planned: Planned, plan: Rank | Filter, view: GraphView, scope: Scop
         if len(points) < 2:
             continue
         if isinstance(plan, Rank):
-            ordered = sorted(points, key=lambda p: p.cell.figure.full if p.cell.figure else 0, reverse=plan.direction == "highest")
+            ordered = sorted(
+                points, key=lambda p: p.cell.figure.full if p.cell.figure else 0, reverse=plan.direction == "highest"
+            )
             kept = ordered[: plan.n]
         else:
             kept = [p for p in points if _stands(plan, p.cell.figure)]
-        out.append(Outcome(planned, (Found(match, tuple(points), gap, second),), chosen=tuple((match.line, p) for p in kept)))
+        out.append(
+            Outcome(planned, (Found(match, tuple(points), gap, second),), chosen=tuple((match.line, p) for p in kept))
+        )
     return out
 
 
@@ -348,15 +377,25 @@ def _listed(planned: Planned, listing: Listing | None, condition: Rank | Filter 
         if len(pairs) < 2:
             return []
         if isinstance(condition, Rank):
-            kept = sorted(pairs, key=lambda pair: pair[1].cell.figure.full if pair[1].cell.figure else 0, reverse=condition.direction == "highest")
+            kept = sorted(
+                pairs,
+                key=lambda pair: pair[1].cell.figure.full if pair[1].cell.figure else 0,
+                reverse=condition.direction == "highest",
+            )
             kept = kept[: condition.n]
         else:
             kept = [pair for pair in pairs if _stands(condition, pair[1].cell.figure)]
     found = tuple(
-        Found(Match(line, listing.coverage, listing.coverage, 1.0, not listing.whole_table, listing.covered, 1.0), (point,), listing.margin)
+        Found(
+            Match(line, listing.coverage, listing.coverage, 1.0, not listing.whole_table, listing.covered, 1.0),
+            (point,),
+            listing.margin,
+        )
         for line, point in pairs
     )
-    assumed = bool(pairs) and not getattr(planned.plan, "periods", ()) and any(len(line.series.periods) > 1 for line, _ in pairs)
+    assumed = (
+        bool(pairs) and not getattr(planned.plan, "periods", ()) and any(len(line.series.periods) > 1 for line, _ in pairs)
+    )
     return [Outcome(planned, found, chosen=tuple(kept), assumed=assumed and condition is not None)]
 
 

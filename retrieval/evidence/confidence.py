@@ -67,7 +67,9 @@ def chance(family: Family, signs: Mapping[str, float]) -> float:
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 
-def fitted(rows: Sequence[Mapping[str, float]], right: Sequence[bool], amount: Sequence[float], shrink: float = 1.0) -> dict[str, float]:
+def fitted(
+    rows: Sequence[Mapping[str, float]], right: Sequence[bool], amount: Sequence[float], shrink: float = 1.0
+) -> dict[str, float]:
     """Weights of a logistic by Newton's method with a ridge; `amount` is how much each row counts."""
     import numpy as np
 

@@ -80,10 +80,14 @@ def rank_rows(plan: Rank | Filter | Rows, view: GraphView, scope: Scope) -> List
             other = {w for line in lines for w in line.head} - set(column[0].head) - NEUTRAL
             telling = set(column[0].head) - NEUTRAL
             kin = {k for stem in asked for k in view.kin(stem)}
-            if isinstance(plan, Rows) and (not telling & kin or any(set(line.label) & kin - set(column[0].topic) - telling for line in column)):
+            if isinstance(plan, Rows) and (
+                not telling & kin or any(set(line.label) & kin - set(column[0].topic) - telling for line in column)
+            ):
                 continue  # a column is meant where its head is named and none of its rows is
             coverage += 0.03 * len(telling & kin)
-            coverage += 0.15 * (len(telling & kin) / len(telling) if telling else 0.5) - 0.1 * bool(other & kin and not telling & kin)
+            coverage += 0.15 * (len(telling & kin) / len(telling) if telling else 0.5) - 0.1 * bool(
+                other & kin and not telling & kin
+            )
             picked = _points(column, plan.periods)
             if len(picked) < 2 or (plan.periods and len(picked) < len(column) / 2):
                 continue
@@ -102,7 +106,9 @@ def _tables(view: GraphView, scope: Scope) -> Iterator[tuple[int, int]]:
     if near:
         yield from sorted(near, key=lambda key: -near[key])[:_MOST_TABLES]
         return
-    yield from [(place, table.number) for place, document in enumerate(view.documents) for table in document.tables][:_MOST_TABLES]
+    yield from [(place, table.number) for place, document in enumerate(view.documents) for table in document.tables][
+        :_MOST_TABLES
+    ]
 
 
 def _groups(lines: Sequence[Line]) -> Iterator[tuple[list[Line], bool, set[str]]]:
@@ -117,7 +123,11 @@ def _groups(lines: Sequence[Line]) -> Iterator[tuple[list[Line], bool, set[str]]
         if above and len(above) == len([line for line in plain if line.number < total.number]):
             yield above, False, set(total.label)
     if plain:
-        yield plain, True, set(plain[0].topic) | set(plain[0].context) | {w for line in lines for w in (*line.head, *line.path)}
+        yield (
+            plain,
+            True,
+            set(plain[0].topic) | set(plain[0].context) | {w for line in lines for w in (*line.head, *line.path)},
+        )
 
 
 def _one_column(lines: Sequence[Line]) -> list[Line]:

@@ -107,8 +107,15 @@ class Formula:
 
 
 FORMULAS = (
-    Formula("current ratio", r"\b(?:current|working capital) ratio\b", ("total current assets",), ("total current liabilities",)),
-    Formula("debt-to-asset ratio", r"\b(?:total )?(?:debt|liabilit(?:y|ies))[- ](?:to[- ])?assets? ratio\b|\bdebt ratio\b", ("total liabilities",), ("total assets",)),
+    Formula(
+        "current ratio", r"\b(?:current|working capital) ratio\b", ("total current assets",), ("total current liabilities",)
+    ),
+    Formula(
+        "debt-to-asset ratio",
+        r"\b(?:total )?(?:debt|liabilit(?:y|ies))[- ](?:to[- ])?assets? ratio\b|\bdebt ratio\b",
+        ("total liabilities",),
+        ("total assets",),
+    ),
     Formula("debt-to-equity ratio", r"\bdebt[- ](?:to[- ])?equity ratio\b", ("total liabilities",), ("total equity",)),
     Formula("gross margin", r"\bgross (?:profit )?margin\b", ("gross profit",), ("revenue",), True),
     Formula("operating margin", r"\boperating (?:profit |income )?margin\b", ("operating income",), ("revenue",), True),
@@ -128,11 +135,15 @@ SHOWN_VERB = re.compile(_SHOWN_VERB)
 LISTED = re.compile(
     r"\b(?:what|which|name|list)\b.{0,30}?\b(?:components?|items?|types?|categories|segments|elements|factors|kinds|parts|classes|countries|regions|lines)\b"
 )
-RESPECTIVELY = re.compile(r"\b(?:respectively|respective|jeweils|respectivement|respectivamente|rispettivamente|respectievelijk)\b")
+RESPECTIVELY = re.compile(
+    r"\b(?:respectively|respective|jeweils|respectivement|respectivamente|rispettivamente|respectievelijk)\b"
+)
 # Words that a question uses about any figure and that no label need hold.
 GENERIC = frozenset(
     "amount valu figur total compani number group reported balanc cost year fiscal period quarter end ended date table shown recorded currenc "
     "dollar euro million thousand billion financi item type kind worth level busi firm corpor entiti time report respect both".split()
 )
 # Stems by which operations are asked for: a plan that does not speak of them must find them among the labels.
-OPERATION = frozenset("chang increas decreas much averag mean ratio proport percentag percent sum differenc growth combin fraction exceed higher lower".split())
+OPERATION = frozenset(
+    "chang increas decreas much averag mean ratio proport percentag percent sum differenc growth combin fraction exceed higher lower".split()
+)

@@ -137,7 +137,12 @@ def operands(plan: Plan) -> tuple[Lookup, ...]:
             return (plan,)
         case Compute():
             return plan.operands
-        case Rows(measure, _, periods) | Rank(measure, periods=periods) | Filter(measure, periods=periods) | Count(measure, periods):
+        case (
+            Rows(measure, _, periods)
+            | Rank(measure, periods=periods)
+            | Filter(measure, periods=periods)
+            | Count(measure, periods)
+        ):
             return (Lookup(measure, periods),)
         case _:
             return ()

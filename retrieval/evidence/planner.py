@@ -12,16 +12,35 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from retrieval.evidence import operation_words as said
-from retrieval.evidence.plan import Compute, Count, Direction, Filter, Lookup, Op, Passage, Plan, Planned, Rank, Relation, Rows
+from retrieval.evidence.plan import (
+    Compute,
+    Count,
+    Direction,
+    Filter,
+    Lookup,
+    Op,
+    Passage,
+    Plan,
+    Planned,
+    Rank,
+    Relation,
+    Rows,
+)
 from retrieval.evidence.question_kinds import prose_plan
 from retrieval.graph.figures import find_figures
 from retrieval.graph.periods import Period, find_periods
 from retrieval.graph.words import fold, split
 
-_SPLIT = re.compile(r"\s*(?:,|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b|\bplus\b|&|\bversus\b|\bvs\.?\b|\b(?:as )?compared (?:to|with)\b|\bor\b)\s*")
-_SHARED = re.compile(r"^(?P<head>.*\b(?:between|from|for|of|in|to|by|on|related to|attributable to|at|that (?:is|are|was|were)|which (?:is|are|was|were)|due)\s+)(?P<rest>.+)$")
+_SPLIT = re.compile(
+    r"\s*(?:,|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b|\bplus\b|&|\bversus\b|\bvs\.?\b|\b(?:as )?compared (?:to|with)\b|\bor\b)\s*"
+)
+_SHARED = re.compile(
+    r"^(?P<head>.*\b(?:between|from|for|of|in|to|by|on|related to|attributable to|at|that (?:is|are|was|were)|which (?:is|are|was|were)|due)\s+)(?P<rest>.+)$"
+)
 _QUARTERS = re.compile(r"\b(?:quarters?|months?)\b")
-_ORDINALS = re.compile(r"\b(?P<a>first|second|third|fourth)\s+(?:and|to|or|versus|vs)\s+(?:the\s+)?(?P<b>first|second|third|fourth)\s+(?P<noun>quarter)s?\b")
+_ORDINALS = re.compile(
+    r"\b(?P<a>first|second|third|fourth)\s+(?:and|to|or|versus|vs)\s+(?:the\s+)?(?P<b>first|second|third|fourth)\s+(?P<noun>quarter)s?\b"
+)
 _LEAD = re.compile(
     r"^(?:what|which|how much|how many|how large|how big|how high)\s+(?:is|was|were|are|did|does|do|has|have|had|will|would|be)?\s*(?:the\s+)?"
 )
@@ -38,7 +57,9 @@ class Question:
     @classmethod
     def read(cls, question: str) -> Question:
         text = fold(question).strip().rstrip("?!. ").strip()
-        text = _ORDINALS.sub(lambda found: f"{found.group('a')} {found.group('noun')} and the {found.group('b')} {found.group('noun')}", text)
+        text = _ORDINALS.sub(
+            lambda found: f"{found.group('a')} {found.group('noun')} and the {found.group('b')} {found.group('noun')}", text
+        )
         periods = tuple(find_periods(text))
         masked = text
         for one in periods:
@@ -112,17 +133,26 @@ def _years(asked: Question) -> Iterator[Planned]:
     if condition := _condition(asked, rest):
         relation, value, scale, spoken = condition
         measure = _measure(rest, start, spoken)
-        yield _planned(Filter(measure, "periods", relation, value, scale, bool(many)), 0.9, asked, spoken.group() + start.group())
+        yield _planned(
+            Filter(measure, "periods", relation, value, scale, bool(many)), 0.9, asked, spoken.group() + start.group()
+        )
         return
     for pattern, direction in _extremes():
         if found := pattern.search(rest):
             measure = _measure(rest, start, found)
-            yield _planned(Rank(measure, "periods", direction, 1, asked.periods), 0.9, asked, start.group() + " " + found.group())
+            yield _planned(
+                Rank(measure, "periods", direction, 1, asked.periods), 0.9, asked, start.group() + " " + found.group()
+            )
             return
     verb = said.SHOWN_VERB.search(rest)
     if not many:
         measure = re.sub(r"\b(?:the )?table\b|\binformation\b|\bdata\b", " ", _measure(rest, start, verb))
-        yield _planned(Rows(" ".join(measure.split()), "periods"), 0.85 if verb else 0.4, asked, start.group() + " table information data")
+        yield _planned(
+            Rows(" ".join(measure.split()), "periods"),
+            0.85 if verb else 0.4,
+            asked,
+            start.group() + " table information data",
+        )
 
 
 def _extremes() -> tuple[tuple[re.Pattern[str], Direction], ...]:
@@ -130,7 +160,11 @@ def _extremes() -> tuple[tuple[re.Pattern[str], Direction], ...]:
 
 
 def _condition(asked: Question, text: str) -> tuple[Relation, Decimal, int, re.Match[str]] | None:
-    relations: tuple[tuple[re.Pattern[str], Relation], ...] = ((said.ABOVE, "above"), (said.BELOW, "below"), (said.EQUAL, "equal"))
+    relations: tuple[tuple[re.Pattern[str], Relation], ...] = (
+        (said.ABOVE, "above"),
+        (said.BELOW, "below"),
+        (said.EQUAL, "equal"),
+    )
     for pattern, relation in relations:
         if found := pattern.search(text):
             figure = next(find_figures(text[found.end() :]), None)
@@ -143,9 +177,17 @@ def _condition(asked: Question, text: str) -> tuple[Relation, Decimal, int, re.M
 
 
 def _counts(asked: Question) -> Iterator[Planned]:
-    found = re.search(r"^how many (?P<what>.+?) (?:are there|are listed|are shown|were there|are included|are presented|does the table|make up)\b", asked.masked)
+    found = re.search(
+        r"^how many (?P<what>.+?) (?:are there|are listed|are shown|were there|are included|are presented|does the table|make up)\b",
+        asked.masked,
+    )
     if found:
-        yield _planned(Count(_measure(asked.masked, re.match(r"how many", asked.masked)), asked.periods), 0.5, asked, "how many table listed")
+        yield _planned(
+            Count(_measure(asked.masked, re.match(r"how many", asked.masked)), asked.periods),
+            0.5,
+            asked,
+            "how many table listed",
+        )
 
 
 def _computations(asked: Question) -> Iterator[Planned]:
@@ -174,8 +216,16 @@ def _computations(asked: Question) -> Iterator[Planned]:
         yield from _several("sum", asked, 0.9, total)
         yield from _over_periods("sum", asked, 0.8 if len(_years_of(asked)) > 1 else 0.3, total)
         return
-    if not average and re.search(r"\b(?:across|over|for|in) (?:all|the)(?: (?:three|two|four|five|\d))? (?:\d )?(?:years|periods|quarters)\b", text):
-        yield from _over_periods("sum", asked, 0.8, re.search(r"\btotal\b|\bsum\b", text), re.search(r"\b(?:across|over|for|in) (?:all|the)(?: \w+)? (?:years|periods|quarters)\b", text))
+    if not average and re.search(
+        r"\b(?:across|over|for|in) (?:all|the)(?: (?:three|two|four|five|\d))? (?:\d )?(?:years|periods|quarters)\b", text
+    ):
+        yield from _over_periods(
+            "sum",
+            asked,
+            0.8,
+            re.search(r"\btotal\b|\bsum\b", text),
+            re.search(r"\b(?:across|over|for|in) (?:all|the)(?: \w+)? (?:years|periods|quarters)\b", text),
+        )
     if difference and not average:
         if len(asked.periods) < 2 or " between " in text:
             yield from _several("difference", asked, 0.85, difference)
@@ -270,7 +320,9 @@ def _pairs(asked: Question) -> Iterator[Planned]:
                 a, b = (_clean(found.group(name)) for name in "ab")
                 if a and b:
                     yield _planned(
-                        Compute(op, (Lookup(a, _own_periods(asked, found, "a")), Lookup(b, _own_periods(asked, found, "b")))),  # type: ignore[arg-type]
+                        Compute(
+                            op, (Lookup(a, _own_periods(asked, found, "a")), Lookup(b, _own_periods(asked, found, "b")))
+                        ),  # type: ignore[arg-type]
                         0.8,
                         asked,
                         "ratio proportion percentage share percent fraction accounted consist account represent divid",
@@ -285,7 +337,12 @@ def _pairs(asked: Question) -> Iterator[Planned]:
                     scope = " ".join(word.text for word in split(rest) if word.telling)
                     named = f"{formula.name} change" if change else formula.name
                     yield _planned(
-                        Compute(op_name, (Lookup(f"{a} {scope}".strip(), asked.periods), Lookup(f"{b} {scope}".strip(), asked.periods)), (), named),
+                        Compute(
+                            op_name,
+                            (Lookup(f"{a} {scope}".strip(), asked.periods), Lookup(f"{b} {scope}".strip(), asked.periods)),
+                            (),
+                            named,
+                        ),
                         0.7,
                         asked,
                         f"{found.group()} ratio",
@@ -299,19 +356,33 @@ def _clean(text: str) -> str:
 
 
 def _ranks(asked: Question) -> Iterator[Planned]:
-    found = re.match(r"(?:which|what|who|whose|welche[rs]?|quels?|quelles?|cuál|qué|quale|welk)\s+(?P<what>.+)", asked.masked)
+    found = re.match(
+        r"(?:which|what|who|whose|welche[rs]?|quels?|quelles?|cuál|qué|quale|welk)\s+(?P<what>.+)", asked.masked
+    )
     if not found:
         return
     for pattern, direction in _extremes():
         match = pattern.search(asked.masked)
-        if match and re.search(r"\b(?:the|has|have|had|is|are|was|were|with|'s|your|our)\s*$", asked.masked[: match.start()] + match.group()[:4].replace("the ", "the")):
-            yield _planned(Rank(_measure(asked.masked, match), "rows", direction, 1, asked.periods), 0.6, asked, match.group())
+        if match and re.search(
+            r"\b(?:the|has|have|had|is|are|was|were|with|'s|your|our)\s*$",
+            asked.masked[: match.start()] + match.group()[:4].replace("the ", "the"),
+        ):
+            yield _planned(
+                Rank(_measure(asked.masked, match), "rows", direction, 1, asked.periods), 0.6, asked, match.group()
+            )
     if condition := _condition(asked, asked.masked):
         relation, value, scale, spoken = condition
-        yield _planned(Filter(_measure(asked.masked, spoken), "rows", relation, value, scale, False, asked.periods), 0.6, asked, spoken.group())
+        yield _planned(
+            Filter(_measure(asked.masked, spoken), "rows", relation, value, scale, False, asked.periods),
+            0.6,
+            asked,
+            spoken.group(),
+        )
 
 
 def _listings(asked: Question) -> Iterator[Planned]:
     found = said.LISTED.search(asked.masked)
     if found:
-        yield _planned(Rows(_measure(asked.masked), "rows", asked.periods), 0.6, asked, "components items types listed table")
+        yield _planned(
+            Rows(_measure(asked.masked), "rows", asked.periods), 0.6, asked, "components items types listed table"
+        )

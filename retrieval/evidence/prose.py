@@ -52,14 +52,23 @@ _CUES = {
         r"|led (?:by|to)|as we|weil|aufgrund|wegen|en raison|debido|a causa)\b",
         re.I,
     ),
-    "date": re.compile(r"\b(?:on|in|by|until|since|from|before|after|ended|effective|within|day|daily|weekly|monthly|annually|quarter)\b", re.I),
+    "date": re.compile(
+        r"\b(?:on|in|by|until|since|from|before|after|ended|effective|within|day|daily|weekly|monthly|annually|quarter)\b",
+        re.I,
+    ),
     "person": re.compile(r"\b(?:[A-Z][\w.'’-]+\s+){1,3}[A-Z][\w'’-]+"),
     "place": re.compile(r"\b(?:in|at|to|from|located|See|see)\s+(?:the\s+)?[A-Z\"“]"),
-    "duration": re.compile(r"\b(?:\d+|one|two|three|four|five|six|seven|ten|twelve)\s+(?:\w+\s+)?(?:hours?|days?|weeks?|months?|years?|minutes?)\b|\bannual|\bquarterly|\bdaily|\bmonthly", re.I),
+    "duration": re.compile(
+        r"\b(?:\d+|one|two|three|four|five|six|seven|ten|twelve)\s+(?:\w+\s+)?(?:hours?|days?|weeks?|months?|years?|minutes?)\b|\bannual|\bquarterly|\bdaily|\bmonthly",
+        re.I,
+    ),
     "contents": re.compile(r"\b(?:include\w*|consist\w*|compris\w*|composed|made up|contain\w*|such as)\b", re.I),
     "define": re.compile(r"\b(?:is|are|means?|refers? to|represents?|defined as|consists? of|includes?|comprises?)\b", re.I),
 }
-_GOES_ON = re.compile(r"^(?:The|This|These|Such|It|They|That)\b(?: (?:increase|decrease|change|decline|growth|improvement|reduction|rise|fall))?", re.I)
+_GOES_ON = re.compile(
+    r"^(?:The|This|These|Such|It|They|That)\b(?: (?:increase|decrease|change|decline|growth|improvement|reduction|rise|fall))?",
+    re.I,
+)
 _CLOSELY = 150  # sentences that are compared in full
 LONGEST = 55  # words of a quotation
 
@@ -75,7 +84,9 @@ class Span:
     signs: dict[str, float]
 
 
-def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[tuple[int, int | None]] | None = None) -> list[Span]:
+def find_spans(
+    question: str, planned: Planned, view: GraphView, near: Iterable[tuple[int, int | None]] | None = None
+) -> list[Span]:
     """The best sentences for a question, best first. `near` are (document, page) of passages that a search ranked high."""
     wants, topic = _wanted(planned.plan)
     asked = [stem for stem in dict.fromkeys(stems(topic)) if stem not in _ASKING]
@@ -104,7 +115,9 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
         context = view.paragraph_words(document, sentence)
         coverage += 0.9 * sum(rarity[stem] for stem in asked if stem not in held and stem in heading) / total
         around = sum(rarity[stem] for stem in asked if stem not in held and stem not in heading and stem in context) / total
-        goes_on = last == sentence.paragraph and bool(_GOES_ON.match(sentence.text)) and wants in ("reason", "other", "contents")
+        goes_on = (
+            last == sentence.paragraph and bool(_GOES_ON.match(sentence.text)) and wants in ("reason", "other", "contents")
+        )
         before, last = words, sentence.paragraph
         if coverage <= 0.2 and not (goes_on and lent > 0.5):
             lent = 0.0
@@ -115,7 +128,14 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
         typed = bool(cue and cue.search(_unasked(sentence.text, asked))) or (wants == "amount" and _amounts(sentence.text))
         pairs = _pairs(asked, [w.stem for w in split(fold(sentence.text))])
         follows = goes_on and typed and lent > coverage
-        score = (max(coverage, 0.9 * lent) if follows else coverage) + 0.3 * around + 0.1 * typed + 0.15 * pairs + 0.07 * dated - 0.002 * max(0, len(sentence.text.split()) - 40)
+        score = (
+            (max(coverage, 0.9 * lent) if follows else coverage)
+            + 0.3 * around
+            + 0.1 * typed
+            + 0.15 * pairs
+            + 0.07 * dated
+            - 0.002 * max(0, len(sentence.text.split()) - 40)
+        )
         if wants == "define" and _defines(topic, sentence.text):
             score += 0.3
         lent = coverage if not typed else 0.0
@@ -125,7 +145,15 @@ def find_spans(question: str, planned: Planned, view: GraphView, near: Iterable[
     for place, (score, document, sentence, words, coverage, around) in enumerate(scored[:4]):
         other = next((s for s in scored[place + 1 :] if s[2].text != sentence.text), None)
         gap = score - other[0] if other else 0.5
-        out.append(Span(document, sentence, cut(sentence.text, asked, wants), score, _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan)))
+        out.append(
+            Span(
+                document,
+                sentence,
+                cut(sentence.text, asked, wants),
+                score,
+                _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan),
+            )
+        )
     return out
 
 
@@ -144,7 +172,14 @@ def _defined(plan: Plan, view: GraphView, places: set[tuple[int, int | None]] | 
             if places is not None and (place, sentence.page) not in places and (place, None) not in places:
                 continue
             text = sentence.text if _defines(one.term, sentence.text) else f"{one.term}. {sentence.text}"
-            signs = dict.fromkeys(SIGNS, 0.0) | {"coverage": 1.0, "margin": 0.5, "define": 1.0, "defined_by_rule": 1.0, "pairs": 1.0, "cue": 1.0}
+            signs = dict.fromkeys(SIGNS, 0.0) | {
+                "coverage": 1.0,
+                "margin": 0.5,
+                "define": 1.0,
+                "defined_by_rule": 1.0,
+                "pairs": 1.0,
+                "cue": 1.0,
+            }
             yield Span(place, sentence, text, 2.0, signs)
 
 
@@ -165,7 +200,8 @@ def _wanted(plan: Plan) -> tuple[str, str]:
 def _rarities(asked: Sequence[str], postings: Postings) -> dict[str, float]:
     size = postings.size + 1
     return {
-        word: (1.0 + math.log(size / (postings.count(word) + 1))) * (0.3 if word in GENERIC else 0.4 if word in LIGHT else 1.0)
+        word: (1.0 + math.log(size / (postings.count(word) + 1)))
+        * (0.3 if word in GENERIC else 0.4 if word in LIGHT else 1.0)
         for word in dict.fromkeys(asked)
     }
 
@@ -178,7 +214,9 @@ def _likely(
         return list(everything)
     score = postings.scored(rarity, {word: postings.kin(word) for word in rarity})
     best = np.argsort(-score, kind="stable")[:_CLOSELY]
-    chosen = sorted({int(i) for i in best if score[i] > 0} | {int(i) + 1 for i in best if score[i] > 0 and i + 1 < postings.size})
+    chosen = sorted(
+        {int(i) for i in best if score[i] > 0} | {int(i) + 1 for i in best if score[i] > 0 and i + 1 < postings.size}
+    )
     return [everything[i] for i in chosen]
 
 
@@ -190,7 +228,9 @@ def _kin(stem: str, words: frozenset[str]) -> list[str]:
 
 def _unasked(text: str, asked: Sequence[str]) -> str:
     """The sentence without the question's own words: a name that answers is not one that was asked about."""
-    return re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)?", lambda word: "·" if stem(fold(word.group())) in asked else word.group(), text)
+    return re.sub(
+        r"[^\W\d_]+(?:['’][^\W\d_]+)?", lambda word: "·" if stem(fold(word.group())) in asked else word.group(), text
+    )
 
 
 def _amounts(text: str) -> bool:

@@ -15,16 +15,24 @@ _REASON = re.compile(
 )
 _PERSON = re.compile(r"^(?:who|whose|whom|wer|wem|qui|quién|chi|wie is)\b")
 _PLACE = re.compile(r"^(?:where|wo|wohin|où|dónde|dove|waar)\b")
-_DATE = re.compile(r"^(?:when|wann|quand|cuándo|quando|wanneer|until when|since when|by when|on which (?:day|date|weekday)|what date|which date)\b")
+_DATE = re.compile(
+    r"^(?:when|wann|quand|cuándo|quando|wanneer|until when|since when|by when|on which (?:day|date|weekday)|what date|which date)\b"
+)
 _HOW = re.compile(r"^(?:how|wie|comment|cómo|come|hoe)\b(?!\s*-?\s*(?:much|many|large|big|high|viele?|hoch|groß|veel|hoog))")
-_STEPS = re.compile(r"^(?:how (?:do|can|should|must|may|would|to) (?:i|we|you|one|a|an|the)?)\b|^(?:wie kann|comment puis|cómo puedo|come posso|hoe kan)\b")
-_DURATION = re.compile(r"^how (?:long|quickly|soon|often|old|late|fast|frequently)\b|^(?:wie lange|wie oft|combien de temps)\b")
+_STEPS = re.compile(
+    r"^(?:how (?:do|can|should|must|may|would|to) (?:i|we|you|one|a|an|the)?)\b|^(?:wie kann|comment puis|cómo puedo|come posso|hoe kan)\b"
+)
+_DURATION = re.compile(
+    r"^how (?:long|quickly|soon|often|old|late|fast|frequently)\b|^(?:wie lange|wie oft|combien de temps)\b"
+)
 _MEANING = re.compile(
     r"^what (?:does|do|did) (?P<a>.+?) (?:mean|stand for|refer to|denote|represent)\b"
     r"|^what (?:is|are) (?:meant by|the (?:meaning|definition) of) (?P<b>.+)|^(?:define|explain) (?P<c>.+)|^how (?:is|are) (?P<d>.+?) defined"
     r"|^was (?:bedeutet|ist|heißt) (?P<e>.+)|^que signifie (?P<f>.+)|^qué significa (?P<g>.+)|^cosa significa (?P<h>.+)"
 )
-_WHAT_IS = re.compile(r"^what(?: is|'s| are) (?:an? )?(?P<term>(?!the |our |your |its |their |included |considered )[^,]{2,60})$")
+_WHAT_IS = re.compile(
+    r"^what(?: is|'s| are) (?:an? )?(?P<term>(?!the |our |your |its |their |included |considered )[^,]{2,60})$"
+)
 _CONTENTS = re.compile(
     r"\b(?:included (?:in|within|under)|consists? of|composed of|comprised? of|made up of|comprises?|includes?|contains?|excludes?)\b"
 )

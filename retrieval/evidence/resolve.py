@@ -88,7 +88,13 @@ def _match(
     reached = 0.0
     for stem, words in kin.items():
         hit = _best_place(stem, words, line, named)
-        if 0 < hit <= 0.9 and stem not in named and not any(word in named for word in words) and not (line.series.total and all(word in GENERIC for word in line.label)) and view.names_elsewhere(line, stem):
+        if (
+            0 < hit <= 0.9
+            and stem not in named
+            and not any(word in named for word in words)
+            and not (line.series.total and all(word in GENERIC for word in line.label))
+            and view.names_elsewhere(line, stem)
+        ):
             hit = 0.2  # a sister row's own name, though the table's text speaks of it
         if not hit and stem in _PERCENT and line.series.kind == "percent":
             hit = 0.9
@@ -190,7 +196,9 @@ def _fit(asked: Period, point: Point) -> float:
 
 def pick(match: Match, period: Period) -> Point | None:
     """The point that answers for one period; None where the series does not reach it."""
-    scored = [(fits(period, point.period), -place, point) for place, point in enumerate(match.line.series.points) if point.period]
+    scored = [
+        (fits(period, point.period), -place, point) for place, point in enumerate(match.line.series.points) if point.period
+    ]
     best = max(scored, key=lambda one: one[:2], default=None)
     return best[2] if best and best[0] >= 0.3 else None
 

@@ -49,7 +49,9 @@ def question_stems(question: str) -> tuple[str, ...]:
 def names(question: str) -> frozenset[str]:
     """Stems of the words that a question writes with a capital though no sentence begins there."""
     words = question.replace("’", "'").split()
-    return frozenset(s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT)
+    return frozenset(
+        s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT
+    )
 
 
 def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
@@ -63,7 +65,9 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
             kin = view.kin(stem)
             if any(k in one.match.line.label or k in one.match.line.path or k in one.match.line.head for k in kin):
                 accounted.add(stem)
-            elif (stem in one.match.line.context and not view.names_elsewhere(one.match.line, stem)) or (stem in _PERCENT and one.match.line.series.kind == "percent"):
+            elif (stem in one.match.line.context and not view.names_elsewhere(one.match.line, stem)) or (
+                stem in _PERCENT and one.match.line.series.kind == "percent"
+            ):
                 accounted.add(stem)
     telling = [stem for stem in asked if stem not in GENERIC]
     mass = sum(weight(view, stem) for stem in asked) or 1.0
@@ -90,7 +94,11 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
         "several": float(isinstance(plan, Compute) and len(plan.operands) > 1),
         "compare": float(isinstance(plan, Rank | Filter) and plan.over == "periods"),
         "periods_list": float(isinstance(plan, Rows) and plan.of == "periods"),
-        "rows_list": float(isinstance(plan, Count) or (isinstance(plan, Rows) and plan.of != "periods") or (isinstance(plan, Rank | Filter) and plan.over == "rows")),
+        "rows_list": float(
+            isinstance(plan, Count)
+            or (isinstance(plan, Rows) and plan.of != "periods")
+            or (isinstance(plan, Rank | Filter) and plan.over == "rows")
+        ),
         "nil": float(any(point.cell.nil for _, point in outcome.chosen)),
         "spare_words": float(len(open_words)),
         "text_cell": float(any(point.cell.figure is None and not point.cell.nil for _, point in outcome.chosen)),

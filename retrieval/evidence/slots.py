@@ -21,7 +21,9 @@ _BEFORE = re.compile(
     r"\b(?:the )?(?:(?:year|period) before|(?:previous|prior|preceding|last) (?:year|period)|(?:im )?(?:vor)?jahr(?:e)? (?:davor|zuvor)|vorjahr"
     r"|l'année (?:précédente|d'avant)|el año anterior|l'anno (?:precedente|prima)|het jaar (?:ervoor|daarvoor))\b"
 )
-_AFTER = re.compile(r"\b(?:the )?(?:year after|following year|next year|folgejahr|l'année suivante|el año siguiente|l'anno dopo|het jaar erna)\b")
+_AFTER = re.compile(
+    r"\b(?:the )?(?:year after|following year|next year|folgejahr|l'année suivante|el año siguiente|l'anno dopo|het jaar erna)\b"
+)
 _PREPOSITION = re.compile(r"^(?:for|in|of|at|on|für|pour|en|para|per|voor|bei|im)\s+", re.I)
 
 

@@ -102,7 +102,11 @@ def period_words(point: Point, line: Line) -> str:
     alone = sum(1 for p in line.series.points if p.period and p.period.year == period.year) == 1
     if period.year and alone:
         return str(period.year)
-    return period.text.strip(" ,") if not period.year or str(period.year) in period.text else f"{period.text.strip(' ,')} {period.year}"
+    return (
+        period.text.strip(" ,")
+        if not period.year or str(period.year) in period.text
+        else f"{period.text.strip(' ,')} {period.year}"
+    )
 
 
 def worded(outcome: Outcome, mark: str = "[1]", language: str = "en") -> str:
@@ -212,7 +216,9 @@ def _filtered(outcome: Outcome, plan: Filter, mark: str) -> str:
     kept = [f"{period_words(p, line)} with {cell_words(p)}" for _, p in outcome.chosen]
     if plan.count:
         counted = f": {_and(kept)}" if kept else ""
-        return f"{len(kept)} {'year' if len(kept) == 1 else 'years'}{counted} - {name_of(line)} {plan.relation} {bound} {mark}."
+        return (
+            f"{len(kept)} {'year' if len(kept) == 1 else 'years'}{counted} - {name_of(line)} {plan.relation} {bound} {mark}."
+        )
     if not kept:
         return f"{name_of(line)} was {plan.relation} {bound} in none of the periods shown {mark}."
     return f"{name_of(line)} was {plan.relation} {bound} in {_and(kept)} {mark}."

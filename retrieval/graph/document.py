@@ -18,13 +18,20 @@ from retrieval.graph.series import Series, series_of
 from retrieval.graph.tables import Table, read_tables
 
 VERSION = 1  # of the rules and of the stored form: a graph of another version is built again at the next ingest
-_SPEAKS_OF_TABLE = re.compile(r"\b(?:table|following|below|above|in (?:thousands|millions|billions)|as follows|consist(?:s|ed) of)\b", re.I)
+_SPEAKS_OF_TABLE = re.compile(
+    r"\b(?:table|following|below|above|in (?:thousands|millions|billions)|as follows|consist(?:s|ed) of)\b", re.I
+)
 _DEFINED = (
     re.compile(r"^(?P<term>[A-Z][^.:]{2,80}?)\.\s+(?P<meaning>[A-Z].+)$"),  # "Business day. A day on which …", in a glossary
-    re.compile(r"^[\"“'‘]?(?P<term>[A-Z][\w\s()&/+-]{2,70}?)[\"”'’]?\s+(?:means|mean|refers? to|is defined as|are defined as|stands for)\s+(?P<meaning>.+)$"),
+    re.compile(
+        r"^[\"“'‘]?(?P<term>[A-Z][\w\s()&/+-]{2,70}?)[\"”'’]?\s+(?:means|mean|refers? to|is defined as|are defined as|stands for)\s+(?P<meaning>.+)$"
+    ),
     re.compile(r"^[\"“'‘](?P<term>[^\"”]{2,70})[\"”'’]\s+(?:is|are)\s+(?P<meaning>.+)$"),
 )
-_REFERENCE = re.compile(r"\b(?:see|refer to|as described in|described in|set out in|in)\s+(?P<to>(?:note|item|section|article|appendix|table|page|part)\s+\d+[A-Z]?)\b", re.I)
+_REFERENCE = re.compile(
+    r"\b(?:see|refer to|as described in|described in|set out in|in)\s+(?P<to>(?:note|item|section|article|appendix|table|page|part)\s+\d+[A-Z]?)\b",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,9 @@ class DocumentGraph:
 
 def build(key: str, document: str, title: str, grids: Sequence[Grid], paragraphs: Sequence[Paragraph]) -> DocumentGraph:
     """The graph of one document from its grids and paragraphs, both in reading order."""
-    comma = writes_comma_decimals(" ".join([*(p.text for p in paragraphs), *(c for g in grids for r in g.rows for c in r)])[:200_000])
+    comma = writes_comma_decimals(
+        " ".join([*(p.text for p in paragraphs), *(c for g in grids for r in g.rows for c in r)])[:200_000]
+    )
     tables: list[Table] = []
     for grid in grids:
         tables += read_tables(grid, len(tables), _around(grid, paragraphs), comma)
@@ -91,14 +100,19 @@ def build(key: str, document: str, title: str, grids: Sequence[Grid], paragraphs
     for number, paragraph in enumerate(paragraphs):
         for text in sentences(paragraph.text):
             found.append(Sentence(len(found), text, paragraph.section, paragraph.page, number))
-    return DocumentGraph(key, document, title, tuple(tables), tuple(found), tuple(_definitions(found, paragraphs)), tuple(_references(found)))
+    return DocumentGraph(
+        key, document, title, tuple(tables), tuple(found), tuple(_definitions(found, paragraphs)), tuple(_references(found))
+    )
 
 
 def _around(grid: Grid, paragraphs: Sequence[Paragraph]) -> str:
     """Text of the same section and page that speaks of a table, at most a few hundred characters."""
     near = [p.text for p in paragraphs if p.section == grid.section and p.page == grid.page]
     said = [
-        sentence for text in near[:40] for sentence in sentences(text)[-1:] + sentences(text)[:1] if len(sentence) < 400 and _SPEAKS_OF_TABLE.search(sentence)
+        sentence
+        for text in near[:40]
+        for sentence in sentences(text)[-1:] + sentences(text)[:1]
+        if len(sentence) < 400 and _SPEAKS_OF_TABLE.search(sentence)
     ]
     return " ".join(dict.fromkeys(said))[:600]
 

@@ -33,7 +33,9 @@ _CODES = "usd eur gbp chf jpy cny rmb aud cad hkd sgd inr nok sek dkk pln czk br
 CURRENCIES = {**_SYMBOLS, **{code: code.upper() for code in _CODES.split()}, "rmb": "CNY", "dollar": "USD", "euro": "EUR"}
 _CURRENCY = r"(?:us\$|hk\$|nt\$|[acsr]\$|[$€£¥₹₩`]|(?:" + _CODES.replace(" ", "|") + r")\b)"
 SCALES = {
-    **dict.fromkeys(("thousand", "thousands", "k", "tausend", "tsd", "mille", "milliers", "miles", "mila", "duizend", "000"), 3),
+    **dict.fromkeys(
+        ("thousand", "thousands", "k", "tausend", "tsd", "mille", "milliers", "miles", "mila", "duizend", "000"), 3
+    ),
     **dict.fromkeys(
         "million millions mm m mn mio mill millionen millones milioni miljoen milhões".split(),
         6,
@@ -114,7 +116,13 @@ def find_figures(text: str, comma_decimal: bool = False) -> Iterator[Figure]:
             start, figure = start + 1, replace(figure, value=abs(figure.value))
         elif written.rstrip().endswith(")") and "(" not in written:
             end = start + written.rstrip().rfind(")")
-        elif written.startswith("(") and not found.group("cur") and "," not in written and "." not in written and "%" not in written:
+        elif (
+            written.startswith("(")
+            and not found.group("cur")
+            and "," not in written
+            and "." not in written
+            and "%" not in written
+        ):
             figure = replace(figure, value=abs(figure.value))  # "(2019)", "(3)": a year or a mark, no negative
         trimmed = text[start:end]
         start += len(trimmed) - len(trimmed.lstrip())
@@ -192,7 +200,9 @@ def read_scale(text: str) -> int | None:
     found = _SCALE_NOTE.search(text)
     if not found:
         return None
-    word = found.group("words") or found.group("short") or found.group("latin") or found.group("zeros") or found.group("german")
+    word = (
+        found.group("words") or found.group("short") or found.group("latin") or found.group("zeros") or found.group("german")
+    )
     word = word.lower().split()[-1]
     return SCALES.get("000" if word.startswith("000") else word)
 

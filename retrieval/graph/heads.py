@@ -20,7 +20,8 @@ _UNIT_ONLY = re.compile(
     re.I,
 )
 _ENDED = re.compile(
-    r"\b(?:years?|months?|quarters?|weeks?|periods?|ended|ending|fiscal|as\s+(?:of|at)|december|june|march|september)\b", re.I
+    r"\b(?:years?|months?|quarters?|weeks?|periods?|ended|ending|fiscal|as\s+(?:of|at)|december|june|march|september)\b",
+    re.I,
 )
 
 
@@ -76,7 +77,13 @@ def _opens_section(row: Cells, above: Cells) -> bool:
     """A lone text under a full row of heads, in a grid where section labels stand in a value column."""
     values = [cell for cell in row[1:] if cell.strip()]
     full = sum(1 for cell in above[1:] if cell.strip()) >= len(above) - 1
-    return full and not row[0].strip() and len(values) == 1 and len(row) > 2 and not (is_unit_note(values[0]) or names_periods(values[0]) or values[0].startswith("("))
+    return (
+        full
+        and not row[0].strip()
+        and len(values) == 1
+        and len(row) > 2
+        and not (is_unit_note(values[0]) or names_periods(values[0]) or values[0].startswith("("))
+    )
 
 
 def _title_above_heads(rows: Sequence[Cells], at: int) -> bool:
@@ -97,7 +104,12 @@ def _without_text_rows(rows: Sequence[Cells], depth: int) -> int:
         above_full = all(cell.strip() for cell in rows[number - 1][1:])
         labelled = bool(row[0].strip()) and not is_unit_note(row[0])
         values = [cell for cell in row[1:] if cell.strip()]
-        if labelled and above_full and not any(names_periods(c) or is_unit_note(c) for c in values) and rows[number - 1][0].strip():
+        if (
+            labelled
+            and above_full
+            and not any(names_periods(c) or is_unit_note(c) for c in values)
+            and rows[number - 1][0].strip()
+        ):
             return number
     return depth
 
@@ -141,7 +153,13 @@ def _spread(row: Cells, below: Sequence[Cells]) -> list[str]:
     if len(filled) == 1:
         only = filled[0]
         spans = not _RUNS_ON.search(row[only])
-        return [row[0], *[row[only] if column == only or (spans and sorts[column] == sorts[only] != "") else "" for column in range(1, width)]]
+        return [
+            row[0],
+            *[
+                row[only] if column == only or (spans and sorts[column] == sorts[only] != "") else ""
+                for column in range(1, width)
+            ],
+        ]
     right_aligned = not row[1].strip() and bool(row[width - 1].strip()) and _plain_label(below)
     for column in range(1, width):
         if out[column].strip() or not sorts[column]:
@@ -165,7 +183,9 @@ _CHANGES = re.compile(r"\b(?:change|variance|increase|decrease|growth)\b|^\W*%\W
 
 def _sort(below: Sequence[Cells], column: int) -> str:
     """What kind of head the column has of its own further down: "period", "change", "other", or "" for none."""
-    text = " ".join(row[column] for row in below if column < len(row) and row[column].strip() and not is_unit_note(row[column]))
+    text = " ".join(
+        row[column] for row in below if column < len(row) and row[column].strip() and not is_unit_note(row[column])
+    )
     if not text:
         return "unit" if _has_head(below, column) else ""
     if names_periods(text):

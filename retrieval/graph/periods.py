@@ -142,8 +142,15 @@ def fits(asked: Period, had: Period | None) -> float:
         return 0.0
     if asked.year and had.year and asked.year != had.year:
         first_days = had.month == 1 and (had.day or 9) <= 7 and not asked.month and not asked.quarter
-        return 0.6 if first_days and asked.year == had.year - 1 else 0.0  # a fiscal year of 52 or 53 weeks that ends in early January
-    for mine, other in ((asked.quarter, had.quarter), (asked.half, had.half), (asked.month, had.month), (asked.day, had.day)):
+        return (
+            0.6 if first_days and asked.year == had.year - 1 else 0.0
+        )  # a fiscal year of 52 or 53 weeks that ends in early January
+    for mine, other in (
+        (asked.quarter, had.quarter),
+        (asked.half, had.half),
+        (asked.month, had.month),
+        (asked.day, had.day),
+    ):
         if mine and other and mine != other:
             return 0.0
     score = 1.0

@@ -73,7 +73,14 @@ def series_of(table: Table) -> list[Series]:
             while any(_same(period, p.period) for p in groups.get((name, path, head, occurrence), ())):
                 occurrence += 1
             key = (name, path, head, occurrence)
-            if not row_period and occurrence == 0 and key in groups and groups[key][0].row.index != row.index and not path_period and not dated:
+            if (
+                not row_period
+                and occurrence == 0
+                and key in groups
+                and groups[key][0].row.index != row.index
+                and not path_period
+                and not dated
+            ):
                 key = (name, path, head, 100 + row.index)  # two rows of one name are two series
             groups.setdefault(key, []).append(Point(period, row, column, cell))
     out = []
@@ -87,7 +94,8 @@ def _column_names(table: Table) -> list[str]:
     """What each column is called without its period, its units, and what all columns share."""
     parts = [[_without_period(head) for head in column.heads if not is_unit_note(head)] for column in table.columns]
     cleaned = [
-        [part for part in column if part and part not in _spoken(heads)] for column, heads in zip(parts, table.columns, strict=True)
+        [part for part in column if part and part not in _spoken(heads)]
+        for column, heads in zip(parts, table.columns, strict=True)
     ]
     values = cleaned[1:]
     shared = set.intersection(*(set(column) for column in values)) if len(values) > 1 else set()
@@ -111,7 +119,12 @@ def _without_period(head: str) -> str:
         return ""
     for found in find_periods(head):
         head = head.replace(found.text, " ")
-    head = re.sub(r"\b(?:rmb|us\$|usd|eur|gbp|[$€£])?\s?['’‘]?(?:000s?|millions?|thousands?|billions?|m|bn)\b(?:\s*$|\))|[€£$]m\b", " ", head, flags=re.I)
+    head = re.sub(
+        r"\b(?:rmb|us\$|usd|eur|gbp|[$€£])?\s?['’‘]?(?:000s?|millions?|thousands?|billions?|m|bn)\b(?:\s*$|\))|[€£$]m\b",
+        " ",
+        head,
+        flags=re.I,
+    )
     return " ".join(re.sub(r"^[\s,:]+|[\s,:]+$|\(\d\)", "", head).split())
 
 

@@ -49,7 +49,9 @@ def decode(data: bytes) -> DocumentGraph:
             document,
             title,
             tuple(_read_table(one) for one in tables),
-            tuple(Sentence(index, text, tuple(section), page, paragraph) for index, text, section, page, paragraph in sentences),
+            tuple(
+                Sentence(index, text, tuple(section), page, paragraph) for index, text, section, page, paragraph in sentences
+            ),
             tuple(Definition(term, sentence) for term, sentence in definitions),
             tuple(Reference(sentence, to) for sentence, to in references),
         )
@@ -91,17 +93,31 @@ def _read_table(stored: Sequence[Any]) -> Table:
 
 
 def _row(row: Row) -> list[Any]:
-    return [row.index, row.label, row.path, row.total, _period(row.period), [_cell(cell) for cell in row.cells], row.label_text]
+    return [
+        row.index,
+        row.label,
+        row.path,
+        row.total,
+        _period(row.period),
+        [_cell(cell) for cell in row.cells],
+        row.label_text,
+    ]
 
 
 def _read_row(stored: Sequence[Any]) -> Row:
     index, label, path, total, period, cells, text = stored
-    return Row(index, label, tuple(path), total, _read_period(period), tuple(_read_cell(index, cell) for cell in cells), text)
+    return Row(
+        index, label, tuple(path), total, _read_period(period), tuple(_read_cell(index, cell) for cell in cells), text
+    )
 
 
 def _cell(cell: Cell) -> list[Any]:
     figure = cell.figure
-    written = [str(figure.value), figure.kind, figure.currency, figure.scale, figure.text, figure.start, figure.end] if figure else None
+    written = (
+        [str(figure.value), figure.kind, figure.currency, figure.scale, figure.text, figure.start, figure.end]
+        if figure
+        else None
+    )
     return [cell.column, cell.text, written, cell.unit, cell.nil, cell.box]
 
 

@@ -17,11 +17,15 @@ from retrieval.graph.periods import Period, find_periods, joined
 
 _NOTE_MARK = re.compile(r"\s*\(\d{1,2}(?:,\s?\d{1,2})*\)(?=\s|$|:)|(?<=[a-z])\d$|\s*\[\d{1,2}\]|\*+$")
 _TOTAL = re.compile(r"^(?:sub-?\s*)?total|^net\s+(?:total|increase|decrease)|\btotal$|^gesamt|^summe|^totale?s?\b", re.I)
-_EACH = re.compile(r"\bper\b.{0,30}\b(?:share|unit|common|ordinary|employee|diluted|basic|anteil|action|acción)|\beps\b", re.I)
+_EACH = re.compile(
+    r"\bper\b.{0,30}\b(?:share|unit|common|ordinary|employee|diluted|basic|anteil|action|acción)|\beps\b", re.I
+)
 _PERCENT = re.compile(r"%|per\s?cent|percent(?:age)?\b|\bprozent\b", re.I)
 _RATE = re.compile(r"\b(?:rates?|margin|yield|volatility|ratio|return|inflation|growth|weightage)\b", re.I)
 _YEARS = re.compile(r"\(in\s+(years|months|days)\)|\b(?:useful\s+li(?:fe|ves)|life|term).*\b(years|months|days)\b", re.I)
-_COUNT = re.compile(r"\b(?:number\s+of|headcount|employees|shares\b(?!.*\$)|units\s+(?:sold|outstanding)|stores|customers)\b", re.I)
+_COUNT = re.compile(
+    r"\b(?:number\s+of|headcount|employees|shares\b(?!.*\$)|units\s+(?:sold|outstanding)|stores|customers)\b", re.I
+)
 _DATED = re.compile(r"\b(?:year|expir\w*|matur\w*|due|date|through|until|since|vintage)\b", re.I)
 _SECTION_END = re.compile(r":\s*$")
 
@@ -106,9 +110,13 @@ def _parts(rows: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
     while at < len(rows):
         row = rows[at]
         values = [cell for cell in row[1:] if cell.strip()]
-        new_heads = is_head_row(row, first=False) and all(names_periods(cell) and not re.search(r"\d/\d", cell) for cell in values)
+        new_heads = is_head_row(row, first=False) and all(
+            names_periods(cell) and not re.search(r"\d/\d", cell) for cell in values
+        )
         if len(values) >= 2 and (new_heads or _words_alone(row)) and at + 1 < len(rows):
-            starts.append(at - 1 if _words_alone(row) and is_head_row(rows[at - 1], first=True) and at - 1 > starts[-1] else at)
+            starts.append(
+                at - 1 if _words_alone(row) and is_head_row(rows[at - 1], first=True) and at - 1 > starts[-1] else at
+            )
             while at + 1 < len(rows) and is_head_row(rows[at + 1], first=True):
                 at += 1
         at += 1
@@ -131,7 +139,9 @@ def _read(
     quarters = {i: number for i in range(1, width) if (number := _quarter(heads[i]))}
     if len(quarters) < 3 or any(find_periods(" ".join(heads[i])) for i in quarters):
         quarters = {}
-    columns = tuple(Column(i, heads[i], _column_period(corner, heads[i], quarters.get(i)) if i else None) for i in range(width))
+    columns = tuple(
+        Column(i, heads[i], _column_period(corner, heads[i], quarters.get(i)) if i else None) for i in range(width)
+    )
     stated = [*(head for column in heads for head in column), grid.caption, *grid.section[-1:]]
     scale = next((found for text in stated if (found := read_scale(text)) is not None), None)
     if scale is None and around:
@@ -208,7 +218,9 @@ class _Rows:
         elif total and self.path and not _belongs(label, self.path[-1]):
             self.path = self.path[: self._depth_of_total(label)]
             path = tuple(self.path)
-        self.rows.append(Row(index, label, path, total, joined([label]) if find_periods(label) else None, read, cells[0].strip()))
+        self.rows.append(
+            Row(index, label, path, total, joined([label]) if find_periods(label) else None, read, cells[0].strip())
+        )
         self.pending = ""
         if total and self.path and _closes(label, self.path[-1]):
             self.path = self.path[:-1]
@@ -272,10 +284,20 @@ def _settle_totals(rows: Sequence[Row]) -> list[Row]:
         below = [cell.figure.value for r in section if (cell := r.at(first.column)) and cell.figure]
         if sum(below, Decimal(0)) == first.figure.value:
             continue
-        everything = [cell.figure.value for r in rows[:place] if not r.total and (cell := r.at(first.column)) and cell.figure]
+        everything = [
+            cell.figure.value for r in rows[:place] if not r.total and (cell := r.at(first.column)) and cell.figure
+        ]
         totals = [cell.figure.value for r in rows[:place] if r.total and (cell := r.at(first.column)) and cell.figure]
-        loose = [cell.figure.value for r in rows[:place] if not r.total and not r.path and (cell := r.at(first.column)) and cell.figure]
-        if first.figure.value in (sum(everything, Decimal(0)), sum(totals, Decimal(0)) + sum(loose, Decimal(0)), sum(totals, Decimal(0))):
+        loose = [
+            cell.figure.value
+            for r in rows[:place]
+            if not r.total and not r.path and (cell := r.at(first.column)) and cell.figure
+        ]
+        if first.figure.value in (
+            sum(everything, Decimal(0)),
+            sum(totals, Decimal(0)) + sum(loose, Decimal(0)),
+            sum(totals, Decimal(0)),
+        ):
             out[place] = replace(row, path=())
     return out
 
@@ -286,7 +308,9 @@ def _bare(row: Row) -> bool:
 
 def _inherit(rows: Sequence[Row], columns: Sequence[Column], scale: int | None, currency: str) -> list[Row]:
     """Gives each figure the kind, currency and scale that its own cell leaves out: from row, column, then table."""
-    percent_columns = {c.index for c in columns if any(_PERCENT.search(head) and read_scale(head) is None for head in c.heads)}
+    percent_columns = {
+        c.index for c in columns if any(_PERCENT.search(head) and read_scale(head) is None for head in c.heads)
+    }
     percent_columns |= _leading_percent(rows, columns)
     out: list[Row] = []
     for row in rows:
@@ -297,7 +321,18 @@ def _inherit(rows: Sequence[Row], columns: Sequence[Column], scale: int | None, 
             if cell.figure is None:
                 cells.append(cell)
                 continue
-            cells.append(_finished(cell, f"{' '.join(row.path[-1:])} · {row.label}", words, marked, columns[cell.column], cell.column in percent_columns, scale, currency))
+            cells.append(
+                _finished(
+                    cell,
+                    f"{' '.join(row.path[-1:])} · {row.label}",
+                    words,
+                    marked,
+                    columns[cell.column],
+                    cell.column in percent_columns,
+                    scale,
+                    currency,
+                )
+            )
         out.append(replace(row, cells=tuple(cells)))
     return out
 
@@ -307,7 +342,11 @@ def _leading_percent(rows: Sequence[Row], columns: Sequence[Column]) -> set[int]
     found: set[int] = set()
     for column in columns[1:]:
         figures = [cell.figure for row in rows for cell in row.cells if cell.column == column.index and cell.figure]
-        if figures and figures[0].kind == "percent" and all(not f.currency and abs(f.value) < Decimal(1000) for f in figures):
+        if (
+            figures
+            and figures[0].kind == "percent"
+            and all(not f.currency and abs(f.value) < Decimal(1000) for f in figures)
+        ):
             plain = sum(f.kind == "number" for f in figures)
             if plain >= 1 and all("," not in f.text for f in figures):
                 found.add(column.index)
@@ -328,7 +367,12 @@ def _finished(
         if re.fullmatch(r"(?:19|20)\d\d", figure.text) and _DATED.search(f"{head} {label}"):
             return replace(cell, figure=None)  # a year of maturity or expiration is no amount
         own = _PERCENT.search(label) and not figure.text.count(",")
-        if percent and not _EACH.search(label) or own or ("percent" in marked and not ({"amount"} & marked) and _RATE.search(label)):
+        if (
+            percent
+            and not _EACH.search(label)
+            or own
+            or ("percent" in marked and not ({"amount"} & marked) and _RATE.search(label))
+        ):
             return replace(cell, figure=replace(figure, kind="percent"))
         if re.search(r"basis\s+points|\bbps\b", f"{label} {head}", re.I):
             return replace(cell, figure=replace(figure, kind="basis points"))

@@ -127,7 +127,11 @@ class GraphView:
     @cached_property
     def sentences(self) -> list[tuple[int, Sentence, frozenset[str]]]:
         """(document, sentence, its stems) of the whole view."""
-        return [(place, one, frozenset(stems(one.text))) for place, document in enumerate(self.documents) for one in document.sentences]
+        return [
+            (place, one, frozenset(stems(one.text)))
+            for place, document in enumerate(self.documents)
+            for one in document.sentences
+        ]
 
     @cached_property
     def prose(self) -> tuple[list[tuple[int, Sentence, frozenset[str]]], Postings]:
@@ -158,7 +162,10 @@ class GraphView:
                 for row in table.rows:
                     if not any(cell.figure is None and not cell.nil and len(cell.text.split()) > 1 for cell in row.cells):
                         continue
-                    cells = [f"{table.columns[c.column].name}: {c.text}" if table.columns[c.column].name else c.text for c in row.cells]
+                    cells = [
+                        f"{table.columns[c.column].name}: {c.text}" if table.columns[c.column].name else c.text
+                        for c in row.cells
+                    ]
                     text = " | ".join([row.label, *cells] if row.label else cells)
                     paragraph = -1 - len(out)
                     words = frozenset(stems(text)) | frozenset(stems(" ".join((table.corner, *table.section[-1:]))))

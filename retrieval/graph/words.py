@@ -29,7 +29,9 @@ _SAME: dict[str, str] = {
     "men": "man",
     "people": "person",
     "largest": "larg",
-    **dict(zip("one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(1, 13)), strict=True)),
+    **dict(
+        zip("one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(1, 13)), strict=True)
+    ),
 }
 # Words that a question may hold without asking for anything; by language, joined: a word that is one in English and a noun in
 # Dutch is rare enough among labels.
@@ -112,7 +114,9 @@ def stem(word: str) -> str:
         return _SAME[word]
     word = _plural(word)
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= (5 if ending in ("al", "er", "or", "ic") else 3 if ending == "ing" else 4):
+        if word.endswith(ending) and len(word) - len(ending) >= (
+            5 if ending in ("al", "er", "or", "ic") else 3 if ending == "ing" else 4
+        ):
             word = _DOUBLE.sub(r"\1", word[: -len(ending)])
             break
     if word.endswith("e") and len(word) > 4:
