@@ -1,12 +1,12 @@
 """How many questions about tables with text are answered without a model: right, wrong, withheld.
 
     python benchmarks/answers_tatqa.py --data DIR --scorer score_answers.py            both halves
-    python benchmarks/answers_tatqa.py --data DIR --scorer score_answers.py --fit      fit the confidence on the development half first
+    python benchmarks/answers_tatqa.py … --fit                            fit the confidence on the development half first
     python benchmarks/answers_tatqa.py … --show wrong --half development               the answers themselves
 
-DIR holds contexts (ctxNNN.md) and questions.jsonl as of TAT-QA's development set; each context is a view of its own. The contexts are
-split by a hash of their names: rules are looked over and confidence is fitted on the development half alone, by five folds over
-contexts; the other half is only counted. "foreign" are questions put to another context, which must be withheld.
+DIR holds contexts (ctxNNN.md) and questions.jsonl as of TAT-QA's development set; each context is a view of its own. The
+contexts are split by a hash of their names: rules are looked over and confidence is fitted on the development half alone, by
+five folds over contexts; the other half is only counted. "foreign" are questions put to another context, to be withheld.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def report(name: str, chosen: Sequence[Case], choose: Callable[[Case], tuple[flo
         answered = [pick[1].right for _, pick in own if pick and pick[0] >= threshold]
         astray = sum(1 for pick in foreign if pick and pick[0] >= threshold)
         print(
-            f"  chance >= {threshold:.2f}: right {sum(answered) / len(own):.3f}  selective {sum(answered) / max(1, len(answered)):.3f}"
+            f"  chance >= {threshold:.2f}: right {sum(answered) / len(own):.3f}"
+            f"  selective {sum(answered) / max(1, len(answered)):.3f}"
             f"  answered {len(answered) / len(own):.3f}  foreign answered {astray / max(1, len(foreign)):.3f}"
         )
     by_type: dict[str, Counter[str]] = defaultdict(Counter)
@@ -209,7 +210,7 @@ def main() -> None:
 def store(weights: dict[str, dict[str, float]], development: Sequence[Case]) -> None:
     record = {
         "made_by": "benchmarks/answers_tatqa.py --fit",
-        "data": "TAT-QA development set (MIT), the contexts whose name hashes to an even number; every question also put to a foreign context",
+        "data": "TAT-QA development set (MIT), the contexts whose name hashes to an even number; each also put to another",
         "questions": sum(not case.foreign for case in development),
         "method": "logistic regression by Newton's method, ridge 2.0, foreign questions weighted 0.5",
     }

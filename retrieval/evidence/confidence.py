@@ -1,7 +1,9 @@
 """One number for an answer: the chance that it is right.
 
-Logistic over the signs of `signs` (figures and lists) or of `prose` (quotations); the weights were fitted on questions whose documents
-the reported figures leave out (see the record in data/confidence.json). Invariant: equal signs give an equal chance; nothing is random.
+Logistic over the signs of `signs` (figures and lists) or of `prose` (quotations); the weights were fitted on
+questions whose documents
+the reported figures leave out (see the record in data/confidence.json). Invariant: equal signs give an equal chance;
+nothing is random.
 """
 
 from __future__ import annotations

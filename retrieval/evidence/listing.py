@@ -14,10 +14,12 @@ from retrieval.graph.periods import Period, fits
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
 
-_LIST_WORDS = frozenset(
-    "compon item type categori segment element factor kind part class countri region line list tabl shown show includ consist compris financi what which "
-    "present calculat consider record provid total mak main major respect follow differ variou name in".split()
-)
+_LIST_WORDS_TEXT = """
+    compon item type categori segment element factor kind part class countri region line list tabl shown show includ
+    consist compris financi what which present calculat consider record provid total mak main major respect follow
+    differ variou name in
+"""
+_LIST_WORDS = frozenset(_LIST_WORDS_TEXT.split())
 _MOST_TABLES = 40
 
 
@@ -39,7 +41,7 @@ def list_rows(plan: Rows | Count, view: GraphView, scope: Scope) -> Listing | No
     best: Listing | None = None
     second = 0.0
     for document, number in _tables(view, scope):
-        lines = [line for line in view.lines_of(document, number)]
+        lines = list(view.lines_of(document, number))
         for group, whole, words in _groups(lines):
             if asked:
                 covered, coverage = _coverage(view, asked, words)

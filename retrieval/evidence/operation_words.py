@@ -13,9 +13,11 @@ from typing import Literal
 Step = Literal["change_pct", "difference", "share", "ratio", "average", "sum", "product"]
 
 _PCT = r"(?:percentage|percentual|percent|per cent|%|relative|procentual)"
-_CHANGE = r"(?:changes?|increases?(?:\s*/\s*\(?decreases?\)?)?|decreases?|growth|declines?|difference|variation|rise|fall|drop|movement|reduction)"
+_CHANGE = (
+    r"(?:changes?|increases?(?:\s*/\s*\(?decreases?\)?)?|decreases?|growth|declines?|difference|variation|rise|fall|drop"
+    r"|movement|reduction)"
+)
 _INC = r"(?:increase\s*/?\s*\(?\s*decrease\s*\)?|\(?\s*decrease\s*\)?\s*/?\s*increase)"
-_ARTICLE = r"(?:the |its |their |an? )?"
 
 CHANGE_PCT = (
     rf"(?<!\w){_PCT}\s+(?:of\s+)?{_CHANGE}(?:\s+(?:of|in|for|on))?\b",
@@ -27,16 +29,23 @@ CHANGE_PCT = (
     rf"\b(?:year[- ]on[- ]year|year[- ]over[- ]year|yoy|annual)\s+(?:{_PCT}\s+)?(?:{_CHANGE})(?:\s+(?:of|in|for))?\b",
     r"\b(?:prozentuale\w*|relative\w*) (?:veränderung|änderung|anstieg|rückgang|zunahme|abnahme|wachstum)\b",
     r"\bum (?:wie ?viel|wieviele?) prozent\b",
-    r"\b(?:variation|évolution|hausse|baisse|croissance) en (?:pourcentage|%)|\bde combien de pour ?cent\b|\btaux de croissance\b",
+    r"\b(?:variation|évolution|hausse|baisse|croissance) en (?:pourcentage|%)",
+    r"\bde combien de pour ?cent\b|\btaux de croissance\b",
     r"\b(?:variación|cambio|aumento|crecimiento) (?:porcentual|en porcentaje)\b",
     r"\b(?:variazione|aumento|crescita) (?:percentuale|in percentuale)\b",
     r"\b(?:procentuele) (?:verandering|stijging|daling|groei)\b|\bhoeveel procent\b",
 )
 DIFFERENCE = (
     rf"\b(?:net |absolute )?{_INC}(?:\s+(?:of|in|for))?",
-    rf"\bby how much (?:did|has|have|was|were|is|does)\b",
-    rf"\bhow much (?:more|less|higher|lower|larger|greater|did|has|have|is)\b(?=.*\b(?:than|increase|decrease|change|grow|decline|fall|rise|exceed|compared))",
-    rf"\b(?:what|how much)\s+(?:was|is|were|are)\s+(?:the\s+)?(?:total |net |overall |absolute )?{_CHANGE}\b(?:\s+(?:of|in|for|between)\b)?",
+    r"\bby how much (?:did|has|have|was|were|is|does)\b",
+    (
+        r"\bhow much (?:more|less|higher|lower|larger|greater|did|has|have|is)\b"
+        r"(?=.*\b(?:than|increase|decrease|change|grow|decline|fall|rise|exceed|compared))"
+    ),
+    (
+        rf"\b(?:what|how much)\s+(?:was|is|were|are)\s+(?:the\s+)?(?:total |net |overall |absolute )?{_CHANGE}\b"
+        r"(?:\s+(?:of|in|for|between)\b)?"
+    ),
     rf"\b(?:the\s+)?{_CHANGE}\s+(?:of|in|for|on)\b(?=.*\b(?:from|between|to|than|over|versus|vs|compared)\b)",
     r"\b(?:nominal |absolute |net |numerical )?(?:difference|change)\s+(?:between|in|of|for)?\b",
     r"\b(?:veränderung|unterschied|differenz|anstieg|rückgang|zunahme|abnahme)\b",
@@ -46,7 +55,10 @@ DIFFERENCE = (
     r"\b(?:verschil|verandering)\b",
 )
 AVERAGE = (
-    r"(?<!weighted )(?<!weighted-)(?<!moving )\b(?:the )?(?:simple |arithmetic |yearly |annual )?(?:average|mean)\b(?:\s+(?:of|for|annual|yearly))?\b",
+    (
+        r"(?<!weighted )(?<!weighted-)(?<!moving )\b(?:the )?(?:simple |arithmetic |yearly |annual )?(?:average|mean)\b"
+        r"(?:\s+(?:of|for|annual|yearly))?\b"
+    ),
     r"\b(?:durchschnitt(?:liche[rsnm]?)?|mittelwert|moyenne?s?|promedio|media|gemiddelde)\b",
 )
 SUM = (
@@ -54,19 +66,24 @@ SUM = (
     r"\b(?:summe|insgesamt|zusammen|somme|au total|suma|en total|somma|in totale|som|totaal)\b(?:\s+(?:von|der|de|di|van))?",
 )
 HIGHEST = re.compile(
-    r"\b(?:the\s+)?(?:largest|highest|biggest|greatest|maximum|most|longest|höchste[rsnm]?|größte[rsnm]?|meisten|plus (?:élevée?|grande?|haut)"
-    r"|mayor|más alt[ao]|maggiore|più alt[ao]|hoogste|grootste|higher|larger|bigger|greater)\b(?!\s+than\s+[$€£]?\d)"
+    r"\b(?:the\s+)?(?:largest|highest|biggest|greatest|maximum|most|longest|höchste[rsnm]?|größte[rsnm]?|meisten"
+    r"|plus (?:élevée?|grande?|haut)|mayor|más alt[ao]|maggiore|più alt[ao]|hoogste|grootste|higher|larger|bigger|greater)\b"
+    r"(?!\s+than\s+[$€£]?\d)"
 )
 LOWEST = re.compile(
-    r"\b(?:the\s+)?(?:smallest|lowest|least|minimum|fewest|shortest|niedrigste[rsnm]?|kleinste[rsnm]?|geringste[rsnm]?|plus (?:basse?|petite?|faible)"
-    r"|menor|más baj[ao]|minore|più bass[ao]|laagste|kleinste|lower|smaller)\b(?!\s+than\s+[$€£]?\d)"
+    r"\b(?:the\s+)?(?:smallest|lowest|least|minimum|fewest|shortest|niedrigste[rsnm]?|kleinste[rsnm]?"
+    r"|geringste[rsnm]?|plus (?:basse?|petite?|faible)|menor|más baj[ao]|minore|più bass[ao]"
+    r"|laagste|kleinste|lower|smaller)\b"
+    r"(?!\s+than\s+[$€£]?\d)"
 )
 ABOVE = re.compile(
-    r"\b(?:more|greater|higher|larger|above|over|exceed(?:s|ed|ing)?|at least|mehr als|über|plus de|más de|più di|meer dan)\b"
+    r"\b(?:more|greater|higher|larger|above|over|exceed(?:s|ed|ing)?|at least|mehr als|über"
+    r"|plus de|más de|più di|meer dan)\b"
     r"(?:\s+than)?\s*(?=[$€£]?\s?-?\(?\d)"
 )
 BELOW = re.compile(
-    r"\b(?:less|lower|smaller|fewer|below|under|at most|weniger als|unter|moins de|menos de|meno di|minder dan)\b(?:\s+than)?\s*(?=[$€£]?\s?-?\(?\d)"
+    r"\b(?:less|lower|smaller|fewer|below|under|at most|weniger als|unter|moins de|menos de|meno di|minder dan)\b"
+    r"(?:\s+than)?\s*(?=[$€£]?\s?-?\(?\d)"
 )
 EQUAL = re.compile(r"\b(?:equal(?:s|ed)? to|exactly|equal)\b\s*(?=[$€£]?\s?-?\(?\d)")
 
@@ -74,10 +91,20 @@ EQUAL = re.compile(r"\b(?:equal(?:s|ed)? to|exactly|equal)\b\s*(?=[$€£]?\s?-?
 SHARE = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?P<a>.+?)\s+(?:expressed )?as (?:an?|the) (?:percentage|percent|per cent|proportion|share|%|fraction) (?:of|over|to)\s+(?P<b>.+)",
-        r"(?:what|how much|how many)?\s*(?:percentage|percent|per cent|proportion|share|%|fraction) (?:of|in)\s+(?P<b>.+?)\s+(?:was|is|were|are|does|did|do|came|come"
-        r"|consists? of|comprised?(?: of)?|made up by|comes from|represented by|relates? to|derived from|made up of|accounted for by|accounts? for)\s+(?P<a>.+)",
-        r"(?:proportion|percentage|share|fraction) of (?P<a>.+?)\s+(?:over|to|out of|in|against|relative to|among|from|of)\s+(?:the\s+)?(?P<b>total .+)",
+        (
+            r"(?P<a>.+?)\s+(?:expressed )?as (?:an?|the) (?:percentage|percent|per cent|proportion|share|%|fraction)"
+            r" (?:of|over|to)\s+(?P<b>.+)"
+        ),
+        (
+            r"(?:what|how much|how many)?\s*(?:percentage|percent|per cent|proportion|share|%|fraction) (?:of|in)\s+"
+            r"(?P<b>.+?)\s+"
+            r"(?:was|is|were|are|does|did|do|came|come|consists? of|comprised?(?: of)?|made up by|comes from|represented by"
+            r"|relates? to|derived from|made up of|accounted for by|accounts? for)\s+(?P<a>.+)"
+        ),
+        (
+            r"(?:proportion|percentage|share|fraction) of (?P<a>.+?)\s+"
+            r"(?:over|to|out of|in|against|relative to|among|from|of)\s+(?:the\s+)?(?P<b>total .+)"
+        ),
         r"(?:percentage )?(?:constitution|composition) of (?P<a>.+?)\s+(?:among|in|within|over|of)\s+(?P<b>.+)",
         r"(?:proportion|percentage|share|fraction) of (?P<a>.+?)\s+(?:over|out of|relative to|against|to)\s+(?P<b>.+)",
         r"(?:anteil|welcher anteil) (?:von|der|des) (?P<a>.+?) an (?P<b>.+)",
@@ -139,11 +166,15 @@ RESPECTIVELY = re.compile(
     r"\b(?:respectively|respective|jeweils|respectivement|respectivamente|rispettivamente|respectievelijk)\b"
 )
 # Words that a question uses about any figure and that no label need hold.
-GENERIC = frozenset(
-    "amount valu figur total compani number group reported balanc cost year fiscal period quarter end ended date table shown recorded currenc "
-    "dollar euro million thousand billion financi item type kind worth level busi firm corpor entiti time report respect both".split()
-)
+_GENERIC_TEXT = """
+    amount valu figur total compani number group reported balanc cost year fiscal period quarter end ended date
+    table shown recorded currenc dollar euro million thousand billion financi item type kind worth level busi firm
+    corpor entiti time report respect both
+"""
+GENERIC = frozenset(_GENERIC_TEXT.split())
 # Stems by which operations are asked for: a plan that does not speak of them must find them among the labels.
-OPERATION = frozenset(
-    "chang increas decreas much averag mean ratio proport percentag percent sum differenc growth combin fraction exceed higher lower".split()
-)
+_OPERATION_TEXT = """
+    chang increas decreas much averag mean ratio proport percentag percent sum differenc growth combin fraction
+    exceed higher lower
+"""
+OPERATION = frozenset(_OPERATION_TEXT.split())

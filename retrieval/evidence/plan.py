@@ -39,7 +39,8 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows of a table or under a section label. `of` "periods" asks for the columns' periods instead, "column" for what one
+    """All rows of a table or under a section label. `of` "periods" asks for the columns' periods instead, "column"
+    for what one
     column says of every row."""
 
     measure: str

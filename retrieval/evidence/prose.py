@@ -14,12 +14,12 @@ import numpy as np
 
 from retrieval.evidence.operation_words import GENERIC
 from retrieval.evidence.plan import Define, Passage, Plan, Planned, Steps, Verify
+from retrieval.evidence.quoting import CUES, cut, defines, has_amount, neighbours, unasked
 from retrieval.graph.document import Sentence
-from retrieval.graph.figures import find_figures
 from retrieval.graph.periods import find_periods, years_in
 from retrieval.graph.postings import Postings
 from retrieval.graph.view import GraphView
-from retrieval.graph.words import LIGHT, fold, split, stem, stems
+from retrieval.graph.words import LIGHT, fold, split, stems
 
 SIGNS = (
     "coverage",
@@ -42,35 +42,20 @@ SIGNS = (
     "leads",
     "verify",
 )
-_ASKING = frozenset(
-    "what which who when where why how reason caus rational explain describ purpos mean represent refer defin definit stand led lead drove drive driver "
-    "result contribut happen company group respect main primar basi mean doe did much many lond long short often".split()
-)
-_CUES = {
-    "reason": re.compile(
-        r"\b(?:due to|because|driven by|as a result|resulted? (?:from|in)|attribut\w+|primarily|mainly|reflect\w*|caused by|owing to|since|in order to|so that|to (?:ensure|provide)|offset by"
-        r"|led (?:by|to)|as we|weil|aufgrund|wegen|en raison|debido|a causa)\b",
-        re.I,
-    ),
-    "date": re.compile(
-        r"\b(?:on|in|by|until|since|from|before|after|ended|effective|within|day|daily|weekly|monthly|annually|quarter)\b",
-        re.I,
-    ),
-    "person": re.compile(r"\b(?:[A-Z][\w.'’-]+\s+){1,3}[A-Z][\w'’-]+"),
-    "place": re.compile(r"\b(?:in|at|to|from|located|See|see)\s+(?:the\s+)?[A-Z\"“]"),
-    "duration": re.compile(
-        r"\b(?:\d+|one|two|three|four|five|six|seven|ten|twelve)\s+(?:\w+\s+)?(?:hours?|days?|weeks?|months?|years?|minutes?)\b|\bannual|\bquarterly|\bdaily|\bmonthly",
-        re.I,
-    ),
-    "contents": re.compile(r"\b(?:include\w*|consist\w*|compris\w*|composed|made up|contain\w*|such as)\b", re.I),
-    "define": re.compile(r"\b(?:is|are|means?|refers? to|represents?|defined as|consists? of|includes?|comprises?)\b", re.I),
-}
+_ASKING_TEXT = """
+    what which who when where why how reason caus rational explain describ purpos mean represent refer defin definit
+    stand led lead drove drive driver result contribut happen company group respect main primar basi mean doe did
+    much many lond long short often
+"""
+_ASKING = frozenset(_ASKING_TEXT.split())
 _GOES_ON = re.compile(
-    r"^(?:The|This|These|Such|It|They|That)\b(?: (?:increase|decrease|change|decline|growth|improvement|reduction|rise|fall))?",
+    (
+        r"^(?:The|This|These|Such|It|They|That)\b(?: (?:increase|decrease|change|decline|growth|improvement|reduction"
+        r"|rise|fall))?"
+    ),
     re.I,
 )
 _CLOSELY = 150  # sentences that are compared in full
-LONGEST = 55  # words of a quotation
 
 
 @dataclass(frozen=True)
@@ -102,14 +87,13 @@ def find_spans(
     total = sum(rarity.values())
     periods = {p.year for p in find_periods(fold(question)) if p.year}
     scored: list[tuple[float, int, Sentence, frozenset[str], float, float]] = []
-    before: frozenset[str] = frozenset()
     last = -1
     lent = 0.0  # what a sentence that goes on ("The increase is due to …") takes over from the one before it
     for document, sentence, words in pool:
         held = {stem for stem in asked if stem in words or any(k in words for k in _kin(stem, words))}
         coverage = sum(rarity[stem] for stem in held) / total
         if sentence.text.endswith(":") or len(sentence.text.split()) < 4:
-            before, last = words, sentence.paragraph
+            last = sentence.paragraph
             continue  # an introduction or a term alone, no answer
         heading = frozenset(stems(" ".join(sentence.section[-1:]))) | view.footnote_words(document, sentence.text)
         context = view.paragraph_words(document, sentence)
@@ -118,15 +102,15 @@ def find_spans(
         goes_on = (
             last == sentence.paragraph and bool(_GOES_ON.match(sentence.text)) and wants in ("reason", "other", "contents")
         )
-        before, last = words, sentence.paragraph
+        last = sentence.paragraph
         if coverage <= 0.2 and not (goes_on and lent > 0.5):
             lent = 0.0
             continue
         own = years_in(sentence.text)
         dated = 0.0 if not periods else (1.0 if periods & own else -1.0 if own else 0.0)
-        cue = _CUES.get(wants)
-        typed = bool(cue and cue.search(_unasked(sentence.text, asked))) or (wants == "amount" and _amounts(sentence.text))
-        pairs = _pairs(asked, [w.stem for w in split(fold(sentence.text))])
+        cue = CUES.get(wants)
+        typed = bool(cue and cue.search(unasked(sentence.text, asked))) or (wants == "amount" and has_amount(sentence.text))
+        pairs = neighbours(asked, [w.stem for w in split(fold(sentence.text))])
         follows = goes_on and typed and lent > coverage
         score = (
             (max(coverage, 0.9 * lent) if follows else coverage)
@@ -136,7 +120,7 @@ def find_spans(
             + 0.07 * dated
             - 0.002 * max(0, len(sentence.text.split()) - 40)
         )
-        if wants == "define" and _defines(topic, sentence.text):
+        if wants == "define" and defines(topic, sentence.text):
             score += 0.3
         lent = coverage if not typed else 0.0
         scored.append((score, document, sentence, words, max(coverage, 0.8 * score) if follows else coverage, around))
@@ -171,7 +155,7 @@ def _defined(plan: Plan, view: GraphView, places: set[tuple[int, int | None]] | 
             sentence = document.sentences[one.sentence]
             if places is not None and (place, sentence.page) not in places and (place, None) not in places:
                 continue
-            text = sentence.text if _defines(one.term, sentence.text) else f"{one.term}. {sentence.text}"
+            text = sentence.text if defines(one.term, sentence.text) else f"{one.term}. {sentence.text}"
             signs = dict.fromkeys(SIGNS, 0.0) | {
                 "coverage": 1.0,
                 "margin": 0.5,
@@ -226,32 +210,6 @@ def _kin(stem: str, words: frozenset[str]) -> list[str]:
     return [word for word in words if word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
 
 
-def _unasked(text: str, asked: Sequence[str]) -> str:
-    """The sentence without the question's own words: a name that answers is not one that was asked about."""
-    return re.sub(
-        r"[^\W\d_]+(?:['’][^\W\d_]+)?", lambda word: "·" if stem(fold(word.group())) in asked else word.group(), text
-    )
-
-
-def _amounts(text: str) -> bool:
-    return any(figure.kind != "number" or abs(figure.value) > 2100 or figure.value < 1900 for figure in find_figures(text))
-
-
-def _pairs(asked: Sequence[str], words: Sequence[str]) -> float:
-    """Share of the question's neighbouring words that are neighbours in the sentence."""
-    if len(asked) < 2:
-        return 0.0
-    near = {(a, b) for i, a in enumerate(words) for b in words[i + 1 : i + 4]}
-    return sum((a, b) in near for a, b in zip(asked, asked[1:], strict=False)) / (len(asked) - 1)
-
-
-def _defines(topic: str, text: str) -> bool:
-    """'X is …', 'X means …', 'X represents …', where the sentence begins with the term."""
-    words = [w.stem for w in split(fold(text)) if w.telling][: len(stems(topic)) + 2]
-    says = _CUES["define"].search(text)
-    return all(stem in words for stem in stems(topic)) and says is not None and not re.match(r"\s+not\b", text[says.end() :])
-
-
 def _signs(
     wants: str,
     topic: str,
@@ -266,7 +224,7 @@ def _signs(
     periods: set[int],
     plan: Plan,
 ) -> dict[str, float]:
-    cue = _CUES.get(wants)
+    cue = CUES.get(wants)
     open_words = [stem for stem in asked if stem not in words and not _kin(stem, words)]
     own = years_in(sentence.text)
     text = sentence.text
@@ -274,8 +232,8 @@ def _signs(
         "coverage": coverage,
         "margin": min(gap, 0.5),
         "typed": float(wants in ("reason", "date", "person", "place", "duration", "contents")),
-        "cue": float(bool(cue and cue.search(_unasked(text, asked)))),
-        "pairs": _pairs(asked, [w.stem for w in split(fold(text))]),
+        "cue": float(bool(cue and cue.search(unasked(text, asked)))),
+        "pairs": neighbours(asked, [w.stem for w in split(fold(text))]),
         "around": around,
         "unknown": float(any(stem not in view.words for stem in open_words)),
         "rare_open": max((rarity[stem] for stem in open_words), default=0.0) / max(rarity.values()),
@@ -287,34 +245,7 @@ def _signs(
         "person_place": float(wants in ("person", "place")),
         "date": float(wants in ("date", "duration")),
         "other": float(wants == "other"),
-        "defined_by_rule": float(wants == "define" and _defines(topic, text)),
+        "defined_by_rule": float(wants == "define" and defines(topic, text)),
         "leads": float(sentence.index == 0),
         "verify": float(isinstance(plan, Verify)),
     }
-
-
-def cut(text: str, asked: Sequence[str], wants: str) -> str:
-    """The whole sentence, or of a long one the stretch of clauses that holds most of the question and the typed answer."""
-    text = text.lstrip("-–•* ").strip()
-    if len(text.split()) <= LONGEST:
-        return text
-    pieces = re.split(r"(?<=[,;:])\s+", text)
-    cue = _CUES.get(wants)
-
-    def worth(piece: str) -> float:
-        held = set(stems(piece))
-        return sum(stem in held for stem in asked) + (1.5 if cue and cue.search(piece) else 0.0)
-
-    best: tuple[float, int, int] = (-1.0, 0, 1)
-    for start in range(len(pieces)):
-        count = 0
-        total = 0.0
-        for stop in range(start, len(pieces)):
-            count += len(pieces[stop].split())
-            if count > LONGEST and stop > start:
-                break
-            total += worth(pieces[stop])
-            if total > best[0]:
-                best = (total, start, stop + 1)
-    chosen = " ".join(" ".join(pieces[best[1] : best[2]]).split()[: LONGEST + 3]).rstrip(",;: ")
-    return ("… " if best[1] else "") + chosen + (" …" if best[2] < len(pieces) else "")

@@ -1,4 +1,5 @@
-"""Questions that prose answers: reasons, persons, places, procedures, definitions, yes and no; told by their opening words."""
+"""Questions that prose answers: reasons, persons, places, procedures, definitions, yes and no; told by their opening
+words."""
 
 from __future__ import annotations
 
@@ -10,35 +11,42 @@ from retrieval.graph.periods import find_periods
 _REASON = re.compile(
     r"^(?:why|warum|weshalb|pourquoi|por qué|perché|waarom)\b"
     r"|\bwhat (?:is|was|were|are|'s) the (?:\w+ ){0,2}(?:reasons?|rationale|causes?|drivers?|purpose|basis|objective|aim)\b"
-    r"|\bwhat (?:\w+ )?(?:caused?|causes|led to|leads to|drove|drives|resulted|results in|contributed|contributes|explains)\b"
-    r"|\breasons? (?:for|why|behind)\b|\b(?:attributed|attributable|due) to$|\b(?:driven|caused|affected|impacted|influenced) by$"
+    r"|\bwhat (?:\w+ )?(?:caused?|causes|led to|leads to|drove|drives|resulted|results in|contributed|contributes"
+    r"|explains)\b"
+    r"|\breasons? (?:for|why|behind)\b|\b(?:attributed|attributable|due) to$|\b(?:driven|caused|affected|impacted"
+    r"|influenced) by$"
 )
 _PERSON = re.compile(r"^(?:who|whose|whom|wer|wem|qui|quién|chi|wie is)\b")
 _PLACE = re.compile(r"^(?:where|wo|wohin|où|dónde|dove|waar)\b")
 _DATE = re.compile(
-    r"^(?:when|wann|quand|cuándo|quando|wanneer|until when|since when|by when|on which (?:day|date|weekday)|what date|which date)\b"
+    r"^(?:when|wann|quand|cuándo|quando|wanneer|until when|since when|by when|on which (?:day|date|weekday)"
+    r"|what date|which date)\b"
 )
 _HOW = re.compile(r"^(?:how|wie|comment|cómo|come|hoe)\b(?!\s*-?\s*(?:much|many|large|big|high|viele?|hoch|groß|veel|hoog))")
 _STEPS = re.compile(
-    r"^(?:how (?:do|can|should|must|may|would|to) (?:i|we|you|one|a|an|the)?)\b|^(?:wie kann|comment puis|cómo puedo|come posso|hoe kan)\b"
+    r"^(?:how (?:do|can|should|must|may|would|to) (?:i|we|you|one|a|an|the)?)\b|^(?:wie kann|comment puis"
+    r"|cómo puedo|come posso|hoe kan)\b"
 )
 _DURATION = re.compile(
     r"^how (?:long|quickly|soon|often|old|late|fast|frequently)\b|^(?:wie lange|wie oft|combien de temps)\b"
 )
 _MEANING = re.compile(
     r"^what (?:does|do|did) (?P<a>.+?) (?:mean|stand for|refer to|denote|represent)\b"
-    r"|^what (?:is|are) (?:meant by|the (?:meaning|definition) of) (?P<b>.+)|^(?:define|explain) (?P<c>.+)|^how (?:is|are) (?P<d>.+?) defined"
+    r"|^what (?:is|are) (?:meant by|the (?:meaning|definition) of) (?P<b>.+)|^(?:define|explain) (?P<c>.+)"
+    r"|^how (?:is|are) (?P<d>.+?) defined"
     r"|^was (?:bedeutet|ist|heißt) (?P<e>.+)|^que signifie (?P<f>.+)|^qué significa (?P<g>.+)|^cosa significa (?P<h>.+)"
 )
 _WHAT_IS = re.compile(
     r"^what(?: is|'s| are) (?:an? )?(?P<term>(?!the |our |your |its |their |included |considered )[^,]{2,60})$"
 )
 _CONTENTS = re.compile(
-    r"\b(?:included (?:in|within|under)|consists? of|composed of|comprised? of|made up of|comprises?|includes?|contains?|excludes?)\b"
+    r"\b(?:included (?:in|within|under)|consists? of|composed of|comprised? of|made up of|comprises?|includes?"
+    r"|contains?|excludes?)\b"
 )
 _YES_NO = re.compile(r"^(?:is|are|was|were|does|do|did|can|could|may|must|has|have|had|will|would|should|am)\b")
 _VERBAL = re.compile(
-    r"^what (?:does|do|did|can|could|will|would|should|must|may|happens?|happened)\b(?!.*\b(?:cost|amount|total|return|pay out|earn|yield)\b)"
+    r"^what (?:does|do|did|can|could|will|would|should|must|may|happens?|happened)\b(?!.*\b(?:cost|amount|total"
+    r"|return|pay out|earn|yield)\b)"
 )
 
 

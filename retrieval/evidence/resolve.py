@@ -24,7 +24,8 @@ _CLOSELY = 80  # lines that are compared in full
 
 @dataclass(frozen=True)
 class Scope:
-    """Where to look: `near` raises tables (document, number) that a search found, 0 to 1; `names` are stems that the question
+    """Where to look: `near` raises tables (document, number) that a search found, 0 to 1; `names` are stems that the
+    question
     writes as names, with capitals."""
 
     near: Mapping[tuple[int, int], float] | None = None
@@ -106,7 +107,7 @@ def _match(
     # A bare total speaks of its section; a row without a label of its own too.
     bare = all(word in GENERIC for word in line.label)
     own = [*line.label, *stems(" ".join(line.series.path))] if bare else list(line.label)
-    if not own and not line.head or (not line.label and not line.head):
+    if (not own and not line.head) or (not line.label and not line.head):
         return None
     held = sum(_label_weight(view, word) for word in own)
     precision = sum(_label_weight(view, word) for word in own if word in spoken) / held if held else 0.5

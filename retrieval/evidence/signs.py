@@ -5,12 +5,12 @@ Invariant: signs are made of the question, the plan and the view alone; a sign n
 
 from __future__ import annotations
 
-from retrieval.evidence.carry_out import Outcome
 from retrieval.evidence.operation_words import GENERIC
+from retrieval.evidence.outcome import Outcome
 from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
-from retrieval.evidence.resolve import asked_stems, weight
+from retrieval.evidence.resolve import weight
 from retrieval.graph.periods import find_periods
-from retrieval.graph.view import GraphView
+from retrieval.graph.view import GraphView, Line
 from retrieval.graph.words import LIGHT, fold, split, stems
 
 NAMES = (
@@ -63,10 +63,10 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
             accounted |= one.match.covered
         for stem in asked:
             kin = view.kin(stem)
-            if any(k in one.match.line.label or k in one.match.line.path or k in one.match.line.head for k in kin):
-                accounted.add(stem)
-            elif (stem in one.match.line.context and not view.names_elsewhere(one.match.line, stem)) or (
-                stem in _PERCENT and one.match.line.series.kind == "percent"
+            if (
+                any(k in one.match.line.label or k in one.match.line.path or k in one.match.line.head for k in kin)
+                or (stem in one.match.line.context and not view.names_elsewhere(one.match.line, stem))
+                or (stem in _PERCENT and one.match.line.series.kind == "percent")
             ):
                 accounted.add(stem)
     telling = [stem for stem in asked if stem not in GENERIC]
@@ -120,13 +120,9 @@ def _spoken(stem: str, outcome: Outcome) -> bool:
     return any(stem == other or (len(stem) > 4 and other.startswith(stem[:5])) for other in outcome.planned.spoken)
 
 
-def _head(line: object, asked: tuple[str, ...], view: GraphView) -> float:
-    head = getattr(line, "head", frozenset())
+def _head(line: Line, asked: tuple[str, ...], view: GraphView) -> float:
+    head = line.head
     if not head:
         return 1.0
     kin = {k for stem in asked for k in view.kin(stem)}
     return sum(view.rarity(w) for w in head if w in kin) / sum(view.rarity(w) for w in head)
-
-
-def measure_stems(outcome: Outcome) -> frozenset[str]:
-    return frozenset(stem for one in outcome.found for stem in asked_stems(" ".join(one.match.line.label)))

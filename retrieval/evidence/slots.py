@@ -1,6 +1,7 @@
 """What a conversation is about: measure, entity and period, carried into a follow-up question.
 
-Invariant: slots hold words of the caller's own questions alone, no figure and no document text, so that erasing them erases all.
+Invariant: slots hold words of the caller's own questions alone, no figure and no document text, so that erasing them
+erases all.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from retrieval.evidence.carry_out import Outcome
+from retrieval.evidence.outcome import Outcome
 from retrieval.graph.periods import Period, find_periods
 from retrieval.graph.words import fold, split
 
@@ -18,11 +19,13 @@ _FOLLOWS = re.compile(
     re.I,
 )
 _BEFORE = re.compile(
-    r"\b(?:the )?(?:(?:year|period) before|(?:previous|prior|preceding|last) (?:year|period)|(?:im )?(?:vor)?jahr(?:e)? (?:davor|zuvor)|vorjahr"
+    r"\b(?:the )?(?:(?:year|period) before|(?:previous|prior|preceding|last) (?:year|period)"
+    r"|(?:im )?(?:vor)?jahr(?:e)? (?:davor|zuvor)|vorjahr"
     r"|l'année (?:précédente|d'avant)|el año anterior|l'anno (?:precedente|prima)|het jaar (?:ervoor|daarvoor))\b"
 )
 _AFTER = re.compile(
-    r"\b(?:the )?(?:year after|following year|next year|folgejahr|l'année suivante|el año siguiente|l'anno dopo|het jaar erna)\b"
+    r"\b(?:the )?(?:year after|following year|next year|folgejahr|l'année suivante|el año siguiente|l'anno dopo"
+    r"|het jaar erna)\b"
 )
 _PREPOSITION = re.compile(r"^(?:for|in|of|at|on|für|pour|en|para|per|voor|bei|im)\s+", re.I)
 
@@ -74,11 +77,11 @@ def _with_period(slots: Slots, rest: str) -> str:
 
 def _with_entity(slots: Slots, entity: str) -> str:
     """The last entity's words exchanged; where the last question named none, the new one is added."""
-    if slots.entity and re.search(re.escape(slots.entity), slots.question, re.I):
-        return re.sub(re.escape(slots.entity), entity, slots.question, flags=re.I)
     alike = _same_head(slots.question, entity)
     if alike:
         return slots.question.replace(alike, entity)
+    if slots.entity and re.search(re.escape(slots.entity), slots.question, re.I):
+        return re.sub(re.escape(slots.entity), entity, slots.question, flags=re.I)
     return f"{slots.question.rstrip(' ?.')} for {entity}?"
 
 

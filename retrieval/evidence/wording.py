@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from retrieval.evidence.carry_out import Outcome
 from retrieval.evidence.compute import Result, rounded
+from retrieval.evidence.outcome import Outcome
 from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
 from retrieval.graph.figures import SCALE_WORDS, Figure
 from retrieval.graph.series import Point
@@ -177,7 +177,8 @@ def _computed(outcome: Outcome, plan: Compute, mark: str) -> str:
     if plan.op in ("ratio", "share") and not outcome.parts:
         return f"{what[:1].upper()}{what[1:]} of {names[0]} to {names[-1]}: {value} ({cells[0]} over {cells[-1]}) {mark}."
     if outcome.parts:
-        return f"{what[:1].upper()}{what[1:]}, {' and '.join(names)}: {value}, from {result_words(outcome.parts[1])} to {result_words(outcome.parts[0])} {mark}."
+        later, earlier = (result_words(part) for part in outcome.parts[:2])
+        return f"{what[:1].upper()}{what[1:]}, {' and '.join(names)}: {value}, from {earlier} to {later} {mark}."
     return f"{what[:1].upper()}{what[1:]} of {_and(names)}: {value}, from {_and(cells)} {mark}."
 
 

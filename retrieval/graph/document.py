@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from retrieval.documents.sentences import sentences
+from retrieval.graph.cells import Table
 from retrieval.graph.figures import writes_comma_decimals
 from retrieval.graph.grid import Grid
 from retrieval.graph.series import Series, series_of
-from retrieval.graph.tables import Table, read_tables
+from retrieval.graph.tables import read_tables
 
 VERSION = 1  # of the rules and of the stored form: a graph of another version is built again at the next ingest
 _SPEAKS_OF_TABLE = re.compile(
@@ -24,12 +25,16 @@ _SPEAKS_OF_TABLE = re.compile(
 _DEFINED = (
     re.compile(r"^(?P<term>[A-Z][^.:]{2,80}?)\.\s+(?P<meaning>[A-Z].+)$"),  # "Business day. A day on which …", in a glossary
     re.compile(
-        r"^[\"“'‘]?(?P<term>[A-Z][\w\s()&/+-]{2,70}?)[\"”'’]?\s+(?:means|mean|refers? to|is defined as|are defined as|stands for)\s+(?P<meaning>.+)$"
+        r"^[\"“'‘]?(?P<term>[A-Z][\w\s()&/+-]{2,70}?)[\"”'’]?\s+(?:means|mean|refers? to|is defined as"
+        r"|are defined as|stands for)\s+(?P<meaning>.+)$"
     ),
     re.compile(r"^[\"“'‘](?P<term>[^\"”]{2,70})[\"”'’]\s+(?:is|are)\s+(?P<meaning>.+)$"),
 )
 _REFERENCE = re.compile(
-    r"\b(?:see|refer to|as described in|described in|set out in|in)\s+(?P<to>(?:note|item|section|article|appendix|table|page|part)\s+\d+[A-Z]?)\b",
+    (
+        r"\b(?:see|refer to|as described in|described in|set out in|in)\s+(?P<to>(?:note|item|section|article|appendix"
+        r"|table|page|part)\s+\d+[A-Z]?)\b"
+    ),
     re.I,
 )
 

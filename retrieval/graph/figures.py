@@ -32,19 +32,25 @@ _SYMBOLS = {
 _CODES = "usd eur gbp chf jpy cny rmb aud cad hkd sgd inr nok sek dkk pln czk brl mxn zar nzd krw twd"
 CURRENCIES = {**_SYMBOLS, **{code: code.upper() for code in _CODES.split()}, "rmb": "CNY", "dollar": "USD", "euro": "EUR"}
 _CURRENCY = r"(?:us\$|hk\$|nt\$|[acsr]\$|[$€£¥₹₩`]|(?:" + _CODES.replace(" ", "|") + r")\b)"
+_SCALES_TEXT3 = "trillion trillions tn"
+_SCALES_TEXT2 = "billion billions bn b mrd milliarde milliarden milliards miliardi miljard"
+_SCALES_TEXT1 = "million millions mm m mn mio mill millionen millones milioni miljoen milhões"
 SCALES = {
     **dict.fromkeys(
         ("thousand", "thousands", "k", "tausend", "tsd", "mille", "milliers", "miles", "mila", "duizend", "000"), 3
     ),
     **dict.fromkeys(
-        "million millions mm m mn mio mill millionen millones milioni miljoen milhões".split(),
+        _SCALES_TEXT1.split(),
         6,
     ),
-    **dict.fromkeys("billion billions bn b mrd milliarde milliarden milliards miliardi miljard".split(), 9),
-    **dict.fromkeys("trillion trillions tn".split(), 12),
+    **dict.fromkeys(_SCALES_TEXT2.split(), 9),
+    **dict.fromkeys(_SCALES_TEXT3.split(), 12),
 }
 SCALE_WORDS = {0: "", 3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
-_SCALE = r"(?:thousands?|millions?|billions?|trillions?|mio|mrd|mn|bn|mm|tsd|millionen|milliarden?|milliards?|millones|milioni|miljoen|m|k|b)"
+_SCALE = (
+    r"(?:thousands?|millions?|billions?|trillions?|mio|mrd|mn|bn|mm|tsd|millionen|milliarden?|milliards?|millones|milioni"
+    r"|miljoen|m|k|b)"
+)
 _PERCENT = r"(?:%|per\s?cent\b|percent\b|prozent\b|pour\s?cent\b|por\s?ciento\b|procent\b|percento\b)"
 _POINTS = r"(?:percentage\s+points?\b|prozentpunkte?n?\b|pts?\b|p\.p\.|pp\b|points? de pourcentage\b)"
 _BASIS = r"(?:basis\s+points?\b|bps?\b)"
@@ -112,7 +118,7 @@ def find_figures(text: str, comma_decimal: bool = False) -> Iterator[Figure]:
         start, end = found.span()
         start += len(found.group()) - len(found.group().lstrip())
         written = text[start:end]
-        if written.startswith("(") and not written.rstrip().endswith(")"):
+        if written.startswith("(") and ")" not in written:
             start, figure = start + 1, replace(figure, value=abs(figure.value))
         elif written.rstrip().endswith(")") and "(" not in written:
             end = start + written.rstrip().rfind(")")

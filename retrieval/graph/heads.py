@@ -54,7 +54,7 @@ def is_head_row(cells: Cells, first: bool) -> bool:
         return first or len(values) >= 2 or not (years_alone and label and not _ENDED.search(label))
     if not first:
         return False
-    return all(read_cell(cell) is None and not is_nil(cell) or names_periods(cell) for cell in values)
+    return all((read_cell(cell) is None and not is_nil(cell)) or names_periods(cell) for cell in values)
 
 
 def head_depth(rows: Sequence[Cells]) -> int:
@@ -98,7 +98,8 @@ def _all_text(rows: Sequence[Cells]) -> bool:
 
 
 def _without_text_rows(rows: Sequence[Cells], depth: int) -> int:
-    """Rows of texts under the first full head row are data where they are labelled like the rows below ("Land | freehold")."""
+    """Rows of texts under the first full head row are data where they are labelled like the rows below ("Land |
+    freehold")."""
     for number in range(1, depth):
         row = rows[number]
         above_full = all(cell.strip() for cell in rows[number - 1][1:])

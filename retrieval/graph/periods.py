@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-_MONTHS = (
+_MONTHS_TEXT = (
     "january januar janvier enero gennaio januari|february februar février febrero febbraio februari|"
     "march märz mars marzo maart|april avril abril aprile|may mai mayo maggio mei|june juni juin junio giugno|"
     "july juli juillet julio luglio|august août agosto augustus|september septembre septiembre settembre|"
     "october oktober octobre octubre ottobre|november novembre noviembre|december dezember décembre diciembre dicembre"
-).split("|")
+)
+_MONTHS = _MONTHS_TEXT.split("|")
 MONTHS = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 MONTHS |= {name[:3]: number for name, number in MONTHS.items() if number and name in "|".join(_MONTHS) and len(name) > 3}
 MONTHS |= {"sept": 9, "okt": 10, "dez": 12}
-MONTHS.pop("mar", None), MONTHS.pop("mag", None), MONTHS.pop("set", None), MONTHS.pop("dic", None), MONTHS.pop("mai", None)
 MONTHS |= {"mar": 3, "mai": 5}
 _MONTH = "(?:" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\b\.?"
 _YEAR = r"(?:19[5-9]\d|20[0-6]\d)"
@@ -35,15 +35,19 @@ _PATTERN = re.compile(
     rf"""
     (?P<q>q(?P<qn>[1-4])|(?P<qn2>[1-4])q|(?P<qo>{_ORDINAL})\s+(?:fiscal\s+)?{_QUARTER}|{_QUARTER}\s+(?P<qn3>[1-4])\b)
         (?:\s*[,'/-]?\s*(?:of\s+|von\s+|de\s+|del\s+|im\s+)?(?P<qf>fiscal\s+(?:year\s+)?|fy\s*)?(?P<qy>{_YEAR}|\d\d(?=\b)))?
-  | (?P<h>h(?P<hn>[12])|(?P<hn2>[12])h|(?P<ho>first|second)\s+half(?:\s+of)?)(?:\s*[,'/-]?\s*(?P<hf>fiscal\s+(?:year\s+)?|fy\s*)?(?P<hy>{_YEAR}))?
+  | (?P<h>h(?P<hn>[12])|(?P<hn2>[12])h|(?P<ho>first|second)\s+half(?:\s+of)?)
+        (?:\s*[,'/-]?\s*(?P<hf>fiscal\s+(?:year\s+)?|fy\s*)?(?P<hy>{_YEAR}))?
   | (?P<d1>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?:of\s+|de\s+)?(?P<m1>{_MONTH})(?:\s*,?\s+(?:de\s+)?(?P<y1>{_YEAR}))?
   | (?P<m2>{_MONTH})\s+(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:\s*,?\s*(?P<y2>{_YEAR}))?
   | (?P<m3>{_MONTH})\s*,?\s+(?P<y3>{_YEAR})
   | \b(?P<ma>\d{{1,2}})/(?P<da>\d{{1,2}})/(?P<ya>\d{{4}}|\d\d)\b
   | \b(?P<yi>{_YEAR})-(?P<mi>\d\d)-(?P<di>\d\d)\b
-  | (?<![\d.,$€£])(?P<rf>(?:fy|fiscal|financial)\s*(?:years?\s+)?)?(?P<r1>{_YEAR})\s*(?:-|–|—|/|to|through|until)\s*(?:fy\s*)?(?P<r2>{_YEAR}|\d\d)
+  | (?<![\d.,$€£])(?P<rf>(?:fy|fiscal|financial)\s*(?:years?\s+)?)?(?P<r1>{_YEAR})\s*(?:-|–|—|/|to|through|until)
+      \s*(?:fy\s*)?
+      (?P<r2>{_YEAR}|\d\d)
       (?![\d%]|[.,]\d|\s*(?:days|years|months)|-\d)
-  | \b(?P<fy>fy|f|fiscal\s+years?|fiscal|financial\s+years?|geschäftsjahr|exercice|ejercicio|esercizio|boekjaar)\s*(?:ended\s+|ending\s+)?
+  | \b(?P<fy>fy|f|fiscal\s+years?|fiscal|financial\s+years?|geschäftsjahr|exercice|ejercicio|esercizio|boekjaar)
+      \s*(?:ended\s+|ending\s+)?
       [\s'’]?(?P<yf>{_YEAR}|\d\d(?!\d|[.,]\d))
   | (?:(?<![\d.,$€£/])|(?<=(?:19|20)\d\d,))(?P<y>{_YEAR}|2\s0\s[0-6]\s\d)(?![\d%]|[.,]\d(?!\d\d\d(?!\d)))
     """,
@@ -53,7 +57,8 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Only what was written is set. `end` is the last year of a range of years ("2021-2022"). Offsets are of the text read."""
+    """Only what was written is set. `end` is the last year of a range of years ("2021-2022"). Offsets are of the
+    text read."""
 
     year: int | None = None
     end: int | None = None
@@ -91,40 +96,42 @@ _YEARS = re.compile(rf"(?<![\d.,$€£]){_YEAR}(?![\d%])")
 
 
 def _period(found: re.Match[str]) -> Period | None:
+    read = _stated(found)
+    return None if read is None else replace(read, text=found.group(), start=found.start(), stop=found.end())
+
+
+def _stated(found: re.Match[str]) -> Period | None:
     part = found.groupdict()
-    where = {"text": found.group(), "start": found.start(), "stop": found.end()}
     if part["q"]:
         number = part["qn"] or part["qn2"] or part["qn3"]
         quarter = int(number) if number else _ORDINALS[part["qo"].lower()]
-        return Period(_year(part["qy"]), quarter=quarter, fiscal=bool(part["qf"]), **where)
+        return Period(_year(part["qy"]), quarter=quarter, fiscal=bool(part["qf"]))
     if part["h"]:
         number = part["hn"] or part["hn2"]
         half = int(number) if number else _ORDINALS[part["ho"].lower()]
-        return Period(_year(part["hy"]), half=half, fiscal=bool(part["hf"]), **where)
-    for month, day, year in (("m1", "d1", "y1"), ("m2", "d2", "y2"), ("m3", None, "y3")):
+        return Period(_year(part["hy"]), half=half, fiscal=bool(part["hf"]))
+    for month, day, year in (("m1", "d1", "y1"), ("m2", "d2", "y2"), ("m3", "", "y3")):
         if part[month]:
-            number = int(part[day]) if day else None
-            if number is not None and not 1 <= number <= 31:
+            date = int(part[day]) if day else None
+            if date is not None and not 1 <= date <= 31:
                 return None
-            return Period(_year(part[year]), month=MONTHS[part[month].lower().rstrip(".")], day=number, **where)
+            return Period(_year(part[year]), month=MONTHS[part[month].lower().rstrip(".")], day=date)
     if part["ya"]:
-        month_day = (int(part["ma"]), int(part["da"]))
-        if month_day[0] > 12:
-            month_day = (month_day[1], month_day[0])
-        if not (1 <= month_day[0] <= 12 and 1 <= month_day[1] <= 31):
+        first, second = int(part["ma"]), int(part["da"])
+        numbers = (second, first) if first > 12 else (first, second)
+        if not (1 <= numbers[0] <= 12 and 1 <= numbers[1] <= 31):
             return None
-        return Period(_year(part["ya"]), month=month_day[0], day=month_day[1], **where)
+        return Period(_year(part["ya"]), month=numbers[0], day=numbers[1])
     if part["yi"]:
-        return Period(int(part["yi"]), month=int(part["mi"]) or None, day=int(part["di"]) or None, **where)
+        return Period(int(part["yi"]), month=int(part["mi"]) or None, day=int(part["di"]) or None)
     if part["r1"]:
-        first = int(part["r1"])
-        last = int(part["r2"]) if len(part["r2"]) == 4 else first // 100 * 100 + int(part["r2"])
-        if last < first:
-            first, last = last, first
-        return Period(first, end=last, fiscal=bool(part["rf"]), **where) if first < last <= first + 30 else None
+        begin = int(part["r1"])
+        end = int(part["r2"]) if len(part["r2"]) == 4 else begin // 100 * 100 + int(part["r2"])
+        begin, end = min(begin, end), max(begin, end)
+        return Period(begin, end=end, fiscal=bool(part["rf"])) if begin < end <= begin + 30 else None
     if part["yf"]:
-        return Period(_year(part["yf"]), fiscal=True, **where)
-    return Period(_year(part["y"]), **where)
+        return Period(_year(part["yf"]), fiscal=True)
+    return Period(_year(part["y"]))
 
 
 def _year(text: str | None) -> int | None:

@@ -10,10 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retrieval.graph.figures import read_scale
+from retrieval.graph.cells import Cell, Column, Row, Table
 from retrieval.graph.heads import is_unit_note, names_periods
 from retrieval.graph.periods import Period, find_periods, joined
-from retrieval.graph.tables import Cell, Column, Row, Table
 from retrieval.graph.words import stems
 
 _ORDERED = ("beginning", "opening", "start")
@@ -31,7 +30,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """`label` is the row's name (a column's, where the rows are periods), `head` what tells its columns from their sisters."""
+    """`label` is the row's name (a column's, where the rows are periods), `head` what tells its columns from their
+    sisters."""
 
     table: Table
     label: str

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from retrieval.graph.cells import Cell, Column, Row, Table
 from retrieval.graph.document import VERSION, Definition, DocumentGraph, Reference, Sentence
 from retrieval.graph.figures import Figure
 from retrieval.graph.grid import Box
 from retrieval.graph.periods import Period
-from retrieval.graph.tables import Cell, Column, Row, Table
 
 
 class OtherVersion(ValueError):

@@ -1,6 +1,7 @@
 """The graph that one caller may see: documents joined, labels indexed by their words.
 
-Invariant: a view is made of permitted documents alone, before anything is looked up or counted; no word, rarity or row of another
+Invariant: a view is made of permitted documents alone, before anything is looked up or counted; no word, rarity or
+row of another
 document can reach an answer. Immutable once made, so threads may share it.
 """
 
@@ -27,7 +28,8 @@ _FOOTNOTE = re.compile(r"^\s*\((\d{1,2}|[a-z])\)\s")
 class Line:
     """A series with its words, as look-ups read it. `document` is the place in `GraphView.documents`.
 
-    topic: words of the table's caption, corner, section and document title, which name what all its rows are about; context: of the
+    topic: words of the table's caption, corner, section and document title, which name what all its rows are about;
+    context: of the
     text around it.
     """
 
@@ -94,7 +96,8 @@ class GraphView:
         return self._names.kin(word)
 
     def likely(self, weights: Mapping[str, float], most: int, near: Iterable[tuple[int, int]] = ()) -> list[Line]:
-        """The lines worth a close look for these words, at most `most` and those of the near tables; all share a word in their names."""
+        """The lines worth a close look for these words, at most `most` and those of the near tables; all share a
+        word in their names."""
         if not self.lines:
             return []
         kin = {word: self.kin(word) for word in weights}
@@ -155,8 +158,9 @@ class GraphView:
 
     @cached_property
     def row_texts(self) -> list[tuple[int, Sentence, frozenset[str]]]:
-        """Rows that hold words and not only figures, as sentences: 'Andrew Kaiser | Age: 51 | Position: Chief Financial Officer'."""
-        out = []
+        """Rows that hold words and not only figures, as sentences: 'Andrew Kaiser | Age: 51 | Position: Chief
+        Financial Officer'."""
+        out: list[tuple[int, Sentence, frozenset[str]]] = []
         for place, document in enumerate(self.documents):
             for table in document.tables:
                 for row in table.rows:

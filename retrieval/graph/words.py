@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d[\d,.]*\d|\d", re.U)
-_ENDINGS = "izations isations ation ment ance ence ity ing ion ive er or ied ed ly al ic".split()
+_ENDINGS_TEXT = "izations isations ation ment ance ence ity ing ion ive er or ied ed ly al ic"
+_ENDINGS = _ENDINGS_TEXT.split()
 _DOUBLE = re.compile(r"([^ls])\1$")
-_KINDS = frozenset(
-    "class classes series tranche category type level tier part schedule appendix scope grade note item section article klasse anteilklasse "
-    "anteilsklasse classe categoría clase categoria".split()
-)
+_KINDS_TEXT = """
+    class classes series tranche category type level tier part schedule appendix scope grade note item section
+    article klasse anteilklasse anteilsklasse classe categoría clase categoria
+"""
+_KINDS = frozenset(_KINDS_TEXT.split())
 _LETTERED = re.compile(r"\b(" + "|".join(sorted(_KINDS, key=len, reverse=True)) + r")\s+([a-z]|\d{1,2}|[ivx]{1,4})\b")
+_SAME_TEXT = "one two three four five six seven eight nine ten eleven twelve"
 _SAME: dict[str, str] = {
     "labour": "labor",
     "programme": "program",
@@ -29,39 +32,37 @@ _SAME: dict[str, str] = {
     "men": "man",
     "people": "person",
     "largest": "larg",
-    **dict(
-        zip("one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(1, 13)), strict=True)
-    ),
+    **dict(zip(_SAME_TEXT.split(), map(str, range(1, 13)), strict=True)),
 }
-# Words that a question may hold without asking for anything; by language, joined: a word that is one in English and a noun in
-# Dutch is rare enough among labels.
-FUNCTION = frozenset(
-    """
-a an the of in on at by for from to into with as and or but if than that this these those it its their our your his her we
-they you he she i me my us them is are was were be been being do does did done has have had having can could will would shall should
-may might must there here what which who whom whose when where why how much many any some such both each every among
-between during about via up down out so also please tell give show provide state let know only own same very
-respectively following regarding concerning through across since until s
-der die das des dem den ein eine einer eines einem einen und oder aber von vom im in am an auf bei mit für zu zum zur aus nach über
-unter ist sind war waren wird werden wurde wurden hat haben hatte wie was welche welcher welches welchem welchen wer wann wo warum
-wieviel viel viele es sie wir ihr uns pro je beim als auch
-le la les l un une des du de d et ou à au aux en dans sur sous par pour avec sans est sont était étaient a ont avait quel quelle quels
-quelles qui que quoi quand où pourquoi comment combien ce cette ces son sa ses leur leurs nous vous il elle ils elles ne
-el los las una unos unas del al y o u en con sin por para es son era eran fue fueron ha han había cuál cuáles qué quién cuándo dónde
-cuánto cuánta cuántos cuántas su sus lo se
-il lo gli i uno della dello dei degli delle nel nella nei nelle sul sulla e o con senza è sono era erano ha hanno quale quali che
-chi quando dove perché quanto quanta quanti quante suo sua suoi loro si
-het een en of van in op bij met voor naar uit onder is zijn was waren wordt worden heeft hebben had hoe wat welke wie wanneer waar
-waarom hoeveel veel als ook hun ons
-""".split()
-)
+# Words that a question may hold without asking for anything; by language, joined: a word that is one in English and a
+# noun in Dutch is rare enough among labels.
+_FUNCTION_TEXT = """
+    a an the of in on at by for from to into with as and or but if than that this these those it its their our your
+    his her we they you he she i me my us them is are was were be been being do does did done has have had having
+    can could will would shall should may might must there here what which who whom whose when where why how much
+    many any some such both each every among between during about via up down out so also please tell give show
+    provide state let know only own same very respectively following regarding concerning through across since until
+    s der die das des dem den ein eine einer eines einem einen und oder aber von vom im in am an auf bei mit für zu
+    zum zur aus nach über unter ist sind war waren wird werden wurde wurden hat haben hatte wie was welche welcher
+    welches welchem welchen wer wann wo warum wieviel viel viele es sie wir ihr uns pro je beim als auch le la les l
+    un une des du de d et ou à au aux en dans sur sous par pour avec sans est sont était étaient a ont avait quel
+    quelle quels quelles qui que quoi quand où pourquoi comment combien ce cette ces son sa ses leur leurs nous vous
+    il elle ils elles ne el los las una unos unas del al y o u en con sin por para es son era eran fue fueron ha han
+    había cuál cuáles qué quién cuándo dónde cuánto cuánta cuántos cuántas su sus lo se il lo gli i uno della dello
+    dei degli delle nel nella nei nelle sul sulla e o con senza è sono era erano ha hanno quale quali che chi quando
+    dove perché quanto quanta quanti quante suo sua suoi loro si het een en of van in op bij met voor naar uit onder
+    is zijn was waren wordt worden heeft hebben had hoe wat welke wie wanneer waar waarom hoeveel veel als ook hun
+    ons
+"""
+FUNCTION = frozenset(_FUNCTION_TEXT.split())
 
 
 # Words that seldom tell labels apart, and sometimes do ("after more than one year", "not yet due"): telling, but light.
-LIGHT = frozenset(
-    "before after above below over under within non no not less more other related relating include includ net own per only all any as at "
-    "1 one end used".split()
-)
+_LIGHT_TEXT = """
+    before after above below over under within non no not less more other related relating include includ net own
+    per only all any as at 1 one end used
+"""
+LIGHT = frozenset(_LIGHT_TEXT.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def fold(text: str) -> str:
 
 
 def split(text: str) -> list[Word]:
-    """Every word of a folded text, function words included; 'class a' also as one word, since its letter alone tells nothing."""
+    """Every word of a folded text, function words included; 'class a' also as one word, since its letter alone tells
+    nothing."""
     words = [Word(found.group(), stem(found.group()), found.start(), found.end()) for found in _WORD.finditer(text)]
     for kind, letter in _LETTERED.findall(text) if any(word.text in _KINDS for word in words) else ():
         start = text.index(f"{kind} {letter}") if f"{kind} {letter}" in text else 0
