@@ -37,7 +37,8 @@ _MEANING = re.compile(
     r"|^was (?:bedeutet|ist|heißt) (?P<e>.+)|^que signifie (?P<f>.+)|^qué significa (?P<g>.+)|^cosa significa (?P<h>.+)"
 )
 _WHAT_IS = re.compile(
-    r"^what(?: is|'s| are) (?:an? )?(?P<term>(?!the |our |your |its |their |included |considered )[^,]{2,60})$"
+    r"^what(?: is|'s| are) (?:an? )?(?P<term>(?!the |our |your |its |their |included |considered )"
+    r"(?!.*\b(?:percentage|percent|ratio|average|total|change|difference|sum|share|proportion)\b)[^,]{2,60})$"
 )
 _CONTENTS = re.compile(
     r"\b(?:included (?:in|within|under)|consists? of|composed of|comprised? of|made up of|comprises?|includes?"

@@ -44,7 +44,7 @@ def _parts(rows: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
         new_heads = is_head_row(row, first=False) and all(
             names_periods(cell) and not re.search(r"\d/\d", cell) for cell in values
         )
-        if len(values) >= 2 and (new_heads or _words_alone(row)) and at + 1 < len(rows):
+        if at > starts[-1] and len(values) >= 2 and (new_heads or _words_alone(row)) and at + 1 < len(rows):
             starts.append(
                 at - 1 if _words_alone(row) and is_head_row(rows[at - 1], first=True) and at - 1 > starts[-1] else at
             )

@@ -14,6 +14,7 @@ from retrieval.graph.grid import Grid
 from retrieval.graph.stored import OtherVersion, decode, encode
 from retrieval.index import generations
 from retrieval.library import Library
+from retrieval.types import LibraryDamaged
 from tests.retrieval.conftest import PUBLIC, STAFF
 
 Write = Callable[[str, str], Path]
@@ -96,5 +97,5 @@ def test_graphs_that_do_not_fit_their_manifest_are_damage(library: Library, writ
     store = generations.Store(tmp_path / "library")
     folder = store.root / "generations" / (store.root / "CURRENT").read_text().strip()
     (folder / "graphs.bin").write_bytes(b"short")
-    with pytest.raises(generations.LibraryDamaged, match=r"graphs\.bin"):
+    with pytest.raises(LibraryDamaged, match=r"graphs\.bin"):
         store.read()
