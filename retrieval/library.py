@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from retrieval.graph.view import GraphView
 from retrieval.index.corpus import Corpus
 from retrieval.index.fusion import fuse
 from retrieval.index.generations import Contents, Store
@@ -65,6 +66,14 @@ class Library:
             document = contents.documents[row["document"]]
             if document.key in wanted:
                 yield document, row["page"], row["text"]
+
+    def graph(self, access: frozenset[str]) -> GraphView:
+        """The evidence graph of the documents that these groups may see, joined; kept until the library changes."""
+        return self._fresh().graph(access)
+
+    def ungraphed(self) -> tuple[str, ...]:
+        """The keys of documents without a graph: ingested by an older version, they get one at their next ingest."""
+        return self._fresh().ungraphed()
 
     def ingest(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.bots.wording import where
 from orchestrator.ports import Passage, Worked
-from retrieval.evidence.prose import Answers, quotations
+from retrieval.evidence.quotations import Answers, quotations
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.graph.document import DocumentGraph
+from retrieval.graph.stored import OtherVersion, decode
+from retrieval.graph.view import GraphView
 from retrieval.index.fusion import Place
 from retrieval.index.generations import Contents
 from retrieval.index.tokens import compounds, tokens
@@ -22,16 +25,19 @@ from retrieval.types import EmbeddingMismatch, Vectors
 
 Hits = list[tuple[int, float]]  # (row, score), best first
 _VIEWS_KEPT = 16
+_GRAPH_VIEWS_KEPT = 8  # each indexes its labels and sentences anew
 _STRETCH = 4
 
 
 class Corpus:
-    """One generation, immutable. `_views` is the only thing that changes; `_lock` guards it."""
+    """One generation, immutable. `_views`, `_graph_views` and `_graphs` are all that changes; `_lock` guards them."""
 
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
         self._lock = threading.Lock()
         self._views: OrderedDict[tuple[int, ...], View] = OrderedDict()
+        self._graph_views: OrderedDict[tuple[int, ...], GraphView] = OrderedDict()
+        self._graphs: dict[int, DocumentGraph] = {}  # decoded when first seen, shared by all views
         self._faiss: Any = None
         if len(contents.rows):
             self._faiss = _faiss().IndexFlatIP(contents.vectors.shape[1])
@@ -39,6 +45,34 @@ class Corpus:
         self._document_of = np.array([row["document"] for row in contents.rows], np.int32)
 
         self.places = _places(contents)
+
+    def graph(self, access: frozenset[str]) -> GraphView:
+        """The evidence graph of what these groups may see; documents that an older version ingested have none yet."""
+        seen = tuple(i for i, document in enumerate(self.contents.documents) if document.access & access)
+        with self._lock:
+            view = self._graph_views.get(seen)
+            if view is None:
+                view = self._graph_views[seen] = GraphView(graph for i in seen if (graph := self._decoded(i)) is not None)
+                if len(self._graph_views) > _GRAPH_VIEWS_KEPT:
+                    self._graph_views.popitem(last=False)
+            self._graph_views.move_to_end(seen)
+        return view
+
+    def ungraphed(self) -> tuple[str, ...]:
+        """Keys of documents that hold no graph of this version."""
+        with self._lock:
+            return tuple(one.key for i, one in enumerate(self.contents.documents) if self._decoded(i) is None)
+
+    def _decoded(self, number: int) -> DocumentGraph | None:
+        if number not in self._graphs:
+            stored = self.contents.graphs[number] if self.contents.graphs else b""
+            if not stored:
+                return None
+            try:
+                self._graphs[number] = decode(stored)
+            except OtherVersion:
+                return None  # built again at the document's next ingest
+        return self._graphs[number]
 
     def view(self, access: frozenset[str]) -> View:
         """What these groups may see. Views are shared by all searchers who may see the same documents."""

@@ -4,7 +4,7 @@ A generation is written into a folder of its own and made durable before CURRENT
 whoever reads sees the old generation or the new one, never a mixture, whenever a crash comes.
 
     root/CURRENT                    the name of a folder below
-    root/generations/NAME/          manifest.json  chunks.jsonl  vectors.npy  words.json  tokens.npy  lengths.npy
+    root/generations/NAME/          manifest.json  chunks.jsonl  vectors.npy  words.json  tokens.npy  lengths.npy  graphs.bin
     root/lock                       held by the one process that writes
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -50,6 +51,7 @@ class Contents:
     words: tuple[str, ...] = ()
     tokens: tuple[npt.NDArray[np.int32], ...] = ()
     rules: tuple[str, ...] = ()  # per document: the version of the rules that cut it
+    graphs: tuple[bytes, ...] = ()  # per document: its evidence graph as stored; b"" where an older version ingested it
     probe: tuple[float, ...] = ()  # a fixed sentence's embedding: tells one model from another
     digest: str = ""
 
@@ -141,6 +143,11 @@ def _load(folder: Path) -> Contents:
     if not (len(rows) == len(vectors) == len(lengths) == manifest["chunks"]) or len(flat) != lengths.sum():
         raise ValueError(f"its files disagree: {len(rows)} chunks, {len(vectors)} vectors, {len(lengths)} token lists")
     documents = tuple(DocumentInfo(**{**entry, "access": frozenset(entry["access"])}) for entry in manifest["documents"])
+    sizes = manifest.get("graphs", [0] * len(documents))  # a library of before has none until its next ingest
+    packed = (folder / "graphs.bin").read_bytes() if "graphs" in manifest else b""
+    if len(sizes) != len(documents) or sum(sizes) != len(packed):
+        raise ValueError(f"graphs.bin holds {len(packed)} bytes, its manifest speaks of {sum(sizes)}")
+    ends = list(itertools.accumulate(sizes))
     return Contents(
         documents=documents,
         rows=rows,
@@ -148,6 +155,7 @@ def _load(folder: Path) -> Contents:
         words=tuple(json.loads((folder / "words.json").read_text("utf-8"))),
         tokens=tuple(np.split(flat, np.cumsum(lengths)[:-1])) if len(lengths) else (),
         rules=tuple(manifest["rules"]),
+        graphs=tuple(packed[end - size : end] for size, end in zip(sizes, ends, strict=True)),
         probe=tuple(manifest["probe"]),
         digest=manifest["digest"],
     )
@@ -166,8 +174,12 @@ def _save(folder: Path, contents: Contents) -> None:
         "chunks": len(contents.rows),
         "probe": contents.probe,
         "rules": contents.rules,
+        "graphs": [len(one) for one in contents.graphs] or [0] * len(contents.documents),
         "documents": [{**vars(one), "access": sorted(one.access)} for one in contents.documents],
     }
+    with open(folder / "graphs.bin", "wb") as file:
+        file.write(b"".join(contents.graphs))
+        _sync(file)
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in contents.rows)
     texts = {
         "chunks.jsonl": lines,

@@ -16,6 +16,9 @@ import numpy as np
 from retrieval.documents import chunk as chunking
 from retrieval.documents.file_names import describe
 from retrieval.documents.parse import Parsed, find_documents, parse
+from retrieval.graph.document import VERSION as GRAPH
+from retrieval.graph.from_parsed import graph_of
+from retrieval.graph.stored import encode
 from retrieval.index.generations import Contents, Row, Store
 from retrieval.index.tokens import VERSION as WORDS
 from retrieval.index.tokens import tokens
@@ -31,7 +34,7 @@ from retrieval.types import (
     Vectors,
 )
 
-_RULES = f"{chunking.VERSION}.{WORDS}"  # a document cut or worded by other rules counts as changed
+_RULES = f"{chunking.VERSION}.{WORDS}.{GRAPH}"  # a document cut or worded by other rules counts as changed
 _BATCH = 64
 _COMMIT_EVERY = 4096  # chunks
 _PROBE = "The annual management charge of the fund is 0.75% and dealing is daily at noon."
@@ -60,6 +63,7 @@ class _Entry:
     rules: str
     vectors: Vectors | None = None
     words: tuple[tuple[str, ...], ...] | None = None
+    graph: bytes = b""
 
 
 def apply(store: Store, embed: Embed, change: Change, progress: Progress, lock_timeout: float) -> IngestReport:
@@ -166,7 +170,7 @@ def _cut(key: str, path: Path, digest: str, parsed: Parsed, access: frozenset[st
         identity = hashlib.sha256(f"{content}\n{seen[content]}".encode()).hexdigest()[:20]
         rows.append(Row(id=identity, document=-1, page=one.page, section=one.section, header=one.header, text=one.text))
     info = DocumentInfo(key, path.stem, path.name, title, digest, access, parsed.pages, len(rows))
-    return _Entry(info, tuple(rows), _RULES)
+    return _Entry(info, tuple(rows), _RULES, graph=encode(graph_of(key, path.stem, title, parsed)))
 
 
 def _embed_group(
@@ -209,13 +213,15 @@ def _entries(contents: Contents) -> Iterator[_Entry]:
     rows: list[list[int]] = [[] for _ in contents.documents]
     for i, row in enumerate(contents.rows):
         rows[row["document"]].append(i)
-    for info, rules, own in zip(contents.documents, contents.rules, rows, strict=True):
+    graphs = contents.graphs or (b"",) * len(contents.documents)
+    for info, rules, graph, own in zip(contents.documents, contents.rules, graphs, rows, strict=True):
         yield _Entry(
             info,
             tuple(contents.rows[i] for i in own),
             rules,
             contents.vectors[own],
             tuple(tuple(contents.words[word] for word in contents.tokens[i]) for i in own),
+            graph,
         )
 
 
@@ -235,6 +241,7 @@ def _contents(entries: dict[str, _Entry], probe: tuple[float, ...]) -> Contents:
         words=tuple(vocabulary),
         tokens=tuple(ids),
         rules=tuple(entry.rules for entry in ordered),
+        graphs=tuple(entry.graph for entry in ordered),
         probe=probe,
         digest=_corpus_digest(ordered),
     )

@@ -1,0 +1,150 @@
+"""From a question and a view to an answer with its cells, or to a reason why there is none. No model; pure.
+
+Invariant: what is said is a template over cells and results, or a quotation; below the threshold nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from retrieval.evidence.carry_out import carry_out
+from retrieval.evidence.citing import cite_outcome, cite_span, figures_of, working_of
+from retrieval.evidence.confidence import chance
+from retrieval.evidence.outcome import Outcome
+from retrieval.evidence.plan import Compute, Define, Passage, Plan, Planned, Steps, Verify, told
+from retrieval.evidence.planner import plans
+from retrieval.evidence.prose import Span, find_spans
+from retrieval.evidence.resolve import Scope
+from retrieval.evidence.result import Answer, Citation, Hit, Withheld
+from retrieval.evidence.signs import names, signs
+from retrieval.evidence.slots import Slots, carried, remembered
+from retrieval.evidence.wording import worded
+from retrieval.graph.cells import Table
+from retrieval.graph.view import GraphView
+
+THRESHOLD = 0.6  # policy sets another; see the risk–coverage table in docs
+Near = Mapping[tuple[int, int], float]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One thing that could be said."""
+
+    chance: float
+    said: Outcome | Span
+    planned: Planned
+
+
+def answer(
+    question: str,
+    view: GraphView,
+    passages: Sequence[Hit] | None = None,
+    slots: Slots | None = None,
+    language: str = "en",
+    threshold: float = THRESHOLD,
+) -> Answer | Withheld:
+    """What the view's documents say to the question, if the chance to be right reaches the threshold.
+
+    `passages` are the search's hits, best first: they tell which tables and sentences are near. None looks
+    everywhere in the view.
+    `slots` are what an earlier turn was about ("and the year before?").
+    """
+    asked, kept = carried(question, slots)
+    found = candidates(asked, view, passages)
+    new = remembered(asked, found[0].said if found and isinstance(found[0].said, Outcome) else None, kept)
+    if not found:
+        return Withheld("nothing", 0.0, told(plans(asked)[0].plan), slots=new)
+    best = found[0]
+    if best.chance >= threshold:
+        return _said(best, view, new, language)
+    prose = [one for one in found if isinstance(one.said, Span)]
+    cited = tuple(cite_span(number, one.said, view) for number, one in enumerate(prose[:4], 1) if isinstance(one.said, Span))
+    nearest = _cite(1, best, view)
+    reason: Literal["prose", "unsure", "nothing"] = (
+        "prose" if _is_prose(best.planned.plan) or isinstance(best.said, Span) else "unsure"
+    )
+    return Withheld(reason, best.chance, told(best.planned.plan), nearest, cited, new)
+
+
+def candidates(question: str, view: GraphView, passages: Sequence[Hit] | None = None) -> list[Candidate]:
+    """All that could be said, the likeliest to be right first."""
+    near, places = _near(view, passages)
+    scope = Scope(near, names(question))
+    found: list[Candidate] = []
+    planned = plans(question)
+    for one in planned:
+        for outcome in carry_out(one, view, scope)[:1]:
+            found.append(Candidate(chance("figures", signs(question, outcome, view)), outcome, one))
+    told_by_prose = prose_plan_of(planned)
+    for span in find_spans(question, told_by_prose, view, places):
+        found.append(Candidate(chance("prose", span.signs), span, told_by_prose))
+    found.sort(key=lambda one: -one.chance)
+    return found
+
+
+def prose_plan_of(planned: Sequence[Planned]) -> Planned:
+    """The plan by which sentences are looked for: the question's own, or an amount that prose may state."""
+    for one in planned:
+        if _is_prose(one.plan) and not (isinstance(one.plan, Passage) and one.confidence < 0.5):
+            return one
+    last = planned[-1].plan
+    return Planned(Passage(last.topic if isinstance(last, Passage) else "", "amount"), 0.3)
+
+
+def _is_prose(plan: Plan) -> bool:
+    return isinstance(plan, Passage | Define | Steps | Verify)
+
+
+def _near(view: GraphView, passages: Sequence[Hit] | None) -> tuple[Near | None, list[tuple[int, int | None]] | None]:
+    """Tables and pages of the hits, each with a weight that falls with the rank."""
+    if passages is None:
+        return None, None
+    of_name: dict[str, list[int]] = {}
+    for place, document in enumerate(view.documents):
+        of_name.setdefault(document.document, []).append(place)
+    tables: dict[tuple[int, int], float] = {}
+    pages: list[tuple[int, int | None]] = []
+    for rank, hit in enumerate(passages):
+        for place in of_name.get(hit.document, ()):
+            pages.append((place, hit.page))
+            for table in view.documents[place].tables:
+                if _on(table, hit):
+                    tables.setdefault((place, table.number), 1.0 / (1.0 + rank / 3))
+    return tables, pages
+
+
+def _on(table: Table, hit: Hit) -> bool:
+    if table.page is not None or hit.page is not None:
+        return table.page == hit.page
+    labels = [row.label for row in table.rows[:6] if row.label]
+    return any(label in hit.text for label in labels)
+
+
+def _said(best: Candidate, view: GraphView, slots: Slots, language: str) -> Answer:
+    plan = told(best.planned.plan)
+    if isinstance(best.said, Span):
+        citation = cite_span(1, best.said, view)
+        return Answer(f"{best.said.quote} [1]", (citation,), (), plan, "", best.chance, "quotation", slots)
+    outcome = best.said
+    text = worded(outcome, language=language)
+    kind: Literal["figure", "computed", "list"] = "figure"
+    if outcome.result is not None:
+        kind = "computed"
+    elif len(outcome.chosen) > 3 or (not isinstance(outcome.plan, Compute) and len(outcome.found) > 3):
+        kind = "list"
+    return Answer(
+        text,
+        (cite_outcome(1, outcome, view),),
+        figures_of(outcome, view),
+        plan,
+        working_of(outcome),
+        best.chance,
+        kind,
+        slots,
+    )
+
+
+def _cite(number: int, one: Candidate, view: GraphView) -> Citation:
+    return cite_span(number, one.said, view) if isinstance(one.said, Span) else cite_outcome(number, one.said, view)

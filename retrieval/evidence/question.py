@@ -1,0 +1,62 @@
+"""A question as the planner reads it: folded, its periods apart, and the measure that is left.
+
+Invariant: offsets in `masked` are offsets in `text`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from retrieval.evidence import operation_words as said
+from retrieval.evidence.plan import (
+    Plan,
+    Planned,
+)
+from retrieval.graph.periods import Period, find_periods
+from retrieval.graph.words import fold, split
+
+_ORDINALS = re.compile(
+    r"\b(?P<a>first|second|third|fourth)\s+(?:and|to|or|versus|vs)\s+(?:the\s+)?(?P<b>first|second|third|fourth)\s+(?P<noun>quarter)s?\b"
+)
+
+
+LEAD = re.compile(
+    r"^(?:what|which|how much|how many|how large|how big|how high)\s+(?:is|was|were|are|did|does|do|has|have|had"
+    r"|will|would|be)?\s*(?:the\s+)?"
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """`text` is folded, without its closing mark; `masked` has the periods blanked out, at equal length."""
+
+    text: str
+    masked: str
+    periods: tuple[Period, ...]
+
+    @classmethod
+    def read(cls, question: str) -> Question:
+        text = fold(question).strip().rstrip("?!. ").strip()
+        text = _ORDINALS.sub(
+            lambda found: f"{found.group('a')} {found.group('noun')} and the {found.group('b')} {found.group('noun')}", text
+        )
+        periods = tuple(find_periods(text))
+        masked = text
+        for one in periods:
+            masked = masked[: one.start] + " " * (one.stop - one.start) + masked[one.stop :]
+        return cls(text, masked, periods)
+
+
+def planned(plan: Plan, sure: float, asked: Question, spoken: str) -> Planned:
+    return Planned(plan, sure, frozenset(word.stem for word in split(spoken) if word.telling))
+
+
+def measure_of(masked: str, *spoken: re.Match[str] | None) -> str:
+    """The question's words without those spoken for and without its opening."""
+    for match in spoken:
+        if match is not None:
+            masked = masked[: match.start()] + " " * (match.end() - match.start()) + masked[match.end() :]
+    text = said.RESPECTIVELY.sub(" ", masked)
+    text = LEAD.sub("", text.strip())
+    return " ".join(text.split()).strip(" ,;:")

@@ -1,0 +1,128 @@
+"""The signs by which an outcome is trusted, as numbers: what the logistic of `confidence` weighs.
+
+Invariant: signs are made of the question, the plan and the view alone; a sign never looks at what the figure is.
+"""
+
+from __future__ import annotations
+
+from retrieval.evidence.operation_words import GENERIC
+from retrieval.evidence.outcome import Outcome
+from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
+from retrieval.evidence.resolve import weight
+from retrieval.graph.periods import find_periods
+from retrieval.graph.view import GraphView, Line
+from retrieval.graph.words import LIGHT, fold, split, stems
+
+NAMES = (
+    "plan",
+    "coverage",
+    "uncovered",
+    "precision",
+    "exact",
+    "margin",
+    "fit",
+    "head",
+    "unknown",
+    "assumed",
+    "look_up",
+    "one_measure",
+    "several",
+    "compare",
+    "periods_list",
+    "rows_list",
+    "nil",
+    "spare_words",
+    "text_cell",
+    "rival",
+    "negated",
+)
+
+
+def question_stems(question: str) -> tuple[str, ...]:
+    """The telling stems of a question, its periods left out."""
+    text = fold(question)
+    for one in sorted(find_periods(text), key=lambda p: -p.start):
+        text = text[: one.start] + " " + text[one.stop :]
+    return tuple(dict.fromkeys(word.stem for word in split(text) if word.telling and not word.text.isdigit()))
+
+
+def names(question: str) -> frozenset[str]:
+    """Stems of the words that a question writes with a capital though no sentence begins there."""
+    words = question.replace("’", "'").split()
+    return frozenset(
+        s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT
+    )
+
+
+def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
+    """One number for each of NAMES."""
+    asked = question_stems(question)
+    accounted: set[str] = set(outcome.planned.spoken)
+    for one in outcome.found:
+        if isinstance(outcome.plan, Rows | Count | Rank | Filter) and getattr(outcome.plan, "over", "rows") == "rows":
+            accounted |= one.match.covered
+        for stem in asked:
+            kin = view.kin(stem)
+            if (
+                any(k in one.match.line.label or k in one.match.line.path or k in one.match.line.head for k in kin)
+                or (stem in one.match.line.context and not view.names_elsewhere(one.match.line, stem))
+                or (stem in _PERCENT and one.match.line.series.kind == "percent")
+            ):
+                accounted.add(stem)
+    telling = [stem for stem in asked if stem not in GENERIC]
+    mass = sum(weight(view, stem) for stem in asked) or 1.0
+    open_words = [stem for stem in telling if stem not in accounted and not _spoken(stem, outcome)]
+    plan = outcome.plan
+    head = min((_head(one.match.line, asked, view) for one in outcome.found), default=1.0)
+    rivals = [stem for stem in open_words if any(view.names_elsewhere(one.match.line, stem) for one in outcome.found)]
+    negated = any("non" in one.match.line.label for one in outcome.found) != ("non" in asked)
+    return {
+        "rival": float(bool(rivals)),
+        "negated": float(negated and bool(outcome.found) and not isinstance(plan, Rows | Count)),
+        "plan": 0.9 if _timeless(outcome) else outcome.planned.confidence,
+        "coverage": min((one.match.coverage for one in outcome.found), default=0.0),
+        "uncovered": sum(weight(view, stem) for stem in open_words) / mass,
+        "precision": min((one.match.precision for one in outcome.found), default=0.0),
+        "exact": float(all(one.match.exact for one in outcome.found)),
+        "margin": min((min(one.margin, 0.3) for one in outcome.found), default=0.0),
+        "fit": min((one.match.fit for one in outcome.found), default=0.0),
+        "head": head,
+        "unknown": float(sum(stem not in view.words for stem in open_words)),
+        "assumed": float(outcome.assumed),
+        "look_up": float(isinstance(plan, Lookup)),
+        "one_measure": float(isinstance(plan, Compute) and len(plan.operands) == 1),
+        "several": float(isinstance(plan, Compute) and len(plan.operands) > 1),
+        "compare": float(isinstance(plan, Rank | Filter) and plan.over == "periods"),
+        "periods_list": float(isinstance(plan, Rows) and plan.of == "periods"),
+        "rows_list": float(
+            isinstance(plan, Count)
+            or (isinstance(plan, Rows) and plan.of != "periods")
+            or (isinstance(plan, Rank | Filter) and plan.over == "rows")
+        ),
+        "nil": float(any(point.cell.nil for _, point in outcome.chosen)),
+        "spare_words": float(len(open_words)),
+        "text_cell": float(any(point.cell.figure is None and not point.cell.nil for _, point in outcome.chosen)),
+    }
+
+
+def _timeless(outcome: Outcome) -> bool:
+    """A look-up without a period, of a cell without one: there was none to name."""
+    plan = outcome.plan
+    if not isinstance(plan, Lookup) or plan.periods or outcome.planned.confidence < 0.5:
+        return False
+    return all(len(one.points) == 1 and one.points[0].period is None for one in outcome.found)
+
+
+_PERCENT = frozenset({"percentag", "percent", "rate", "margin", "share"})
+
+
+def _spoken(stem: str, outcome: Outcome) -> bool:
+    return any(stem == other or (len(stem) > 4 and other.startswith(stem[:5])) for other in outcome.planned.spoken)
+
+
+def _head(line: Line, asked: tuple[str, ...], view: GraphView) -> float:
+    head = line.head
+    if not head:
+        return 1.0
+    kin = {k for stem in asked for k in view.kin(stem)}
+    return sum(view.rarity(w) for w in head if w in kin) / sum(view.rarity(w) for w in head)
