@@ -1,0 +1,84 @@
+"""From the tables of a page to grids: head rows spread over their columns, rows, caption, boxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retrieval.documents.grid import Box, Grid
+from retrieval.documents.pdf.columns import Piece, column_of, spread
+from retrieval.documents.pdf.glyphs import Glyphs, rules
+from retrieval.documents.pdf.tables import Line, Table, caption, find_tables, joined, prepared, rows_of
+from retrieval.documents.pdf.words import lines_of, words_of
+
+_Cells = list[tuple[str, Box | None]]
+
+
+def grids_of(page: Any, glyphs: Glyphs, number: int) -> list[Grid]:
+    """The tables of one page (pypdfium2's PdfPage and its characters), top to bottom. `number` counts from 1."""
+    lines = prepared(lines_of(words_of(glyphs)))
+    tables = find_tables(lines)
+    if not tables:
+        return []
+    drawn = [] if glyphs.turn else rules(page)
+    grids = []
+    floor = 0
+    for table in tables:
+        rows = [*_head_rows(lines, table, drawn), *_body_rows(lines, table)]
+        width = len(table.columns) + 1
+        used = [at for at in range(width) if at == 0 or any(row[at][0] for row in rows)]
+        grids.append(
+            Grid(
+                rows=tuple(tuple(row[at][0] for at in used) for row in rows),
+                caption=caption(lines, table, floor),
+                page=number,
+                boxes=tuple(tuple(_placed(row[at][1], glyphs) for at in used) for row in rows),
+                heads=table.heads,
+            )
+        )
+        floor = table.last + 1
+    return grids
+
+
+def _placed(box: Box | None, glyphs: Glyphs) -> Box | None:
+    if box is None:
+        return None
+    left, bottom, right, top = glyphs.on_page(box)
+    return (round(left, 1), round(bottom, 1), round(right, 1), round(top, 1))
+
+
+def _head_rows(lines: list[Line], table: Table, drawn: list[Box]) -> list[_Cells]:
+    found: list[_Cells] = []
+    last = table.first + table.heads - 1
+    for number in range(table.first, last + 1):
+        line = lines[number]
+        first = line.pieces[0]
+        label = first if first.middle < table.start - 1.5 * line.size else None
+        heads = line.pieces[1:] if label else line.pieces
+        cells: _Cells = [(label.text, label.box) if label else ("", None)]
+        if heads:
+            below = lines[number + 1].base if number < last else None
+            under = [rule for rule in drawn if below is not None and below + 0.5 * line.size < rule[3] <= line.base + 1]
+            cells += _over(heads, table, under, below, bool(drawn))
+        else:
+            cells += [("", None)] * len(table.columns)
+        found.append(cells)
+    return found
+
+
+def _over(heads: list[Piece], table: Table, under: list[Box], below: float | None, rules_known: bool) -> _Cells:
+    placed = spread(heads, table.columns, under, below, rules_known)
+    texts = [[piece] if piece else [] for piece in placed]
+    for piece in heads:
+        if not any(piece is one for one in placed):
+            texts[column_of(piece, table.columns)].append(piece)
+    return [(joined([piece.text for piece in one]), one[0].box if one else None) for one in texts]
+
+
+def _body_rows(lines: list[Line], table: Table) -> list[_Cells]:
+    found: list[_Cells] = []
+    for row in rows_of(lines, table):
+        cells: _Cells = [(row.text, row.box(0))]
+        for at in range(len(table.columns)):
+            cells.append((joined([piece.text for piece in row.cells.get(at, [])]), row.box(at + 1)))
+        found.append(cells)
+    return found

@@ -1,0 +1,343 @@
+"""Tables of a page by the places of its words: figures that stand under each other beside labels.
+
+A table is a stretch of lines of which most hold figures apart from their label. Its columns are where figures lie over each other,
+its head is what stands above the first row of figures over these columns, its caption is the text just above.
+Invariant: no figure of a table's rows is lost; each is in exactly one cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from retrieval.documents.grid import Box
+from retrieval.documents.pdf.columns import Column, Piece, column_of, find_columns, pieces_of
+from retrieval.documents.pdf.words import TextLine
+
+_NEAR = 4.2  # of the type's height: lines further apart are not of one table
+_BETWEEN = 5  # lines without figures that may stand between two rows
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = re.compile(rf"\b(?:{_MONTH}\s+\d|(?:19|20)\d\d\b|ended\b|\d{{1,2}}\.?\s+{_MONTH})", re.I)
+_OPEN = re.compile(r"(?:[,\-–—/&(]|\b(?:and|or|of|the|in|to|for|from|by|with|on|at|net|other|a|an|than|as|per|less))$", re.I)
+_MEASURE = re.compile(r"[$€£¥%]|\b(?:millions?|thousands?|billions?|000s?|percent|per share|dollars|euros?|except)\b", re.I)
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of the page with its pieces. `row`: it holds a figure apart from its label, as rows of tables do."""
+
+    base: float
+    size: float
+    pieces: list[Piece]
+    row: bool
+
+    @property
+    def text(self) -> str:
+        return " ".join(piece.text for piece in self.pieces)
+
+    @property
+    def left(self) -> float:
+        return self.pieces[0].left
+
+    @property
+    def right(self) -> float:
+        return self.pieces[-1].right
+
+
+@dataclass(slots=True)
+class Table:
+    """Lines `first` to `last` of the page, the first `heads` of which name the columns; `start`: where its figures begin."""
+
+    first: int
+    heads: int
+    last: int
+    columns: list[Column]
+    label_left: float
+    start: float
+
+
+def prepared(lines: list[TextLine]) -> list[Line]:
+    """The lines of a page with their pieces."""
+    found = []
+    for line in lines:
+        pieces = pieces_of(line)
+        if pieces:
+            found.append(Line(line.base, line.size, pieces, _is_row(pieces)))
+    return found
+
+
+def _is_row(pieces: list[Piece]) -> bool:
+    figures = sum(piece.figure for piece in pieces[1:])
+    if not pieces[0].figure:
+        return figures > 0
+    return figures > 0 and (figures > 1 or len(pieces) == 2)
+
+
+def find_tables(lines: list[Line]) -> list[Table]:
+    """The tables of a page, top to bottom; no line is in two."""
+    tables: list[Table] = []
+    floor = 0
+    for stretch in _stretches(lines):
+        for part in _parts(lines, stretch):
+            table = _table(lines, part, floor)
+            if table:
+                tables.append(table)
+                floor = table.last + 1
+    return tables
+
+
+def _stretches(lines: list[Line]) -> Iterator[list[int]]:
+    """Runs of rows with the lines between them, each a list of line numbers that begins and ends with a row."""
+    current: list[int] = []
+    waiting: list[int] = []
+    for number, line in enumerate(lines):
+        near = number == 0 or lines[number - 1].base - line.base < _NEAR * max(line.size, lines[number - 1].size)
+        if current and not near:
+            yield current
+            current, waiting = [], []
+        if line.row:
+            if current and waiting and _interrupts([lines[at] for at in waiting], lines[current[0] : current[-1] + 1] + [line]):
+                yield current
+                current = []
+            current += [*waiting, number] if current else [number]
+            waiting = []
+        elif current:
+            waiting.append(number)
+            if len(waiting) > _BETWEEN:
+                yield current
+                current, waiting = [], []
+    if current:
+        yield current
+
+
+def _interrupts(between: list[Line], around: list[Line]) -> bool:
+    """Whether lines between rows are running text, not labels: they reach far over where the figures stand."""
+    figures = [piece.left for line in around if line.row for piece in line.pieces[1:] if piece.figure]
+    start = min(figures)
+    wide = [line for line in between if line.pieces[0].right > start + 2 * line.size and len(line.pieces[0].words) > 3]
+    if len(wide) > 1:
+        return True
+    if any(line.pieces[0].left > start - line.size for line in between) and any(line.text.endswith(":") for line in between[:-1]):
+        return True  # a sentence that announces the next table, then its heads
+    return any(len(line.pieces[0].words) >= 8 and not line.text.endswith(":") for line in wide)
+
+
+def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
+    """A stretch cut where a line of column heads begins another table."""
+    start = 0
+    rows = 0
+    for at, number in enumerate(stretch):
+        line = lines[number]
+        if rows and _names_columns(line):
+            up = at
+            while up - 1 > start and not lines[stretch[up - 1]].row:
+                up -= 1
+            yield stretch[start:up]
+            start, rows = at, 0
+        elif line.row and not _names_columns(line):
+            rows += 1
+    yield stretch[start:]
+
+
+def _names_columns(line: Line) -> bool:
+    """A row of years or dates, and no amount: "December 31, 2022 2021"."""
+    cells = line.pieces if line.pieces[0].year and len(line.pieces) > 1 else line.pieces[1:]
+    if not cells or not any(piece.figure or _DATE.search(piece.text) for piece in cells):
+        return False
+    if line.pieces[0].year and not all(piece.year for piece in line.pieces):
+        return False
+    return all(piece.year or (not piece.figure and _DATE.search(piece.text)) for piece in cells)
+
+
+def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
+    """The table of these lines, or None where they are no table after all."""
+    body = [number for number in numbers if lines[number].row and not _names_columns(lines[number])]
+    if not body:
+        return None
+    label_left = min(lines[number].left for number in body)
+    cells = {number: _cells(lines[number], label_left) for number in body}
+    columns = find_columns(list(cells.values()))
+    if not columns or not _worth(body, columns, lines):
+        return None
+    last = numbers[-1]
+    start = columns[0].left
+    columns = [column for column in columns if column.right > label_left]
+    first, heads = _heads_above(lines, body[0], floor, label_left, columns, numbers[0])
+    return Table(first, heads, last, columns, label_left, start)
+
+
+def _heads_above(
+    lines: list[Line], top: int, floor: int, label_left: float, columns: list[Column], stretch_first: int
+) -> tuple[int, int]:
+    """(first line of the table, how many lines of heads). Between the heads and row `top` the names of groups may stand."""
+    end = top
+    while end > floor and top - end < _BETWEEN and _is_group(lines[end - 1], lines[end], columns[0].left):
+        end -= 1
+    for under in range(end, top + 1):
+        first = under
+        while first > floor and _is_head(lines, first - 1, label_left, columns, stretch_first):
+            first -= 1
+        if first < under:
+            return first, under - first
+    return top, 0
+
+
+def _is_group(line: Line, below: Line, start: float) -> bool:
+    """A lone label close above another line: "Assets", "Current assets:"."""
+    lone = len(line.pieces) == 1 and line.pieces[0].middle < start and line.right < start + 12 * line.size
+    return lone and line.base - below.base < 2.6 * max(line.size, below.size)
+
+
+def _cells(line: Line, label_left: float) -> list[Piece]:
+    """The pieces of a row that are no label. A figure is a label where it begins the line and others follow: a year, a number."""
+    first = line.pieces[0]
+    if first.figure and (len(line.pieces) == 1 or first.left > label_left + 4 * line.size):
+        return line.pieces
+    return line.pieces[1:]
+
+
+def _worth(body: list[int], columns: list[Column], lines: list[Line]) -> bool:
+    """A table has two rows, or one with several figures; and is no list of contents."""
+    if len(body) < 2 and len(columns) < 2:
+        return False
+    if len(columns) == 1 and len(body) >= 3:
+        pages = [lines[number].pieces[-1].text for number in body]
+        plain = [int(page) for page in pages if page.isdigit() and len(page) < 4]
+        if len(plain) > 0.8 * len(pages) and plain == sorted(plain):
+            return False
+    return True
+
+
+def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Column], stretch_first: int) -> bool:
+    """Whether the line above a table's first row (or above its heads) stands over the columns, not over the page."""
+    line, below = lines[number], lines[number + 1]
+    if line.base - below.base > (3.0 if number >= stretch_first else 2.6) * max(line.size, below.size):
+        return False
+    if number >= stretch_first and (line.row or len(line.pieces) > 1):
+        return True
+    if line.row and not _names_columns(line):
+        return False
+    start, size = columns[0].left, line.size
+    over = [piece for piece in line.pieces if piece.middle > start - 1.5 * size]
+    if not over:
+        return False
+    label = [piece for piece in line.pieces if piece not in over]
+    if len(label) > 1 or any(piece.right > start + 3 * size for piece in label):
+        return False
+    middle = (label_left + columns[-1].right) / 2
+    lone = len(line.pieces) == 1
+    if lone and abs(over[0].middle - middle) < 2 * size and over[0].left < start - 2 * size:
+        return False  # a title over the whole table
+    return all(piece.left > label_left + 0.35 * (start - label_left) for piece in over) and len(line.text) < 200
+
+
+def caption(lines: list[Line], table: Table, floor: int) -> str:
+    """The lines just above a table that speak of it: its title, its unit, the sentence that ends in a colon."""
+    found: list[str] = []
+    number = table.first - 1
+    while number >= floor and len(found) < 4:
+        line, below = lines[number], lines[number + 1]
+        limit = 5.0 if not found else 2.4
+        if line.row or line.base - below.base > limit * max(line.size, below.size):
+            break
+        text = line.text
+        if len(line.pieces) > 2 or (found and found[0][:1].islower() is False and text.endswith(".")):
+            break
+        prose = len(text.split()) > 14
+        if prose and not found and not text.endswith((":", ".")):
+            break
+        if prose and found and not found[0][:1].islower() and not _OPEN.search(text):
+            break
+        if text.endswith(".") and prose:
+            break
+        found.insert(0, text)
+        number -= 1
+    for line in lines[table.first : table.first + table.heads]:
+        first = line.pieces[0]
+        if first.middle < table.start and _MEASURE.search(first.text) and first.text not in found:
+            found.append(first.text)
+    return " ".join(found)
+
+
+@dataclass(slots=True)
+class Row:
+    """A row in the making: the label's pieces line by line, and the pieces of each column."""
+
+    label: list[Piece]
+    cells: dict[int, list[Piece]]
+    base: float
+    size: float
+
+    @property
+    def text(self) -> str:
+        return joined([piece.text for piece in self.label])
+
+    def box(self, at: int) -> Box | None:
+        pieces = self.label if at == 0 else self.cells.get(at - 1, [])
+        if not pieces:
+            return None
+        boxes = [piece.box for piece in pieces]
+        return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
+
+
+def joined(parts: list[str]) -> str:
+    """Lines of one text: a hyphen at a line's end stays and the word goes on."""
+    text = ""
+    for part in parts:
+        text += part if not text or (text.endswith("-") and not text.endswith(" -")) else f" {part}"
+    return text
+
+
+def rows_of(lines: list[Line], table: Table) -> list[Row]:
+    """The rows below the head; labels of several lines are one, lines without figures are rows of their own."""
+    rows = [_row(line, table) for line in lines[table.first + table.heads : table.last + 1]]
+    pitches = [above.base - below.base for above, below in zip(rows, rows[1:], strict=False) if above.cells and below.cells]
+    pitch = median(pitches) if pitches else 1.5 * (rows[0].size if rows else 1.0)
+    edge = max((piece.right for row in rows for piece in row.label if row.cells), default=0.0)
+    found: list[Row] = []
+    for row in rows:
+        above = found[-1] if found else None
+        if above and not row.label and not above.cells and above.base - row.base < 0.75 * pitch:
+            row.label = above.label  # figures set a little lower than their label
+            found[-1] = row
+        elif above and row.label and above.label and _goes_on(above, row, pitch, edge):
+            above.label += row.label
+            for at, pieces in row.cells.items():
+                above.cells.setdefault(at, []).extend(pieces)
+            above.base = row.base
+        elif above and not row.label and not any(piece.figure for cell in row.cells.values() for piece in cell):
+            for at, pieces in row.cells.items():  # words of a cell that wrapped
+                above.cells.setdefault(at, []).extend(pieces)
+        else:
+            found.append(row)
+    return found
+
+
+def _row(line: Line, table: Table) -> Row:
+    first = line.pieces[0]
+    is_label = first.left < table.start - 0.5 and not (first.figure and first.left > table.label_left + 4 * line.size)
+    row = Row([first] if is_label else [], {}, line.base, line.size)
+    for piece in line.pieces[1:] if is_label else line.pieces:
+        row.cells.setdefault(column_of(piece, table.columns), []).append(piece)
+    return row
+
+
+def _goes_on(above: Row, row: Row, pitch: float, edge: float) -> bool:
+    """Whether a row's label is the rest of the label above it.
+
+    Never where both have figures. Lines of one label are set tighter than rows; else the words tell, where the label above had to break.
+    """
+    if above.cells and row.cells:
+        return False
+    distance = above.base - row.base
+    if distance > 1.1 * pitch or (above.cells and distance > 1.6 * row.size):
+        return False
+    last, first = above.label[-1], row.label[0]
+    if last.text.endswith(":"):
+        return False
+    if distance < 0.88 * pitch and distance < 1.35 * row.size:
+        return True
+    room = edge - last.right > first.words[0].right - first.words[0].left + 0.3 * row.size
+    return not room and bool(first.text[:1].islower() or _OPEN.search(last.text))
