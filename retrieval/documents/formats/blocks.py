@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from retrieval.documents.grid import Grid
+
 Kind = Literal["heading", "prose", "item", "row", "code"]
 
 
@@ -24,11 +26,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Parsed:
-    """`title` is the document's own, or '' where it has none. `pages` is None for unpaged formats."""
+    """`title` is the document's own, or '' where it has none. `pages` is None for unpaged formats. `grids`: its tables in order."""
 
     title: str
     blocks: tuple[Block, ...]
     pages: int | None = None
+    grids: tuple[Grid, ...] = ()
 
 
 def squeeze(text: str) -> str:

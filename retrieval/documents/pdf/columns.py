@@ -163,22 +163,27 @@ def spread(heads: list[Piece], columns: list[Column], rules: list[Box], below: f
     count = len(columns)
     best: dict[tuple[int, int], tuple[float, tuple[int, int] | None]] = {}
     size = heads[0].words[0].size
+    edges = [columns[0].left - 4 * size, *((a.right + b.left) / 2 for a, b in zip(columns, columns[1:], strict=False))]
+    edges.append(columns[-1].right + 4 * size)
 
     def cost(piece: Piece, first: int, last: int) -> float:
         over = [at for at in range(count) if _lies_over(piece, columns[at])]
+        over = over or [min(range(count), key=lambda at: abs(columns[at].middle - piece.middle))]
         if any(not first <= at <= last for at in over):
             return 1e6
         left, right = columns[first].left, columns[last].right
+        overhang = max(0.0, edges[first] - piece.left) + max(0.0, piece.right - edges[last + 1])
         if first == last:
-            misfit = min(abs(piece.middle - columns[first].middle), abs(piece.right - right), abs(piece.left - left))
-            return misfit + (0 if over else 2)
+            return overhang + min(abs(piece.middle - columns[first].middle), abs(piece.right - right), abs(piece.left - left))
         drawn = _drawn(piece, rules) if below is not None else None
         if drawn is not None:
             inside = [at for at in range(count) if drawn[0] - size < columns[at].middle < drawn[1] + size]
             return 0.0 if inside and (inside[0], inside[-1]) == (first, last) else 50.0 + (last - first)
-        extra = last - first + 1 - len(over)
-        narrow = below is None or (rules_known or not _PERIOD.search(piece.text)) and len(over) == 1
-        return min(abs(piece.middle - (left + right) / 2), abs(piece.left - left) + size) + (8 * size if narrow else 2) * extra
+        fits = len(over) == 1 and edges[over[0]] < piece.left and piece.right < edges[over[0] + 1]
+        narrow = below is None or (fits and (rules_known or not _PERIOD.search(piece.text)))
+        misfit = min(abs(piece.middle - (left + right) / 2), abs(piece.left - left) + size)
+        bare = 0.0 if _PERIOD.search(piece.text) else 0.1 * max(0.0, right - left - (piece.right - piece.left))
+        return overhang + misfit + bare + (8 * size if narrow else 2) * (last - first + 1 - len(over))
 
     def solve(number: int, at: int) -> float:
         """The least cost of placing heads from `number` on over columns from `at` on."""

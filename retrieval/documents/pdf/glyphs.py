@@ -22,6 +22,7 @@ from retrieval.documents.grid import Box
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 _BOLD = re.compile(rb"bold|black|heavy|semibold|demi", re.I)
+UNNAMED = 0x10F000  # and the control character that a font gives instead of a letter: a private letter until it is known
 HYPHEN = 0xFFFE  # a hyphen at the end of a line: the word goes on in the next line
 _INVISIBLE = 3  # text render mode: neither fill nor stroke
 _PATH, _IMAGE, _SHADING, _FORM = 2, 3, 4, 5  # kinds of page objects
@@ -74,7 +75,7 @@ def read_glyphs(page: Any, text_page: Any) -> Glyphs:
     deque(map(ask.loose, repeat(handle), range(count), range(start, start + 16 * count, 16)), maxlen=0)
     boxes = rects[:, [0, 3, 2, 1]]
     codes[(codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000)) | (codes == 0)] = 0xFFFD
-    codes[codes == 2] = HYPHEN  # as PDFium itself writes it in a text
+    _name(codes, owners, boxes)
     text = codes.astype("<u4").tobytes().decode("utf-32-le", "replace")
     runs = _runs(ask, handle, rects, text)
     turn = _dominant(runs)
@@ -92,6 +93,15 @@ def rules(page: Any) -> list[Box]:
         if top - bottom <= _RULE and right - left > 8:
             found.append(box)
     return found
+
+
+def _name(codes: npt.NDArray[np.uint32], owners: npt.NDArray[np.uint64], boxes: Floats) -> None:
+    """Tells PDFium's mark of a hyphen at a line's end from a control character in mid-line, in place."""
+    for at in np.flatnonzero((codes < 32) & (owners != 0) & (codes != 9) & (codes != 10) & (codes != 13)).tolist():
+        following = boxes[at + 1] if at + 1 < len(codes) else None
+        height = boxes[at, 3] - boxes[at, 1]
+        goes_on = following is not None and abs(following[1] - boxes[at, 1]) < 0.3 * height and following[0] >= boxes[at, 0]
+        codes[at] = HYPHEN if codes[at] == 2 and not goes_on else UNNAMED + codes[at]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from retrieval.documents.grid import Box, Grid
-from retrieval.documents.pdf.columns import Piece, column_of, spread
+from retrieval.documents.pdf.columns import Column, Piece, column_of, spread
 from retrieval.documents.pdf.glyphs import Glyphs, rules
 from retrieval.documents.pdf.tables import Line, Table, caption, find_tables, joined, prepared, rows_of
 from retrieval.documents.pdf.words import lines_of, words_of
@@ -47,30 +47,47 @@ def _placed(box: Box | None, glyphs: Glyphs) -> Box | None:
 
 
 def _head_rows(lines: list[Line], table: Table, drawn: list[Box]) -> list[_Cells]:
+    """The lines of heads, read from the lowest up: a head over one column widens that column for those above it."""
     found: list[_Cells] = []
+    reach = [Column(column.left, column.right) for column in table.columns]
     last = table.first + table.heads - 1
-    for number in range(table.first, last + 1):
+    for number in range(last, table.first - 1, -1):
         line = lines[number]
         first = line.pieces[0]
-        label = first if first.middle < table.start - 1.5 * line.size else None
+        label = first if first.left < table.label_left + 0.35 * (table.start - table.label_left) else None
         heads = line.pieces[1:] if label else line.pieces
         cells: _Cells = [(label.text, label.box) if label else ("", None)]
         if heads:
-            below = lines[number + 1].base if number < last else None
+            below = _next_heads(heads, lines[number + 1 : last + 1])
             under = [rule for rule in drawn if below is not None and below + 0.5 * line.size < rule[3] <= line.base + 1]
-            cells += _over(heads, table, under, below, bool(drawn))
+            cells += _over(heads, reach, under, below, bool(drawn))
         else:
             cells += [("", None)] * len(table.columns)
-        found.append(cells)
+        found.insert(0, cells)
     return found
 
 
-def _over(heads: list[Piece], table: Table, under: list[Box], below: float | None, rules_known: bool) -> _Cells:
-    placed = spread(heads, table.columns, under, below, rules_known)
+def _next_heads(heads: list[Piece], lower: list[Line]) -> float | None:
+    """The height of the next line of heads that has one beneath one of these."""
+    for line in lower:
+        if any(piece.left < head.right and head.left < piece.right for piece in line.pieces for head in heads):
+            return line.base
+    return None
+
+
+def _over(heads: list[Piece], reach: list[Column], under: list[Box], below: float | None, rules_known: bool) -> _Cells:
+    placed = spread(heads, reach, under, below, rules_known)
     texts = [[piece] if piece else [] for piece in placed]
     for piece in heads:
         if not any(piece is one for one in placed):
-            texts[column_of(piece, table.columns)].append(piece)
+            texts[column_of(piece, reach)].append(piece)
+    for at, column in enumerate(reach):
+        alone = [piece for piece in texts[at] if sum(piece is one for one in placed) == 1]
+        if alone:
+            before = reach[at - 1].right if at else float("-inf")
+            after = reach[at + 1].left if at + 1 < len(reach) else float("inf")
+            column.left = min(column.left, max(before + 1, alone[0].left))
+            column.right = max(column.right, min(after - 1, alone[0].right))
     return [(joined([piece.text for piece in one]), one[0].box if one else None) for one in texts]
 
 

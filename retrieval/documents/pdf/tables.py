@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from retrieval.documents.grid import Box
@@ -83,9 +83,32 @@ def find_tables(lines: list[Line]) -> list[Table]:
         for part in _parts(lines, stretch):
             table = _table(lines, part, floor)
             if table:
-                tables.append(table)
+                whole = _continued(lines, tables[-1], table) if tables else None
+                tables[-1:] = [whole] if whole else [*tables[-1:], table]
                 floor = table.last + 1
     return tables
+
+
+def _continued(lines: list[Line], above: Table, table: Table) -> Table | None:
+    """Both as one table, where the lower one has no heads of its own, stands close, and its figures stand in the upper's columns."""
+    between = lines[above.last + 1 : table.first]
+    size = lines[table.first].size
+    if table.heads or not above.heads or lines[above.last].base - lines[table.first].base > 8 * size:
+        return None
+    if any(len(line.pieces) > 1 or len(line.text.split()) > 12 for line in between) or len(between) > 2:
+        return None
+    homes = [
+        at
+        for column in table.columns
+        for at, other in enumerate(above.columns)
+        if min(column.right, other.right) - max(column.left, other.left) > 0.5 * min(column.right - column.left, other.right - other.left)
+    ]
+    if len(set(homes)) != len(table.columns) or len(homes) != len(table.columns) or table.label_left > above.start:
+        return None
+    for column, at in zip(table.columns, homes, strict=True):
+        other = above.columns[at]
+        other.left, other.right = min(other.left, column.left), max(other.right, column.right)
+    return replace(above, last=table.last)
 
 
 def _stretches(lines: list[Line]) -> Iterator[list[int]]:
@@ -142,13 +165,14 @@ def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
 
 
 def _names_columns(line: Line) -> bool:
-    """A row of years or dates, and no amount: "December 31, 2022 2021"."""
+    """A row of years or dates, and no amount: "December 31, 2022 2021"; with other words between where there are two years."""
     cells = line.pieces if line.pieces[0].year and len(line.pieces) > 1 else line.pieces[1:]
-    if not cells or not any(piece.figure or _DATE.search(piece.text) for piece in cells):
-        return False
     if line.pieces[0].year and not all(piece.year for piece in line.pieces):
         return False
-    return all(piece.year or (not piece.figure and _DATE.search(piece.text)) for piece in cells)
+    if any(piece.figure and not piece.year for piece in cells):
+        return False
+    dated = [bool(piece.year or _DATE.search(piece.text)) for piece in cells]
+    return any(dated) and (all(dated) or sum(piece.year for piece in cells) > 1)
 
 
 def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
@@ -220,7 +244,7 @@ def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Co
     if line.row and not _names_columns(line):
         return False
     start, size = columns[0].left, line.size
-    over = [piece for piece in line.pieces if piece.middle > start - 1.5 * size]
+    over = [piece for piece in line.pieces if piece.right > start - size and piece.left > label_left + 0.35 * (start - label_left)]
     if not over:
         return False
     label = [piece for piece in line.pieces if piece not in over]
@@ -230,11 +254,11 @@ def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Co
     lone = len(line.pieces) == 1
     if lone and abs(over[0].middle - middle) < 2 * size and over[0].left < start - 2 * size:
         return False  # a title over the whole table
-    return all(piece.left > label_left + 0.35 * (start - label_left) for piece in over) and len(line.text) < 200
+    return len(line.text) < 200
 
 
 def caption(lines: list[Line], table: Table, floor: int) -> str:
-    """The lines just above a table that speak of it: its title, its unit, the sentence that ends in a colon."""
+    """The lines just above a table that speak of it, one a line: its title, its unit, the sentence that ends in a colon."""
     found: list[str] = []
     number = table.first - 1
     while number >= floor and len(found) < 4:
@@ -258,7 +282,7 @@ def caption(lines: list[Line], table: Table, floor: int) -> str:
         first = line.pieces[0]
         if first.middle < table.start and _MEASURE.search(first.text) and first.text not in found:
             found.append(first.text)
-    return " ".join(found)
+    return "\n".join(found)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ from retrieval.documents.pdf.glyphs import HYPHEN, Flags, Glyphs
 
 _RAISED = 0.15  # of the type's height: a baseline this much above its neighbour's is a superscript's
 _SMALLER = 0.85  # and it is set this much smaller
+_ORDINALS = frozenset({"st", "nd", "rd", "th"})
+_LOWERED = {raised: plain for plain, raised in RAISED.items()}
 _GAP = 0.25  # of the type's height: a gap as wide as a blank parts words
 _SAME_LINE = 0.34  # of the type's height: baselines this near are one line
 
@@ -125,6 +127,7 @@ def words_of(glyphs: Glyphs) -> list[Word]:
 def lines_of(words: list[Word]) -> list[TextLine]:
     """Lines from the top of the page down. A mark belongs to the line of the word that it stands behind."""
     owners = _owners_of_marks(words)
+    words = [word for word in words if word.text]
     lines: list[TextLine] = []
     home: dict[int, TextLine] = {}
     for word in sorted((word for word in words if id(word) not in owners), key=lambda word: -word.base):
@@ -159,6 +162,11 @@ def _owners_of_marks(words: list[Word]) -> dict[int, Word]:
     for word in small:
         low, high = bisect_left(heights, word.base - 0.8 * largest), bisect_right(heights, word.base)
         if owner := _raised_beside(word, tall[low:high]):
+            if word.text.translate(_LOWERED).lower() in _ORDINALS and owner.text[-1:].isdigit():
+                owner.text += word.text.translate(_LOWERED)  # 1st, 2nd: part of the word
+                owner.right = max(owner.right, word.right)
+                word.text = ""
+                continue
             owners[id(word)] = owner
             if not word.mark:
                 word.mark, word.text = True, word.text.translate(RAISED)
