@@ -23,6 +23,7 @@ _LEADER = re.compile(r"^[.…·_‥]{2,}$|^[.·]$")
 _THOUSANDS = re.compile(r"^\(?\d{1,3}(?:[ \u202f]\d{3})*$")
 YEAR = re.compile(r"^(?:FY|CY|Q[1-4]|[1-4]Q|H[12]|[12]H)?[’']?(?:(?:19|20)\d\d(?:[-–/]\d\d(?:\d\d)?)?[EA]?|(?<=[YQH1-4’'])\d\d)[,:*]?$", re.I)
 _PERIOD = re.compile(r"\b(?:ended|ending|as (?:of|at)|at|years?|months|weeks|quarters?|december|june|march|september|january)\b", re.I)
+_SCALES = frozenset({"million", "millions", "billion", "mn", "bn", "m"})
 _FIGURES_APART = 0.45  # of the type's height: figures further apart are two cells
 _WORDS_APART = 1.0  # and words further apart
 
@@ -79,10 +80,16 @@ def pieces_of(line: TextLine) -> list[Piece]:
         figures = [text for text in plain if is_figure(text)]
         units = [text for text in plain if _CURRENCY_ONLY.match(text) or _TAIL.match(text)]
         piece.figure = bool(figures) and len(figures) + len(units) >= len(plain)
-        piece.year = piece.figure and all(YEAR.match(text) for text in plain)
+        piece.year = piece.figure and _is_year(plain)
         if piece.figure and number == 0 and len(pieces) > 1 and _NONE.match(plain[0]) and not pieces[1].figure:
             piece.figure = False  # a dash before words is a bullet
     return pieces
+
+
+def _is_year(words: list[str]) -> bool:
+    """A year alone, or with the scale of what stands under it: "2022 $ million"."""
+    rest = [word for word in words[1:] if not YEAR.match(word)]
+    return bool(YEAR.match(words[0])) and (not rest or any(word.lower() in _SCALES for word in rest))
 
 
 def _together(before: list[Word], word: Word) -> bool:
@@ -175,12 +182,13 @@ def spread(heads: list[Piece], columns: list[Column], rules: list[Box], below: f
         overhang = max(0.0, edges[first] - piece.left) + max(0.0, piece.right - edges[last + 1])
         if first == last:
             return overhang + min(abs(piece.middle - columns[first].middle), abs(piece.right - right), abs(piece.left - left))
-        drawn = _drawn(piece, rules) if below is not None else None
+        drawn = _drawn(piece, rules, heads)
         if drawn is not None:
-            inside = [at for at in range(count) if drawn[0] - size < columns[at].middle < drawn[1] + size]
-            return 0.0 if inside and (inside[0], inside[-1]) == (first, last) else 50.0 + (last - first)
+            under = [at for at in range(count) if drawn[0] - size < columns[at].middle < drawn[1] + size]
+            return 0.0 if under and (under[0], under[-1]) == (first, last) else 50.0 + (last - first)
         fits = len(over) == 1 and edges[over[0]] < piece.left and piece.right < edges[over[0] + 1]
-        narrow = below is None or (fits and (rules_known or not _PERIOD.search(piece.text)))
+        inside = sum(min(piece.right, column.right) - max(piece.left, column.left) > 2 for column in columns) == 1
+        narrow = (below is None and inside) or (fits and (rules_known or not _PERIOD.search(piece.text)))
         misfit = min(abs(piece.middle - (left + right) / 2), abs(piece.left - left) + size)
         bare = 0.0 if _PERIOD.search(piece.text) else 0.1 * max(0.0, right - left - (piece.right - piece.left))
         return overhang + misfit + bare + (8 * size if narrow else 2) * (last - first + 1 - len(over))
@@ -219,14 +227,16 @@ def _lies_over(piece: Piece, column: Column) -> bool:
     return shared > 0.5 * min(column.right - column.left, piece.right - piece.left)
 
 
-def _drawn(piece: Piece, rules: list[Box]) -> tuple[float, float] | None:
-    """The reach of the drawn line under a head, pieces of it that touch taken together."""
-    reach = None
+def _drawn(piece: Piece, rules: list[Box], heads: list[Piece]) -> tuple[float, float] | None:
+    """The reach of the drawn line under a head, pieces of it that touch taken together; None where other heads stand on it too."""
+    reaches: list[tuple[float, float]] = []
     for left, _, right, _ in sorted(rules):
-        if reach and left <= reach[1] + 1:
-            reach = (reach[0], max(reach[1], right))
-        elif reach and reach[0] <= piece.middle <= reach[1]:
-            return reach
+        if reaches and left <= reaches[-1][1] + 1:
+            reaches[-1] = (reaches[-1][0], max(reaches[-1][1], right))
         else:
-            reach = (left, right)
-    return reach if reach and reach[0] <= piece.middle <= reach[1] else None
+            reaches.append((left, right))
+    for left, right in reaches:
+        on_it = [head for head in heads if left <= head.middle <= right]
+        if on_it == [piece] and abs(piece.middle - (left + right) / 2) < 2 * piece.words[0].size:
+            return left, right
+    return None

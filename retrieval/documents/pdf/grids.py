@@ -49,7 +49,7 @@ def _placed(box: Box | None, glyphs: Glyphs) -> Box | None:
 def _head_rows(lines: list[Line], table: Table, drawn: list[Box]) -> list[_Cells]:
     """The lines of heads, read from the lowest up: a head over one column widens that column for those above it."""
     found: list[_Cells] = []
-    reach = [Column(column.left, column.right) for column in table.columns]
+    reach = _ruled(table, lines, drawn)
     last = table.first + table.heads - 1
     for number in range(last, table.first - 1, -1):
         line = lines[number]
@@ -59,12 +59,29 @@ def _head_rows(lines: list[Line], table: Table, drawn: list[Box]) -> list[_Cells
         cells: _Cells = [(label.text, label.box) if label else ("", None)]
         if heads:
             below = _next_heads(heads, lines[number + 1 : last + 1])
-            under = [rule for rule in drawn if below is not None and below + 0.5 * line.size < rule[3] <= line.base + 1]
+            foot = below if below is not None else lines[number + 1].base
+            under = [rule for rule in drawn if foot + 0.5 * line.size < rule[3] <= line.base + 1]
             cells += _over(heads, reach, under, below, bool(drawn))
         else:
             cells += [("", None)] * len(table.columns)
         found.insert(0, cells)
     return found
+
+
+def _ruled(table: Table, lines: list[Line], drawn: list[Box]) -> list[Column]:
+    """The columns, as wide as the lines that are drawn under one of them alone: heads are centred on these."""
+    top, foot = lines[table.first].base + 2 * lines[table.first].size, lines[table.last].base - lines[table.last].size
+    reach = [Column(column.left, column.right) for column in table.columns]
+    for left, low, right, _ in drawn:
+        if not foot <= low <= top:
+            continue
+        over = [at for at, column in enumerate(table.columns) if column.left < right and left < column.right]
+        if len(over) == 1 and left - 2 <= table.columns[over[0]].middle <= right + 2:
+            column = reach[over[0]]
+            before = table.columns[over[0] - 1].right if over[0] else table.start - 60
+            after = table.columns[over[0] + 1].left if over[0] + 1 < len(reach) else right
+            column.left, column.right = min(column.left, max(left, before)), max(column.right, min(right, after))
+    return reach
 
 
 def _next_heads(heads: list[Piece], lower: list[Line]) -> float | None:

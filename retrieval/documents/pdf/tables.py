@@ -21,6 +21,7 @@ _BETWEEN = 5  # lines without figures that may stand between two rows
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = re.compile(rf"\b(?:{_MONTH}\s+\d|(?:19|20)\d\d\b|ended\b|\d{{1,2}}\.?\s+{_MONTH})", re.I)
 _OPEN = re.compile(r"(?:[,\-–—/&(]|\b(?:and|or|of|the|in|to|for|from|by|with|on|at|net|other|a|an|than|as|per|less))$", re.I)
+_NOTE = re.compile(r"^\((?:\d{1,2}|[a-z])\)$")
 _MEASURE = re.compile(r"[$€£¥%]|\b(?:millions?|thousands?|billions?|000s?|percent|per share|dollars|euros?|except)\b", re.I)
 
 
@@ -69,10 +70,15 @@ def prepared(lines: list[TextLine]) -> list[Line]:
 
 
 def _is_row(pieces: list[Piece]) -> bool:
-    figures = sum(piece.figure for piece in pieces[1:])
+    cells = pieces[1:] if len(pieces) > 1 else []
+    figures = [piece for piece in cells if piece.figure]
+    if not pieces[-1].figure and len(pieces[0].words) > 7 and sum(len(piece.words) for piece in pieces) > 13:
+        return False  # a sentence with a wide gap
+    if len(figures) == 1 and len(cells) > 2 and _NOTE.match(figures[0].text):
+        return False  # words with the mark of a footnote among them
     if not pieces[0].figure:
-        return figures > 0
-    return figures > 0 and (figures > 1 or len(pieces) == 2)
+        return bool(figures)
+    return len(figures) > 1 or len(pieces) == 2 and bool(figures)
 
 
 def find_tables(lines: list[Line]) -> list[Table]:
@@ -149,40 +155,44 @@ def _interrupts(between: list[Line], around: list[Line]) -> bool:
 
 def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
     """A stretch cut where a line of column heads begins another table."""
+    figures = min(piece.left for number in stretch if lines[number].row for piece in lines[number].pieces[1:] if piece.figure)
     start = 0
     rows = 0
     for at, number in enumerate(stretch):
         line = lines[number]
-        if rows and _names_columns(line):
+        names = _names_columns(line, figures)
+        if rows and names:
             up = at
             while up - 1 > start and not lines[stretch[up - 1]].row:
                 up -= 1
             yield stretch[start:up]
             start, rows = at, 0
-        elif line.row and not _names_columns(line):
+        elif line.row and not names:
             rows += 1
     yield stretch[start:]
 
 
-def _names_columns(line: Line) -> bool:
-    """A row of years or dates, and no amount: "December 31, 2022 2021"; with other words between where there are two years."""
-    cells = line.pieces if line.pieces[0].year and len(line.pieces) > 1 else line.pieces[1:]
-    if line.pieces[0].year and not all(piece.year for piece in line.pieces):
+def _names_columns(line: Line, start: float) -> bool:
+    """Years or dates and no amount where the figures stand (from `start` on): "December 31, 2022 2021"."""
+    cells = [piece for piece in line.pieces if piece.right > start]
+    if not cells or any(piece.figure and not piece.year for piece in cells) or len(line.pieces) - len(cells) > 1:
         return False
-    if any(piece.figure and not piece.year for piece in cells):
-        return False
+    if cells[0].left < start - 12 * line.size:
+        return False  # a label that reaches over the figures
     dated = [bool(piece.year or _DATE.search(piece.text)) for piece in cells]
     return any(dated) and (all(dated) or sum(piece.year for piece in cells) > 1)
 
 
 def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
     """The table of these lines, or None where they are no table after all."""
-    body = [number for number in numbers if lines[number].row and not _names_columns(lines[number])]
+    rows = [number for number in numbers if lines[number].row]
+    figures = [piece.left for number in rows for piece in lines[number].pieces[1:] if piece.figure]
+    body = [number for number in rows if not _names_columns(lines[number], min(figures))]
     if not body:
         return None
     label_left = min(lines[number].left for number in body)
-    cells = {number: _cells(lines[number], label_left) for number in body}
-    columns = find_columns(list(cells.values()))
+    figures = [piece.left for number in body for piece in lines[number].pieces[1:] if piece.figure]
+    columns = find_columns([_cells(lines[number], min(figures)) for number in body])
     if not columns or not _worth(body, columns, lines):
         return None
     last = numbers[-1]
@@ -214,23 +224,20 @@ def _is_group(line: Line, below: Line, start: float) -> bool:
     return lone and line.base - below.base < 2.6 * max(line.size, below.size)
 
 
-def _cells(line: Line, label_left: float) -> list[Piece]:
-    """The pieces of a row that are no label. A figure is a label where it begins the line and others follow: a year, a number."""
+def _cells(line: Line, start: float) -> list[Piece]:
+    """The pieces of a row that are no label. A figure that begins the line left of where figures `start` is a label: a year, a number."""
     first = line.pieces[0]
-    if first.figure and (len(line.pieces) == 1 or first.left > label_left + 4 * line.size):
-        return line.pieces
-    return line.pieces[1:]
+    return line.pieces if first.figure and first.right > start else line.pieces[1:]
 
 
 def _worth(body: list[int], columns: list[Column], lines: list[Line]) -> bool:
     """A table has two rows, or one with several figures; and is no list of contents."""
     if len(body) < 2 and len(columns) < 2:
         return False
-    if len(columns) == 1 and len(body) >= 3:
-        pages = [lines[number].pieces[-1].text for number in body]
-        plain = [int(page) for page in pages if page.isdigit() and len(page) < 4]
-        if len(plain) > 0.8 * len(pages) and plain == sorted(plain):
-            return False
+    lists = [[piece.text for piece in lines[number].pieces[1:] if piece.figure] for number in body]
+    if len(body) > 2 and all(len(figures) == 1 for figures in lists):
+        pages = [int(one) for (one,) in lists if one.isdigit() and len(one) < 4]
+        return not (len(pages) > 0.8 * len(body) and pages == sorted(pages))
     return True
 
 
@@ -241,7 +248,7 @@ def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Co
         return False
     if number >= stretch_first and (line.row or len(line.pieces) > 1):
         return True
-    if line.row and not _names_columns(line):
+    if line.row and not _names_columns(line, columns[0].left):
         return False
     start, size = columns[0].left, line.size
     over = [piece for piece in line.pieces if piece.right > start - size and piece.left > label_left + 0.35 * (start - label_left)]
@@ -341,7 +348,7 @@ def rows_of(lines: list[Line], table: Table) -> list[Row]:
 
 def _row(line: Line, table: Table) -> Row:
     first = line.pieces[0]
-    is_label = first.left < table.start - 0.5 and not (first.figure and first.left > table.label_left + 4 * line.size)
+    is_label = first.right <= table.start if first.figure else first.left < table.start - 0.5
     row = Row([first] if is_label else [], {}, line.base, line.size)
     for piece in line.pieces[1:] if is_label else line.pieces:
         row.cells.setdefault(column_of(piece, table.columns), []).append(piece)

@@ -16,6 +16,7 @@ from retrieval.documents.pdf.glyphs import HYPHEN, Flags, Glyphs
 
 _RAISED = 0.15  # of the type's height: a baseline this much above its neighbour's is a superscript's
 _SMALLER = 0.85  # and it is set this much smaller
+_BESIDE = 1.6  # of the type's height: a mark further away belongs to no word
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
 _LOWERED = {raised: plain for plain, raised in RAISED.items()}
 _GAP = 0.25  # of the type's height: a gap as wide as a blank parts words
@@ -182,6 +183,6 @@ def _raised_beside(word: Word, others: list[Word]) -> Word | None:
             continue
         after, before = word.left - other.right, other.left - word.right
         distance = after if after > -0.3 * other.size else before if before > -0.3 * other.size else 99.0
-        if distance < other.size and (best is None or distance < best[0]):
+        if distance < _BESIDE * other.size and (best is None or distance < best[0]):
             best = (distance, other)
     return best[1] if best else None
