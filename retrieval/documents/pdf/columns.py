@@ -14,7 +14,7 @@ from retrieval.documents.pdf.words import TextLine, Word, spelled
 _CURRENCY = r"(?:[A-Z]{0,3}[$€£¥]|CHF|EUR|USD|GBP|Rs\.?|kr)"
 _UNIT = r"(?:%|bps?|bp|pp|pts?|x|bn|m|k|mn|million|billion|‰)"
 _FIGURE = re.compile(
-    rf"^[\[(<~≈]?[-–—−+±]?{_CURRENCY}?[-–—−]?\(?[-–—−]?(?:\d[\d.,'’/:]*|\.\d+){_UNIT}?[)\]]?{_UNIT}?[,;*†‡]?$", re.I
+    rf"^(?!\d{{1,2}},$)[\[(<~≈]?[-–—−+±]?{_CURRENCY}?[-–—−]?\(?[-–—−]?(?:\d[\d.,'’/:]*|\.\d+){_UNIT}?[)\]]?{_UNIT}?[,;*†‡]?$", re.I
 )
 _NONE = re.compile(rf"^(?:{_CURRENCY}?\(?[-–—−]{{1,3}}\)?%?|n[./]?[am]\.?|nmf?|nil|\*+|#)$", re.I)
 _CURRENCY_ONLY = re.compile(rf"^\(?{_CURRENCY}$")
@@ -168,6 +168,9 @@ def spread(heads: list[Piece], columns: list[Column], rules: list[Box], below: f
     such a line under a head shows its columns. Else a head takes what it lies over, centred, at the least misfit.
     """
     count = len(columns)
+    even = _evenly(heads, columns) if below is not None else None
+    if even:
+        return even
     best: dict[tuple[int, int], tuple[float, tuple[int, int] | None]] = {}
     size = heads[0].words[0].size
     edges = [columns[0].left - 4 * size, *((a.right + b.left) / 2 for a, b in zip(columns, columns[1:], strict=False))]
@@ -220,6 +223,19 @@ def spread(heads: list[Piece], columns: list[Column], rules: list[Box], below: f
         placed[span[0] : span[1] + 1] = [heads[number]] * (span[1] - span[0] + 1)
         number, at = number + 1, span[1] + 1
     return placed
+
+
+def _evenly(heads: list[Piece], columns: list[Column]) -> list[Piece | None] | None:
+    """Periods that stand each centred over as many columns as the others: "2022 | 2021" over amount and per cent of each."""
+    each, rest = divmod(len(columns), len(heads))
+    dated = sum(bool(piece.year or _PERIOD.search(piece.text)) for piece in heads)
+    if rest or each < 2 or len(heads) < 2 or 2 * dated < len(heads):
+        return None
+    for number, piece in enumerate(heads):
+        left, right = columns[number * each].left, columns[number * each + each - 1].right
+        if abs(piece.middle - (left + right) / 2) > 1.2 * piece.words[0].size:
+            return None
+    return [piece for piece in heads for _ in range(each)]
 
 
 def _lies_over(piece: Piece, column: Column) -> bool:

@@ -54,7 +54,7 @@ def _head_rows(lines: list[Line], table: Table, drawn: list[Box]) -> list[_Cells
     for number in range(last, table.first - 1, -1):
         line = lines[number]
         first = line.pieces[0]
-        label = first if first.left < table.label_left + 0.35 * (table.start - table.label_left) else None
+        label = first if _is_label(first, table, line.size) else None
         heads = line.pieces[1:] if label else line.pieces
         cells: _Cells = [(label.text, label.box) if label else ("", None)]
         if heads:
@@ -66,6 +66,12 @@ def _head_rows(lines: list[Line], table: Table, drawn: list[Box]) -> list[_Cells
             cells += [("", None)] * len(table.columns)
         found.insert(0, cells)
     return found
+
+
+def _is_label(first: Piece, table: Table, size: float) -> bool:
+    """Whether a line of heads begins over the labels."""
+    near = first.left < table.label_left + 1.5 * size
+    return near or (first.right <= table.start and first.left < table.label_left + 0.35 * (table.start - table.label_left))
 
 
 def _ruled(table: Table, lines: list[Line], drawn: list[Box]) -> list[Column]:

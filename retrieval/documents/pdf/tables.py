@@ -21,6 +21,7 @@ _BETWEEN = 5  # lines without figures that may stand between two rows
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = re.compile(rf"\b(?:{_MONTH}\s+\d|(?:19|20)\d\d\b|ended\b|\d{{1,2}}\.?\s+{_MONTH})", re.I)
 _OPEN = re.compile(r"(?:[,\-–—/&(]|\b(?:and|or|of|the|in|to|for|from|by|with|on|at|net|other|a|an|than|as|per|less))$", re.I)
+_NAME = re.compile(r"^[A-Z]?\d{1,4}[A-Z]?(?: ?[*†‡])?$")
 _NOTE = re.compile(r"^\((?:\d{1,2}|[a-z])\)$")
 _MEASURE = re.compile(r"[$€£¥%]|\b(?:millions?|thousands?|billions?|000s?|percent|per share|dollars|euros?|except)\b", re.I)
 
@@ -145,12 +146,16 @@ def _interrupts(between: list[Line], around: list[Line]) -> bool:
     """Whether lines between rows are running text, not labels: they reach far over where the figures stand."""
     figures = [piece.left for line in around if line.row for piece in line.pieces[1:] if piece.figure]
     start = min(figures)
-    wide = [line for line in between if line.pieces[0].right > start + 2 * line.size and len(line.pieces[0].words) > 3]
+    wide = [line for line in between if any(_reaches_over(piece, start, line.size) for piece in line.pieces)]
     if len(wide) > 1:
         return True
     if any(line.pieces[0].left > start - line.size for line in between) and any(line.text.endswith(":") for line in between[:-1]):
         return True  # a sentence that announces the next table, then its heads
-    return any(len(line.pieces[0].words) >= 8 and not line.text.endswith(":") for line in wide)
+    return any(len(line.text.split()) >= 8 and not line.text.endswith(":") for line in wide)
+
+
+def _reaches_over(piece: Piece, start: float, size: float) -> bool:
+    return piece.left < start - size and piece.right > start + 2 * size and len(piece.words) > 3
 
 
 def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
@@ -175,12 +180,13 @@ def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
 def _names_columns(line: Line, start: float) -> bool:
     """Years or dates and no amount where the figures stand (from `start` on): "December 31, 2022 2021"."""
     cells = [piece for piece in line.pieces if piece.right > start]
-    if not cells or any(piece.figure and not piece.year for piece in cells) or len(line.pieces) - len(cells) > 1:
+    years = sum(piece.year for piece in cells)
+    if not cells or any(piece.figure and not piece.year for piece in cells) or len(line.pieces) - len(cells) > max(1, years):
         return False
     if cells[0].left < start - 12 * line.size:
         return False  # a label that reaches over the figures
     dated = [bool(piece.year or _DATE.search(piece.text)) for piece in cells]
-    return any(dated) and (all(dated) or sum(piece.year for piece in cells) > 1)
+    return any(dated) and (all(dated) or years > 1)
 
 
 def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
@@ -198,8 +204,18 @@ def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
     last = numbers[-1]
     start = columns[0].left
     columns = [column for column in columns if column.right > label_left]
+    if len(body) > 3 and _is_bare_head(lines[body[0]], columns, figures):
+        body = body[1:]
     first, heads = _heads_above(lines, body[0], floor, label_left, columns, numbers[0])
     return Table(first, heads, last, columns, label_left, start)
+
+
+def _is_bare_head(line: Line, columns: list[Column], figures: list[float]) -> bool:
+    """A first row of plain numbers without a label that fills the columns: they are names (models, classes), not amounts."""
+    cells = [piece for piece in line.pieces if piece.right > min(figures)]
+    if len(cells) < len(line.pieces) or len(columns) < 3 or len(cells) < 0.6 * len(columns):
+        return False
+    return all(not piece.figure or _NAME.match(piece.text) for piece in cells)
 
 
 def _heads_above(
@@ -234,6 +250,9 @@ def _worth(body: list[int], columns: list[Column], lines: list[Line]) -> bool:
     """A table has two rows, or one with several figures; and is no list of contents."""
     if len(body) < 2 and len(columns) < 2:
         return False
+    cells = [piece for number in body for piece in lines[number].pieces[1:]]
+    if any(len(piece.words) > 10 for piece in cells) and sum(piece.figure for piece in cells) < 0.6 * len(cells):
+        return False  # running text beside names or numbers
     lists = [[piece.text for piece in lines[number].pieces[1:] if piece.figure] for number in body]
     if len(body) > 2 and all(len(figures) == 1 for figures in lists):
         pages = [int(one) for (one,) in lists if one.isdigit() and len(one) < 4]
@@ -248,7 +267,7 @@ def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Co
         return False
     if number >= stretch_first and (line.row or len(line.pieces) > 1):
         return True
-    if line.row and not _names_columns(line, columns[0].left):
+    if line.row and not (_names_columns(line, columns[0].left) or _is_bare_head(line, columns, [columns[0].left])):
         return False
     start, size = columns[0].left, line.size
     over = [piece for piece in line.pieces if piece.right > start - size and piece.left > label_left + 0.35 * (start - label_left)]
@@ -257,9 +276,9 @@ def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Co
     label = [piece for piece in line.pieces if piece not in over]
     if len(label) > 1 or any(piece.right > start + 3 * size for piece in label):
         return False
-    middle = (label_left + columns[-1].right) / 2
-    lone = len(line.pieces) == 1
-    if lone and abs(over[0].middle - middle) < 2 * size and over[0].left < start - 2 * size:
+    middle, own = (label_left + columns[-1].right) / 2, (start + columns[-1].right) / 2
+    off, off_own = abs(over[0].middle - middle), abs(over[0].middle - own)
+    if len(line.pieces) == 1 and off < 2 * size and (over[0].left < start - 2 * size or off_own > 2 * size):
         return False  # a title over the whole table
     return len(line.text) < 200
 
