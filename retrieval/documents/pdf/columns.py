@@ -19,7 +19,7 @@ _FIGURE = re.compile(
 _NONE = re.compile(rf"^(?:{_CURRENCY}?\(?[-–—−]{{1,3}}\)?%?|n[./]?[am]\.?|nmf?|nil|\*+|#)$", re.I)
 _CURRENCY_ONLY = re.compile(rf"^\(?{_CURRENCY}$")
 _TAIL = re.compile(rf"^(?:\)?{_UNIT}\)?|\)|\]|\*+)$", re.I)
-_LEADER = re.compile(r"^[.…·_‥]{2,}$|^[.·]$")
+_LEADER = re.compile(r"^[.…·_‥]{2,}$|^[.·…]$")
 _THOUSANDS = re.compile(r"^\(?\d{1,3}(?:[ \u202f]\d{3})*$")
 YEAR = re.compile(r"^(?:FY|CY|Q[1-4]|[1-4]Q|H[12]|[12]H)?[’']?(?:(?:19|20)\d\d(?:[-–/]\d\d(?:\d\d)?)?[EA]?|(?<=[YQH1-4’'])\d\d)[,:*]?$", re.I)
 _PERIOD = re.compile(r"\b(?:ended|ending|as (?:of|at)|at|years?|months|weeks|quarters?|december|june|march|september|january)\b", re.I)

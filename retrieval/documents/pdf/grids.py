@@ -39,6 +39,13 @@ def grids_of(page: Any, glyphs: Glyphs, number: int) -> list[Grid]:
     return grids
 
 
+def plain_rows(lines: list[Line], table: Table) -> tuple[tuple[str, ...], ...]:
+    """The rows of a table that has no drawn lines, as text."""
+    rows = [*_head_rows(lines, table, []), *_body_rows(lines, table)]
+    used = [at for at in range(len(table.columns) + 1) if at == 0 or any(row[at][0] for row in rows)]
+    return tuple(tuple(row[at][0] for at in used) for row in rows)
+
+
 def _placed(box: Box | None, glyphs: Glyphs) -> Box | None:
     if box is None:
         return None
