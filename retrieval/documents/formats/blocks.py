@@ -36,12 +36,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Parsed:
-    """`title` is the document's own, or '' where it has none. `pages` is None for unpaged formats. `grids`: its tables in order."""
+    """`title` is the document's own, or '' where it has none. `pages` is None for unpaged formats. `grids`: its tables in order.
+
+    notes: what was left out or could not be read ("page 3 damaged and left out"), for the report of an ingest.
+    """
 
     title: str
     blocks: tuple[Block, ...]
     pages: int | None = None
     grids: tuple[Grid, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def squeeze(text: str) -> str:

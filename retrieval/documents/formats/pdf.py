@@ -14,6 +14,7 @@ from typing import Any
 from retrieval.documents.formats.blocks import Block, Parsed, squeeze
 from retrieval.documents.grid import Grid
 from retrieval.documents.pdf.blocks import Line, page_blocks
+from retrieval.documents.pdf.continued import with_heads
 from retrieval.documents.pdf.glyphs import read_glyphs
 from retrieval.documents.pdf.grids import grids_of
 from retrieval.documents.pdf.letters import Letters
@@ -32,11 +33,15 @@ class _Read:
     title: str
     pages: list[list[TypedLine]] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
 
 
 def read_pdf(path: Path) -> Parsed:
     """Raises UnreadableDocument for an encrypted or damaged file, or one that holds pictures of text only."""
     read = _read(path)
+    if len(read.damaged) == len(read.pages):
+        raise UnreadableDocument(f"{path.name}: all its {len(read.pages)} pages are damaged; export it again")
     if not any(read.pages):
         raise UnreadableDocument(f"{path.name}: no text in its {len(read.pages)} pages (scanned?); run it through OCR first")
     pages, running = without_running(read.pages)
@@ -46,8 +51,8 @@ def read_pdf(path: Path) -> Parsed:
     pages = [[replace(line, text=letters.mend(line.text)) for line in lines] for lines in pages]
     emphasised = _emphasised(pages)
     blocks = tuple(block for number, lines in enumerate(emphasised, 1) for block in page_blocks(lines, number))
-    grids = tuple(_finished(grid, running, letters, blocks) for grid in read.grids)
-    return Parsed(read.title, blocks, len(pages), grids)
+    grids = tuple(with_heads([_finished(grid, running, letters, blocks) for grid in read.grids]))
+    return Parsed(read.title, blocks, len(pages), grids, _notes(read, letters))
 
 
 def _read(path: Path) -> _Read:
@@ -65,9 +70,9 @@ def _read(path: Path) -> _Read:
             for number in range(len(pdf)):
                 try:
                     _read_page(pdf, number, read)
-                except pypdfium2.PdfiumError as error:
-                    reason = f"{path.name}: page {number + 1} is damaged ({error}); export it again"
-                    raise UnreadableDocument(reason) from None
+                except pypdfium2.PdfiumError:
+                    read.damaged.append(number + 1)
+                    read.pages.append([])
         finally:
             pdf.close()
     return read
@@ -78,9 +83,31 @@ def _read_page(pdf: Any, number: int, read: _Read) -> None:
     text_page = page.get_textpage()
     glyphs = read_glyphs(page, text_page)
     read.pages.append(typed_lines(glyphs, sideways=page.get_rotation() != 0))
+    if glyphs.hidden.any():
+        read.hidden.append(number + 1)
     read.grids += grids_of(page, glyphs, number + 1)
     text_page.close()
     page.close()
+
+
+def _notes(read: _Read, letters: Letters) -> tuple[str, ...]:
+    """What a person should know of how well the file could be read."""
+    empty = [number for number, lines in enumerate(read.pages, 1) if not lines and number not in read.damaged]
+    found = []
+    if read.damaged:
+        found.append(f"{_listed(read.damaged)} damaged and left out; export the file again")
+    if empty:
+        found.append(f"{_listed(empty)} without text (pictures?); run the file through OCR")
+    if read.hidden:
+        found.append(f"{_listed(read.hidden)} with text that nobody can see; it was left out")
+    if letters.unread:
+        found.append(f"{letters.unread} letters of fonts that do not name them")
+    return tuple(found)
+
+
+def _listed(pages: list[int]) -> str:
+    shown = ", ".join(map(str, pages[:12])) + (f" and {len(pages) - 12} more" if len(pages) > 12 else "")
+    return f"{'page' if len(pages) == 1 else 'pages'} {shown}"
 
 
 def _emphasised(pages: list[list[TypedLine]]) -> list[list[Line]]:

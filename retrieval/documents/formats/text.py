@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from retrieval.documents.formats.blocks import Block, Parsed, headings_above, squeeze
+from retrieval.documents.formats.blocks import Block, Parsed, caption_above, headings_above, squeeze
 from retrieval.documents.grid import Grid
 from retrieval.documents.pdf.grids import plain_rows
 from retrieval.documents.pdf.tables import caption, find_tables, prepared
@@ -71,7 +71,11 @@ def _grids(lines: list[str], starts: list[tuple[int, int]], blocks: list[Block])
             end += 1
         begin = max(starts[at - 1][0] + 1 if at else 0, first - 4)
         section = headings_above(blocks[: starts[at][1]])
-        grids += _tables(lines[begin : starts[end][0] + 2], section)
+        barred = [re.split(r"\t+|\s+\|\s+", lines[number].strip().strip("|").strip()) for number, _ in starts[at : end + 1]]
+        if len(barred) > 1 and len({len(row) for row in barred}) == 1 and len(barred[0]) > 1:
+            grids.append(Grid(tuple(tuple(squeeze(cell) for cell in row) for row in barred), caption_above(blocks[: starts[at][1]]), section=section))
+        else:
+            grids += _tables(lines[begin : starts[end][0] + 2], section)
         at = end + 1
     return tuple(grids)
 

@@ -28,12 +28,15 @@ _MEASURE = re.compile(r"[$€£¥%]|\b(?:millions?|thousands?|billions?|000s?|pe
 
 @dataclass(slots=True)
 class Line:
-    """A line of the page with its pieces. `row`: it holds a figure apart from its label, as rows of tables do."""
+    """A line of the page with its pieces. `row`: it holds a figure apart from its label, as rows of tables do, or it is `aligned`:
+    one of several lines whose pieces begin at the same places.
+    """
 
     base: float
     size: float
     pieces: list[Piece]
     row: bool
+    aligned: bool = False
 
     @property
     def text(self) -> str:
@@ -67,7 +70,35 @@ def prepared(lines: list[TextLine]) -> list[Line]:
         pieces = pieces_of(line)
         if pieces:
             found.append(Line(line.base, line.size, pieces, _is_row(pieces)))
+    _align(found)
     return found
+
+
+def _align(lines: list[Line]) -> None:
+    """Marks runs of lines that begin their pieces at the same places: rows of words ("Custodian   Nordhaven Bank").
+
+    Running text in two columns does so too, but its pieces are long. The first line of a run of figures is its head.
+    """
+    first = 0
+    while first < len(lines):
+        last = first
+        while last + 1 < len(lines) and _alike(lines[last], lines[last + 1]):
+            last += 1
+        run = lines[first : last + 1]
+        words = [len(piece.words) for line in run for piece in line.pieces]
+        if len(run) > 2 and sum(words) <= 5 * len(words):
+            headed = sum(line.row for line in run[1:]) >= 0.7 * (len(run) - 1)
+            for line in run[headed:]:
+                line.aligned = line.aligned or not line.row
+                line.row = True
+        first = last + 1
+
+
+def _alike(line: Line, below: Line) -> bool:
+    if len(line.pieces) < 2 or len(line.pieces) != len(below.pieces) or line.base - below.base > 2.2 * line.size:
+        return False
+    places = zip(line.pieces[1:], below.pieces[1:], strict=True)
+    return abs(line.left - below.left) < 2 * line.size and all(abs(one.left - other.left) < 1.5 for one, other in places)
 
 
 def _is_row(pieces: list[Piece]) -> bool:
@@ -142,10 +173,17 @@ def _stretches(lines: list[Line]) -> Iterator[list[int]]:
         yield current
 
 
+def _start(lines: list[Line]) -> float:
+    """Where the figures of rows begin; of rows of words alone, the cells after the label."""
+    cells = [piece for line in lines if line.row for piece in line.pieces[1:]]
+    return min(piece.left for piece in cells if piece.figure) if any(piece.figure for piece in cells) else min(
+        piece.left for piece in cells
+    )
+
+
 def _interrupts(between: list[Line], around: list[Line]) -> bool:
     """Whether lines between rows are running text, not labels: they reach far over where the figures stand."""
-    figures = [piece.left for line in around if line.row for piece in line.pieces[1:] if piece.figure]
-    start = min(figures)
+    start = _start(around)
     wide = [line for line in between if any(_reaches_over(piece, start, line.size) for piece in line.pieces)]
     if len(wide) > 1:
         return True
@@ -160,7 +198,7 @@ def _reaches_over(piece: Piece, start: float, size: float) -> bool:
 
 def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
     """A stretch cut where a line of column heads begins another table."""
-    figures = min(piece.left for number in stretch if lines[number].row for piece in lines[number].pieces[1:] if piece.figure)
+    figures = _start([lines[number] for number in stretch])
     start = 0
     rows = 0
     for at, number in enumerate(stretch):
@@ -185,34 +223,34 @@ def _names_columns(line: Line, start: float) -> bool:
         return False
     if cells[0].left < start - 12 * line.size:
         return False  # a label that reaches over the figures
-    dated = [bool(piece.year or _DATE.search(piece.text)) for piece in cells]
+    dated = [bool(piece.year or (not line.aligned and _DATE.search(piece.text))) for piece in cells]
     return any(dated) and (all(dated) or years > 1)
 
 
 def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
     """The table of these lines, or None where they are no table after all."""
     rows = [number for number in numbers if lines[number].row]
-    figures = [piece.left for number in rows for piece in lines[number].pieces[1:] if piece.figure]
-    body = [number for number in rows if not _names_columns(lines[number], min(figures))]
+    start = _start([lines[number] for number in rows])
+    body = [number for number in rows if not _names_columns(lines[number], start)]
     if not body:
         return None
     label_left = min(lines[number].left for number in body)
-    figures = [piece.left for number in body for piece in lines[number].pieces[1:] if piece.figure]
-    columns = find_columns([_cells(lines[number], min(figures)) for number in body])
+    start = _start([lines[number] for number in body])
+    columns = find_columns([_cells(lines[number], start) for number in body])
     if not columns or not _worth(body, columns, lines):
         return None
     last = numbers[-1]
     start = columns[0].left
     columns = [column for column in columns if column.right > label_left]
-    if len(body) > 3 and _is_bare_head(lines[body[0]], columns, figures):
+    if len(body) > 3 and _is_bare_head(lines[body[0]], columns, start):
         body = body[1:]
     first, heads = _heads_above(lines, body[0], floor, label_left, columns, numbers[0])
     return Table(first, heads, last, columns, label_left, start)
 
 
-def _is_bare_head(line: Line, columns: list[Column], figures: list[float]) -> bool:
+def _is_bare_head(line: Line, columns: list[Column], start: float) -> bool:
     """A first row of plain numbers without a label that fills the columns: they are names (models, classes), not amounts."""
-    cells = [piece for piece in line.pieces if piece.right > min(figures)]
+    cells = [piece for piece in line.pieces if piece.right > start]
     if len(cells) < len(line.pieces) or len(columns) < 3 or len(cells) < 0.6 * len(columns):
         return False
     return all(not piece.figure or _NAME.match(piece.text) for piece in cells)
@@ -267,7 +305,7 @@ def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Co
         return False
     if number >= stretch_first and (line.row or len(line.pieces) > 1):
         return True
-    if line.row and not (_names_columns(line, columns[0].left) or _is_bare_head(line, columns, [columns[0].left])):
+    if line.row and not (_names_columns(line, columns[0].left) or _is_bare_head(line, columns, columns[0].left)):
         return False
     start, size = columns[0].left, line.size
     over = [piece for piece in line.pieces if piece.right > start - size and piece.left > label_left + 0.35 * (start - label_left)]
