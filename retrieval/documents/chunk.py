@@ -16,7 +16,7 @@ from retrieval.documents.sentences import sentences
 TARGET = 170  # pieces; about 150 words of prose, fewer of a table, well inside the encoder's 256 tokens
 OVERLAP = 36
 SMALLEST = 60  # a heading does not start a new chunk before this, so that short sections stay together
-VERSION = "2"  # part of the corpus digest: chunks cut by other rules are other evidence
+VERSION = "3"  # part of the corpus digest: chunks cut by other rules are other evidence
 
 # "As of June 30, 2023 2022", "(in millions) FY2023 FY2022", "Class | Charge": names and years, no amounts.
 COLUMN_HEADS = re.compile(r"^[^\d$€£%]*(?:(?:\d{1,2},? |(?:FY)?(?:19|20)\d\d\b)[^\d$€£%]*){2,}$")

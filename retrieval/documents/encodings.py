@@ -1,7 +1,8 @@
-"""From bytes to text: UTF-8, UTF-16, UTF-32 and windows-1252; everything else is refused by name rather than read as mojibake.
+"""From bytes to text: UTF-8, UTF-16, UTF-32 and windows-1252; everything else is refused by name rather than read as
+mojibake.
 
-A code page cannot be told for certain from its bytes. What windows-1252 would turn into capitals or signs inside words is another
-one, and a firm's figures and names must not be guessed.
+A code page cannot be told for certain from its bytes. What windows-1252 would turn into capitals or signs inside words
+is another one, and a firm's figures and names must not be guessed.
 """
 
 from __future__ import annotations

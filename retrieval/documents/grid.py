@@ -19,10 +19,11 @@ _MARK = re.compile(r"\s*[⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻ᵃᵇᶜᵈᵉ�
 class Grid:
     """`rows` hold the cells as written, top to bottom, head rows included.
 
-    caption: the lines just above that speak of it ("in millions, except per share"). page: from 1, None where the format has no
-    pages. section: headings above it, outermost first. boxes: per cell (left, bottom, right, top) in points from the page's lower
-    left corner, None where nothing is known. heads: how many leading rows name the columns, None where the reader cannot tell.
-    A head over several columns stands in each of them. Footnote marks are superscripts after a blank ("450 ¹"): see `unmarked`.
+    caption: the lines just above that speak of it ("in millions, except per share"). page: from 1, None where the format
+    has no pages. section: headings above it, outermost first. boxes: per cell (left, bottom, right, top) in points from
+    the page's lower left corner, None where nothing is known. heads: how many leading rows name the columns, None where
+    the reader cannot tell. A head over several columns stands in each of them. Footnote marks are superscripts after a
+    blank ("450 ¹"): see `unmarked`.
     """
 
     rows: tuple[tuple[str, ...], ...]

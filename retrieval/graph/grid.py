@@ -1,4 +1,6 @@
-"""The table that the readers of documents hand over; it is theirs (retrieval.documents.grid), since documents know no graph."""
+"""The table that the readers of documents hand over; it is theirs (retrieval.documents.grid), since documents know no
+graph.
+"""
 
 from __future__ import annotations
 

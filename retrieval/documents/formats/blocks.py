@@ -19,7 +19,13 @@ _LETTERS = str.maketrans(
     {
         **dict.fromkeys("\u00ad\u200b\u2060\ufeff", ""),
         "\xa0": " ",
-        **{"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"},
+        "ﬀ": "ff",
+        "ﬁ": "fi",
+        "ﬂ": "fl",
+        "ﬃ": "ffi",
+        "ﬄ": "ffl",
+        "ﬅ": "st",
+        "ﬆ": "st",
     }
 )
 
@@ -36,7 +42,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Parsed:
-    """`title` is the document's own, or '' where it has none. `pages` is None for unpaged formats. `grids`: its tables in order.
+    """`title` is the document's own, or '' where it has none. `pages` is None for unpaged formats. `grids`: its tables
+    in order.
 
     notes: what was left out or could not be read ("page 3 damaged and left out"), for the report of an ingest.
     """
@@ -54,7 +61,9 @@ def squeeze(text: str) -> str:
 
 
 def raised_mark(text: str, before: str) -> str:
-    """Raised text as it is to be written after `before`: a footnote's number never grows onto a figure, 10⁶ and 1st stay whole."""
+    """Raised text as it is to be written after `before`: a footnote's number never grows onto a figure, 10⁶ and 1st stay
+    whole.
+    """
     mark = text.strip()
     if not mark or len(mark) > 6 or re.fullmatch(r"st|nd|rd|th", mark, re.I):
         return text
@@ -79,5 +88,7 @@ def caption_above(blocks: list[Block]) -> str:
         return ""
     text = blocks[-1].text
     short = len(text.split()) <= 25
-    speaks = text.endswith(":") or (short and re.search(r"\b(?:millions?|thousands?|billions?|per cent|percent)\b|[%$€£¥]|'000", text))
+    speaks = text.endswith(":") or (
+        short and re.search(r"\b(?:millions?|thousands?|billions?|per cent|percent)\b|[%$€£¥]|'000", text)
+    )
     return text if speaks and len(text.split()) <= 60 else ""

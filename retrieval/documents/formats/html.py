@@ -16,13 +16,29 @@ from retrieval.documents.grid import Grid
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-_UNSEEN = ("script", "style", "noscript", "template", "nav", "svg", "head", "iframe", "input", "select", "button", "textarea")
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer form header "
-    "hr html legend li main menu ol p pre section summary table tbody td tfoot th thead tr ul h1 h2 h3 h4 h5 h6".split()
+_UNSEEN = (
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "nav",
+    "svg",
+    "head",
+    "iframe",
+    "input",
+    "select",
+    "button",
+    "textarea",
 )
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|pt|em|rem|%)?\s*(?:;|$)|opacity\s*:\s*0\s*(?:;|$)")
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_BLOCKS_WORDS = """
+address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer
+form header hr html legend li main menu ol p pre section summary table tbody td tfoot th thead tr ul h1 h2 h3 h4 h5 h6
+"""
+_BLOCKS = frozenset(_BLOCKS_WORDS.split())
+_HIDDEN_STYLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|pt|em|rem|%)?\s*(?:;|$)|opacity\s*:\s*0\s*(?:;|$)"
+)
 _COLOUR = re.compile(r"(?:^|;)\s*color\s*:\s*([^;!]+)")
 _GROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:\s*([^;!]+)")
 _MENU = re.compile(r"\b(?:menu|nav|navbar|navigation|breadcrumbs?|sidebar)\b", re.I)
@@ -70,7 +86,11 @@ def _strip(soup: BeautifulSoup) -> None:
 def _is_hidden(tag: Tag) -> bool:
     if tag.has_attr("hidden"):
         return True
-    if tag.get("aria-hidden") == "true" and tag.get("role") != "tabpanel" and tag.find(["p", "table", "ul", "ol", "dl"]) is None:
+    if (
+        tag.get("aria-hidden") == "true"
+        and tag.get("role") != "tabpanel"
+        and tag.find(["p", "table", "ul", "ol", "dl"]) is None
+    ):
         return tag.name not in ("p", "table", "ul", "ol", "dl")  # icons; a closed tab's text is text
     style = str(tag.get("style") or "").lower()
     if _HIDDEN_STYLE.search(style):
@@ -93,7 +113,11 @@ def _is_furniture(tag: Tag) -> bool:
     """Menus are mostly links; notices of cookies and feet are short and named so."""
     if tag.name in ("body", "html", "main", "article") or tag.find(["h1", "table"]) is not None:
         return False
-    named = " ".join([str(tag.get("id") or ""), *(tag.get("class") or []), str(tag.get("role") or "")]).replace("-", " ").replace("_", " ")
+    named = (
+        " ".join([str(tag.get("id") or ""), *(tag.get("class") or []), str(tag.get("role") or "")])
+        .replace("-", " ")
+        .replace("_", " ")
+    )
     if not named and tag.name != "footer":
         return False
     if tag.name == "footer" or _FURNITURE.search(named):
@@ -107,7 +131,9 @@ def _is_furniture(tag: Tag) -> bool:
 
 @dataclass
 class _Reader:
-    """Gathers blocks and grids. `inline` holds the text of the open paragraph, `pairs` the terms and values of an open list."""
+    """Gathers blocks and grids. `inline` holds the text of the open paragraph, `pairs` the terms and values of an open
+    list.
+    """
 
     blocks: list[Block] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
@@ -159,7 +185,9 @@ class _Reader:
             if tag.name == "dl":
                 self.term = ""
                 if len(self.pairs) > 1:
-                    self.grids.append(Grid(tuple(self.pairs), caption_above(self.blocks), section=headings_above(self.blocks)))
+                    self.grids.append(
+                        Grid(tuple(self.pairs), caption_above(self.blocks), section=headings_above(self.blocks))
+                    )
                 self.pairs = []
             return
         if tag.name in _HEADINGS:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LARGEST_SPAN = 100  # columns or rows that one cell may reach over: a page may claim millions
 _SIGN_BEFORE = re.compile(r"^\(?(?:[A-Z]{0,3}[$€£¥]|[$€£¥])\(?$")
+_FIGURE_STARTS = "0123456789.(-–—−"
 _SIGN_AFTER = re.compile(r"^(?:%|\)|\)%|%\))$")
 
 
@@ -84,7 +85,7 @@ def _tidied(rows: list[list[str]], heads: int) -> list[list[str]]:
     """Currency and per cent signs joined to their figures, columns that then hold nothing left out."""
     for row in rows[heads:]:
         for at in range(len(row) - 1):
-            if _SIGN_BEFORE.match(row[at]) and row[at + 1][:1].isdigit() or row[at] == "(" and row[at + 1]:
+            if row[at + 1] and (row[at] == "(" or (_SIGN_BEFORE.match(row[at]) and row[at + 1][0] in _FIGURE_STARTS)):
                 row[at + 1], row[at] = row[at] + row[at + 1], ""
         for at in range(1, len(row)):
             if _SIGN_AFTER.match(row[at]):

@@ -20,6 +20,7 @@ from retrieval.documents.pdf.grids import grids_of
 from retrieval.documents.pdf.letters import Letters
 from retrieval.documents.pdf.lines import TypedLine, typed_lines
 from retrieval.documents.pdf.running import without_running
+from retrieval.documents.pdf.words import lines_of, words_of
 from retrieval.types import UnreadableDocument
 
 _PDFIUM = threading.Lock()
@@ -46,7 +47,9 @@ def read_pdf(path: Path) -> Parsed:
         raise UnreadableDocument(f"{path.name}: no text in its {len(read.pages)} pages (scanned?); run it through OCR first")
     pages, running = without_running(read.pages)
     if not any(pages):
-        raise UnreadableDocument(f"{path.name}: nothing but the same heads and feet on its {len(pages)} pages; is it a blank form?")
+        raise UnreadableDocument(
+            f"{path.name}: nothing but the same heads and feet on its {len(pages)} pages; is it a blank form?"
+        )
     letters = Letters(line.text for lines in pages for line in lines)
     pages = [[replace(line, text=letters.mend(line.text)) for line in lines] for lines in pages]
     emphasised = _emphasised(pages)
@@ -82,10 +85,11 @@ def _read_page(pdf: Any, number: int, read: _Read) -> None:
     page = pdf[number]
     text_page = page.get_textpage()
     glyphs = read_glyphs(page, text_page)
-    read.pages.append(typed_lines(glyphs, sideways=page.get_rotation() != 0))
+    lines = lines_of(words_of(glyphs))
+    read.pages.append(typed_lines(glyphs, lines, sideways=page.get_rotation() != 0))
     if glyphs.hidden.any():
         read.hidden.append(number + 1)
-    read.grids += grids_of(page, glyphs, number + 1)
+    read.grids += grids_of(page, glyphs, lines, number + 1)
     text_page.close()
     page.close()
 

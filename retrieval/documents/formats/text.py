@@ -10,7 +10,9 @@ import re
 from retrieval.documents.formats.blocks import Block, Parsed, caption_above, headings_above, squeeze
 from retrieval.documents.grid import Grid
 from retrieval.documents.pdf.grids import plain_rows
-from retrieval.documents.pdf.tables import caption, find_tables, prepared
+from retrieval.documents.pdf.page_lines import prepared
+from retrieval.documents.pdf.rows import caption
+from retrieval.documents.pdf.tables import find_tables
 from retrieval.documents.pdf.words import TextLine, Word
 
 _ITEM = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+\S")
@@ -67,13 +69,21 @@ def _grids(lines: list[str], starts: list[tuple[int, int]], blocks: list[Block])
     while at < len(starts):
         first = starts[at][0]
         end = at
-        while end + 1 < len(starts) and starts[end + 1][0] - starts[end][0] <= 4 and starts[end + 1][0] - first < _MOST_LINES:
+        while (
+            end + 1 < len(starts) and starts[end + 1][0] - starts[end][0] <= 4 and starts[end + 1][0] - first < _MOST_LINES
+        ):
             end += 1
         begin = max(starts[at - 1][0] + 1 if at else 0, first - 4)
         section = headings_above(blocks[: starts[at][1]])
         barred = [re.split(r"\t+|\s+\|\s+", lines[number].strip().strip("|").strip()) for number, _ in starts[at : end + 1]]
         if len(barred) > 1 and len({len(row) for row in barred}) == 1 and len(barred[0]) > 1:
-            grids.append(Grid(tuple(tuple(squeeze(cell) for cell in row) for row in barred), caption_above(blocks[: starts[at][1]]), section=section))
+            grids.append(
+                Grid(
+                    tuple(tuple(squeeze(cell) for cell in row) for row in barred),
+                    caption_above(blocks[: starts[at][1]]),
+                    section=section,
+                )
+            )
         else:
             grids += _tables(lines[begin : starts[end][0] + 2], section)
         at = end + 1
@@ -97,7 +107,8 @@ def _as_type(raw: str, number: int) -> TextLine:
     base = -number * _LEADING
     shown = raw.expandtabs(8).replace("|", " … ") if " | " in raw or "\t" not in raw else raw.replace("\t", " … ")
     words = [
-        Word(found.group(), found.start() * _ADVANCE, found.end() * _ADVANCE, base, _SIZE) for found in re.finditer(r"\S+", shown)
+        Word(found.group(), found.start() * _ADVANCE, found.end() * _ADVANCE, base, _SIZE)
+        for found in re.finditer(r"\S+", shown)
     ]
     return TextLine(words, base, _SIZE)
 

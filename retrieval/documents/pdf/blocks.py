@@ -1,4 +1,5 @@
-"""From the lines of a PDF page to blocks: headings, prose, items and table rows, by fonts where the file tells, else by words.
+"""From the lines of a PDF page to blocks: headings, prose, items and table rows, by fonts where the file tells, else by
+words.
 
 A block never leaves its page.
 """
@@ -19,7 +20,8 @@ _NUMBERED = re.compile(
     r"^(?:PART\s+[IVX]+|Item\s+\d+[A-C]?\b|Note\s+\d+\b|TABLE\s+\d+|Chapter\s+\d+|Section\s+\d+|\d+(?:\.\d+)*\.?\s+[A-Z])",
     re.I,
 )
-_SMALL = frozenset("a an and as at by for from in of on or per the to with vs its our".split())
+_SMALL_WORDS = "a an and as at by for from in of on or per the to with vs its our"
+_SMALL = frozenset(_SMALL_WORDS.split())
 
 
 @dataclass(frozen=True)

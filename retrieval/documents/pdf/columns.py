@@ -1,4 +1,5 @@
-"""The columns of a table: which words of a line belong together, where the columns stand, and over which ones a head reaches.
+"""The columns of a table: which words of a line belong together, where the columns stand, and over which ones a head
+reaches.
 
 Invariant: no column holds two cells of one line that stand apart.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from retrieval.documents.grid import Box
 from retrieval.documents.pdf.words import TextLine, Word, spelled
@@ -14,15 +16,21 @@ from retrieval.documents.pdf.words import TextLine, Word, spelled
 _CURRENCY = r"(?:[A-Z]{0,3}[$€£¥]|CHF|EUR|USD|GBP|Rs\.?|kr)"
 _UNIT = r"(?:%|bps?|bp|pp|pts?|x|bn|m|k|mn|million|billion|‰)"
 _FIGURE = re.compile(
-    rf"^(?!\d{{1,2}},$)[\[(<~≈]?[-–—−+±]?{_CURRENCY}?[-–—−]?\(?[-–—−]?(?:\d[\d.,'’/:]*|\.\d+){_UNIT}?[)\]]?{_UNIT}?[,;*†‡]?$", re.I
+    rf"^(?!\d{{1,2}},$)[\[(<~≈]?[-–—−+±]?{_CURRENCY}?[-–—−]?\(?[-–—−]?(?:\d[\d.,'’/:]*|\.\d+){_UNIT}?[)\]]?{_UNIT}?[,;*†‡]?$",
+    re.I,
 )
 _NONE = re.compile(rf"^(?:{_CURRENCY}?\(?[-–—−]{{1,3}}\)?%?|n[./]?[am]\.?|nmf?|nil|\*+|#)$", re.I)
 _CURRENCY_ONLY = re.compile(rf"^\(?{_CURRENCY}$")
 _TAIL = re.compile(rf"^(?:\)?{_UNIT}\)?|\)|\]|\*+)$", re.I)
 _LEADER = re.compile(r"^[.…·_‥]{2,}$|^[.·…]$")
 _THOUSANDS = re.compile(r"^\(?\d{1,3}(?:[ \u202f]\d{3})*$")
-YEAR = re.compile(r"^(?:FY|CY|Q[1-4]|[1-4]Q|H[12]|[12]H)?[’']?(?:(?:19|20)\d\d(?:[-–/]\d\d(?:\d\d)?)?[EA]?|(?<=[YQH1-4’'])\d\d)[,:*]?$", re.I)
-_PERIOD = re.compile(r"\b(?:ended|ending|as (?:of|at)|at|years?|months|weeks|quarters?|december|june|march|september|january)\b", re.I)
+YEAR = re.compile(
+    r"^(?:FY|CY|Q[1-4]|[1-4]Q|H[12]|[12]H)?[’']?(?:(?:19|20)\d\d(?:[-–/]\d\d(?:\d\d)?)?[EA]?|(?<=[YQH1-4’'])\d\d)[,:*]?$",
+    re.I,
+)
+_PERIOD = re.compile(
+    r"\b(?:ended|ending|as (?:of|at)|at|years?|months|weeks|quarters?|december|june|march|september|january)\b", re.I
+)
 _SCALES = frozenset({"million", "millions", "billion", "mn", "bn", "m"})
 _FIGURES_APART = 0.45  # of the type's height: figures further apart are two cells
 _WORDS_APART = 1.0  # and words further apart
@@ -55,7 +63,12 @@ class Piece:
     @property
     def box(self) -> Box:
         boxes = [word.box for word in self.words]
-        return (self.left, min(box[1] for box in boxes), max(word.right for word in self.words), max(box[3] for box in boxes))
+        return (
+            self.left,
+            min(box[1] for box in boxes),
+            max(word.right for word in self.words),
+            max(box[3] for box in boxes),
+        )
 
 
 def is_figure(text: str) -> bool:
@@ -161,11 +174,13 @@ def column_of(piece: Piece, columns: list[Column]) -> int:
     return min(range(len(columns)), key=distance)
 
 
-def spread(heads: list[Piece], columns: list[Column], rules: list[Box], below: float | None, rules_known: bool) -> list[Piece | None]:
+def spread(
+    heads: list[Piece], columns: list[Column], rules: list[Box], below: float | None, rules_known: bool
+) -> list[Piece | None]:
     """For each column the head that stands over it: every head takes the run of columns that it is set over.
 
-    rules: drawn lines between this line of heads and the next at height `below` (None where no further line of heads follows);
-    such a line under a head shows its columns. Else a head takes what it lies over, centred, at the least misfit.
+    rules: drawn lines between this line of heads and the next at height `below` (None where no further line of heads
+    follows); such a line under a head shows its columns. Else a head takes what it lies over, centred, at the least misfit.
     """
     count = len(columns)
     even = _evenly(heads, columns) if below is not None else None
@@ -173,7 +188,7 @@ def spread(heads: list[Piece], columns: list[Column], rules: list[Box], below: f
         return even
     best: dict[tuple[int, int], tuple[float, tuple[int, int] | None]] = {}
     size = heads[0].words[0].size
-    edges = [columns[0].left - 4 * size, *((a.right + b.left) / 2 for a, b in zip(columns, columns[1:], strict=False))]
+    edges = [columns[0].left - 4 * size, *((a.right + b.left) / 2 for a, b in pairwise(columns))]
     edges.append(columns[-1].right + 4 * size)
 
     def cost(piece: Piece, first: int, last: int) -> float:
@@ -184,7 +199,9 @@ def spread(heads: list[Piece], columns: list[Column], rules: list[Box], below: f
         left, right = columns[first].left, columns[last].right
         overhang = max(0.0, edges[first] - piece.left) + max(0.0, piece.right - edges[last + 1])
         if first == last:
-            return overhang + min(abs(piece.middle - columns[first].middle), abs(piece.right - right), abs(piece.left - left))
+            return overhang + min(
+                abs(piece.middle - columns[first].middle), abs(piece.right - right), abs(piece.left - left)
+            )
         drawn = _drawn(piece, rules, heads)
         if drawn is not None:
             under = [at for at in range(count) if drawn[0] - size < columns[at].middle < drawn[1] + size]
@@ -244,7 +261,9 @@ def _lies_over(piece: Piece, column: Column) -> bool:
 
 
 def _drawn(piece: Piece, rules: list[Box], heads: list[Piece]) -> tuple[float, float] | None:
-    """The reach of the drawn line under a head, pieces of it that touch taken together; None where other heads stand on it too."""
+    """The reach of the drawn line under a head, pieces of it that touch taken together; None where other heads stand on
+    it too.
+    """
     reaches: list[tuple[float, float]] = []
     for left, _, right, _ in sorted(rules):
         if reaches and left <= reaches[-1][1] + 1:

@@ -23,7 +23,12 @@ def with_heads(grids: Sequence[Grid]) -> list[Grid]:
             heads = before.rows[: before.heads or 0]
             boxes = (*((None,) * len(grid.rows[0]) for _ in heads), *(grid.boxes or ()))
             grid = replace(
-                grid, rows=(*heads, *grid.rows), boxes=boxes, heads=before.heads, caption=before.caption, section=before.section
+                grid,
+                rows=(*heads, *grid.rows),
+                boxes=boxes,
+                heads=before.heads,
+                caption=before.caption,
+                section=before.section,
             )
         found.append(grid)
     return found

@@ -34,9 +34,11 @@ _MOST = 20_000  # objects looked at on one page
 class Glyphs:
     """One page's characters, turned so that its text reads from left to right.
 
-    text: one code point a character. boxes: float32[n, 4] as left, bottom, right, top in points. base: the baseline's height.
-    size: the type's height in points, as set (`nominal`: before the page's own scaling). ink: drawn, not a blank that PDFium made
-    up. hidden: text that no reader of the page can see. turn: quarter turns, counter-clockwise, that the text had on the page.
+    text: one code point a character. boxes: float32[n, 4] as left, bottom, right, top in points. base: the baseline's
+    height.
+    size: the type's height in points, as set (`nominal`: before the page's own scaling). ink: drawn, not a blank that
+    PDFium made up. hidden: text that no reader of the page can see. turn: quarter turns, counter-clockwise, that the
+    text had on the page.
     """
 
     text: str
@@ -161,7 +163,9 @@ class _Runs:
 
 
 def _runs(ask: _Calls, handle: int | None, rects: Floats, text: str) -> _Runs:
-    """Characters of one type on one line have boxes of one height (turned: of one width), so a change of these starts a run."""
+    """Characters of one type on one line have boxes of one height (turned: of one width), so a change of these starts a
+    run.
+    """
     count = len(rects)
     if not count:
         none = np.zeros(0, np.float32)

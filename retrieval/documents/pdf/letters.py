@@ -1,5 +1,5 @@
-"""What a whole document tells of its letters: whether a word broken at a line's end keeps its hyphen, and what letters that a font
-does not name must be.
+"""What a whole document tells of its letters: whether a word broken at a line's end keeps its hyphen, and what letters
+that a font does not name must be.
 
 PDFium marks a hyphen at a line's end and goes on with the next line; a ligature without a name comes as a control character.
 """
@@ -17,20 +17,26 @@ _BROKEN = re.compile(rf"([^\W_]+(?:-[^\W_]+)*){chr(HYPHEN)}\s*([^\W_]+(?:-[^\W_]
 _UNNAMED = f"{chr(UNNAMED)}-{chr(UNNAMED + 31)}"
 _WITH_UNNAMED = re.compile(rf"[^\W\d_{_UNNAMED}]*[{_UNNAMED}][^\W\d_]*(?:[{_UNNAMED}][^\W\d_]*)*")
 _LIGATURES = ("fi", "fl", "ff", "ffi", "ffl")
-_BEFORE = frozenset("non self ex euro anti pre post mid multi cross co high low long short all half quasi pro semi".split())
-_AFTER = frozenset(
-    "based denominated related term looking free weighted linked backed adjusted owned quality level wide bearing recurring rated "
-    "managed traded time line end sale specific party cash deductible performing transferable".split()
-)
+_BEFORE_WORDS = """
+non self ex euro anti pre post mid multi cross co high low long short all half quasi pro semi
+"""
+_BEFORE = frozenset(_BEFORE_WORDS.split())
+_AFTER_WORDS = """
+based denominated related term looking free weighted linked backed adjusted owned quality level wide bearing recurring
+rated managed traded time line end sale specific party cash deductible performing transferable
+"""
+_AFTER = frozenset(_AFTER_WORDS.split())
 # Words with ligatures that firms' documents hold: what a font without names most likely left out.
-_COMMON = frozenset(
-    "first five fiscal final finance financial find fixed filed filing firm benefit benefits profit profits certificate certified "
-    "significant specific specified identified classified define defined definition confidential office officer offices official "
-    "efficient sufficient difficult affiliate affiliates coefficient flow flows inflation influence reflect reflected flexible "
-    "conflict fluctuation deflation effect effective effects affect offer offered offering offset different difference differ staff "
-    "off buffer traffic tariff suffered effort efficiency beneficial modified notified qualified unified verified satisfied field "
-    "fiduciary fill file files five fifth floor fleet float waffle baffle shuffle affluent offline".split()
-)
+_COMMON_WORDS = """
+first five fiscal final finance financial find fixed filed filing firm benefit benefits profit profits certificate
+certified significant specific specified identified classified define defined definition confidential office officer
+offices official efficient sufficient difficult affiliate affiliates coefficient flow flows inflation influence
+reflect reflected flexible conflict fluctuation deflation effect effective effects affect offer offered offering
+offset different difference differ staff off buffer traffic tariff suffered effort efficiency beneficial modified
+notified qualified unified verified satisfied field fiduciary fill file files five fifth floor fleet float waffle
+baffle shuffle affluent offline
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 
 
 class Letters:
@@ -72,9 +78,7 @@ class Letters:
 
     def _best(self, letter: str, words: list[str]) -> str:
         """The ligature that makes most known words of those with this letter; U+FFFD where none makes any."""
-        scores = {
-            one: sum(self._known_word(word.replace(letter, one)) for word in set(words)) for one in _LIGATURES
-        }
+        scores = {one: sum(self._known_word(word.replace(letter, one)) for word in set(words)) for one in _LIGATURES}
         best = max(scores, key=lambda one: scores[one])
         return best if scores[best] else "\ufffd"
 

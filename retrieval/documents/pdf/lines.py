@@ -1,27 +1,27 @@
 """The lines of running text of a page, in the order in which the file writes them, each with its place and its type.
 
-Raised digits become superscripts after a blank, so that "450" with a footnote 1 is never 4501; text that nobody can see is left out.
-Where the page is turned, the file's order says nothing, and the lines are read from the top down.
+Raised digits become superscripts after a blank, so that "450" with a footnote 1 is never 4501; text that nobody can see
+is left out. Where the page is turned, the file's order says nothing, and the lines are read from the top down.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
-from retrieval.documents.formats.blocks import squeeze
-from retrieval.documents.grid import RAISED
-from retrieval.documents.pdf.glyphs import Glyphs
-from retrieval.documents.pdf.words import lines_of, raised, words_of
+from retrieval.documents.formats.blocks import raised_mark, squeeze
+from retrieval.documents.pdf.columns import Piece
+from retrieval.documents.pdf.flow import Columns, home, paragraphs, text_columns
+from retrieval.documents.pdf.glyphs import Flags, Glyphs
+from retrieval.documents.pdf.words import TextLine, Word, raised, spelled
 
-_MARK = re.compile(r"^[\d(),*†‡a-z]{1,6}$")
-_ORDINAL = re.compile(r"^(?:st|nd|rd|th)$", re.I)
 _SPACED = re.compile(r"(?:(?<=\s)|^)\w(?: \w){4,}(?=\s|$)")
 
 
 @dataclass(frozen=True)
 class TypedLine:
-    """A line as set. base: its height on the page in points, from the top where `height` is the page's. size, bold: its first letter's."""
+    """A line as set. base: its height on the page in points. size, bold: its first letter's."""
 
     text: str
     base: float
@@ -29,20 +29,59 @@ class TypedLine:
     bold: bool
 
 
-def typed_lines(glyphs: Glyphs, sideways: bool) -> list[TypedLine]:
-    """The page's lines. sideways: the page is shown turned, or its text runs up or down."""
+def typed_lines(glyphs: Glyphs, lines: list[TextLine], sideways: bool) -> list[TypedLine]:
+    """The page's lines in reading order. sideways: the page is shown turned, or its text runs up or down.
+
+    lines: its words by their places; they are read where the file's own order is none: a turned page, columns written
+    across.
+    """
     if sideways or glyphs.turn:
-        lines = lines_of(words_of(glyphs))
-        return [TypedLine(squeeze(line.text), line.base, round(line.size, 1), False) for line in lines]
+        return [_typed(line.words, line.base, glyphs) for line in lines]
+    written = _written(glyphs)
+    pieces, columns = text_columns(lines)
+    across = [one for one in columns if _written_across(glyphs, lines, pieces, one)]
+    if not across:
+        return written
+    found: list[TypedLine] = []
+    at = 0
+    for one in across:
+        found += [_typed(line.words, line.base, glyphs) for line in lines[at : one.first]]
+        for column in range(len(one.lefts)):
+            numbers = range(one.first, one.last + 1)
+            of_column = [piece for number in numbers for piece in pieces[number] if home(piece, one.lefts) == column]
+            for paragraph in paragraphs(of_column):
+                words = [word for piece in paragraph for word in piece.words]
+                found.append(_typed(words, words[0].base, glyphs))
+        at = one.last + 1
+    return found + [_typed(line.words, line.base, glyphs) for line in lines[at:]]
+
+
+def _typed(words: list[Word], base: float, glyphs: Glyphs) -> TypedLine:
+    at = words[0].at
+    return TypedLine(squeeze(spelled(words)), base, round(float(glyphs.nominal[at]), 1), bool(glyphs.bold[at]))
+
+
+def _written_across(glyphs: Glyphs, lines: list[TextLine], pieces: list[list[Piece]], columns: Columns) -> bool:
+    """Whether the file goes from one column straight into the next on most lines, as if they were one text."""
+    crossings = total = 0
+    for number in range(columns.first, columns.last + 1):
+        for before, after in zip(pieces[number], pieces[number][1:], strict=False):
+            end, start = before.words[-1].at, after.words[0].at
+            total += 1
+            crossings += end < start and "\n" not in glyphs.text[end:start]
+    return crossings > 0.5 * total
+
+
+def _written(glyphs: Glyphs) -> list[TypedLine]:
+    """The lines as the file writes them."""
     marks = raised(glyphs)
     found: list[TypedLine] = []
     start = 0
     for raw in glyphs.text.split("\n"):
         end = start + len(raw)
+        shown = raw
         if glyphs.hidden[start:end].any() or marks[start:end].any():
             shown = _shown(glyphs, marks, start, end)
-        else:
-            shown = raw
         text = squeeze(shown)
         if text:
             at = start + len(raw) - len(raw.lstrip())
@@ -52,7 +91,7 @@ def typed_lines(glyphs: Glyphs, sideways: bool) -> list[TypedLine]:
     return found
 
 
-def _shown(glyphs: Glyphs, marks: object, start: int, end: int) -> str:
+def _shown(glyphs: Glyphs, marks: Flags, start: int, end: int) -> str:
     """The characters that can be seen, with raised ones as marks."""
     parts: list[str] = []
     at = start
@@ -60,11 +99,11 @@ def _shown(glyphs: Glyphs, marks: object, start: int, end: int) -> str:
         if glyphs.hidden[at]:
             parts.append(" ")
             at += 1
-        elif marks[at]:  # type: ignore[index]
+        elif marks[at]:
             stop = at
-            while stop < end and marks[stop]:  # type: ignore[index]
+            while stop < end and marks[stop]:
                 stop += 1
-            parts.append(_mark(glyphs.text[at:stop], "".join(parts)[-1:]))
+            parts.append(raised_mark(glyphs.text[at:stop], "".join(parts[-12:])))
             at = stop
         else:
             parts.append(glyphs.text[at])
@@ -72,19 +111,12 @@ def _shown(glyphs: Glyphs, marks: object, start: int, end: int) -> str:
     return "".join(parts)
 
 
-def _mark(text: str, before: str) -> str:
-    if _ORDINAL.match(text) or not _MARK.match(text.strip()):
-        return text
-    blank = " " if before.isdigit() or before in "%)" and before else ""
-    return blank + text.translate(RAISED) + (" " if blank else "")
-
-
 def _unspaced(text: str, glyphs: Glyphs, start: int, end: int) -> str:
     """Letters set apart for looks ("G A T E") as words; where the gap is wider than between most letters, a word ends."""
     if not _SPACED.search(text):
         return text
     inked = [at for at in range(start, end) if glyphs.ink[at] and not glyphs.hidden[at]]
-    gaps = [float(glyphs.boxes[b, 0] - glyphs.boxes[a, 2]) for a, b in zip(inked, inked[1:], strict=False)]
+    gaps = [float(glyphs.boxes[b, 0] - glyphs.boxes[a, 2]) for a, b in pairwise(inked)]
     if not gaps or sum(len(word) == 1 for word in text.split()) < 0.8 * len(text.split()):
         return text
     usual = sorted(gaps)[len(gaps) // 2]

@@ -1,4 +1,5 @@
-"""Running heads and feet: lines that stand at one place of most pages and say the same, but for a number that counts the pages.
+"""Running heads and feet: lines that stand at one place of most pages and say the same, but for a number that counts the
+pages.
 
 Invariant: a line whose figures differ from page to page in any other way is content (a balance, a price), and stays.
 """
@@ -11,7 +12,9 @@ from collections.abc import Sequence
 
 from retrieval.documents.pdf.lines import TypedLine
 
-_PAGE_NUMBER = re.compile(r"^(?:[-–—]\s*)?(?:page\s+|p\.\s*|seite\s+)?(\d{1,4})(?:\s*(?:of|/|von|sur|de)\s*\d{1,4})?(?:\s*[-–—])?$", re.I)
+_PAGE_NUMBER = re.compile(
+    r"^(?:[-–—]\s*)?(?:page\s+|p\.\s*|seite\s+)?(\d{1,4})(?:\s*(?:of|/|von|sur|de)\s*\d{1,4})?(?:\s*[-–—])?$", re.I
+)
 _ROMAN = re.compile(r"^[ivxlc]{1,6}$", re.I)
 _EDGE = 2  # lines at the top and at the foot that may be running
 _APART = 8.0  # points; lines nearer to each other stand at one place

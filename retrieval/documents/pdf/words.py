@@ -25,7 +25,10 @@ _SAME_LINE = 0.34  # of the type's height: baselines this near are one line
 
 @dataclass(slots=True)
 class Word:
-    """A run of characters without a gap. `base` is its baseline's height, `size` its type's height, both in points."""
+    """A run of characters without a gap. `base` is its baseline's height, `size` its type's height, both in points.
+
+    at: the place of its first character in the page's text.
+    """
 
     text: str
     left: float
@@ -33,6 +36,7 @@ class Word:
     base: float
     size: float
     mark: bool = False
+    at: int = 0
 
     @property
     def box(self) -> Box:
@@ -114,14 +118,15 @@ def words_of(glyphs: Glyphs) -> list[Word]:
         base[starts].tolist(),
         size[starts].tolist(),
         up[starts].tolist(),
+        shown[starts].tolist(),
         strict=True,
     )
     letters = [glyphs.text[at] for at in shown.tolist()]
     found = []
-    for start, end, first, last, height, tall, mark in edges:
+    for start, end, first, last, height, tall, mark, at in edges:
         text = "".join(letters[start:end]).replace(chr(HYPHEN), "-").replace("\u00ad", "").replace("\u200b", "")
         if text:
-            found.append(Word(text.translate(RAISED) if mark else text, first, last, height, tall, mark))
+            found.append(Word(text.translate(RAISED) if mark else text, first, last, height, tall, mark, at))
     return found
 
 

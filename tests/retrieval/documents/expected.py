@@ -14,7 +14,9 @@ HERE = Path(__file__).parent
 
 @dataclass
 class Expected:
-    """heads: for each column of figures the words that must stand over it. rows: label and one value for each such column."""
+    """heads: for each column of figures the words that must stand over it. rows: label and one value for each such
+    column.
+    """
 
     file: str
     page: int
