@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bs4 import Tag
 
+_WIDEST = 1_000  # columns of a table
 _LARGEST_SPAN = 100  # columns or rows that one cell may reach over: a page may claim millions
 _SIGN_BEFORE = re.compile(r"^\(?(?:[A-Z]{0,3}[$€£¥]|[$€£¥])\(?$")
 _FIGURE_STARTS = "0123456789.(-–—−"
@@ -47,7 +48,7 @@ def read_table(table: Tag, text_of: Callable[[Tag], str]) -> HtmlTable:
             _fill(cells, hanging)
             text = text_of(cell)
             across, down = _span(cell, "colspan"), _span(cell, "rowspan")
-            for _ in range(across):
+            for _ in range(min(across, _WIDEST - len(cells))):
                 if down > 1:
                     hanging[len(cells)] = (down - 1, text)
                 cells.append(text)

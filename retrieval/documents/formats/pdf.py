@@ -14,16 +14,19 @@ from typing import Any
 from retrieval.documents.formats.blocks import Block, Parsed, squeeze
 from retrieval.documents.grid import Grid
 from retrieval.documents.pdf.blocks import Line, page_blocks
+from retrieval.documents.pdf.columns import pieces_of
 from retrieval.documents.pdf.continued import with_heads
 from retrieval.documents.pdf.glyphs import read_glyphs
 from retrieval.documents.pdf.grids import grids_of
 from retrieval.documents.pdf.letters import Letters
 from retrieval.documents.pdf.lines import TypedLine, typed_lines
+from retrieval.documents.pdf.page_lines import prepared
 from retrieval.documents.pdf.running import without_running
 from retrieval.documents.pdf.words import lines_of, words_of
 from retrieval.types import UnreadableDocument
 
 _PDFIUM = threading.Lock()
+_MOST_NOTES = 2_000  # fields and remarks looked at on one page
 _NO_TITLE = (".doc", ".docx", ".pdf", ".htm", ".html", ".indd", ".xls", ".xlsx")
 
 
@@ -69,6 +72,7 @@ def _read(path: Path) -> _Read:
                 raise UnreadableDocument(f"{path.name}: encrypted; save a copy without a password") from None
             raise UnreadableDocument(f"{path.name}: damaged or not a PDF ({error}); export it again") from None
         try:
+            pdf.init_forms()  # before any page: fields are given their looks
             read = _Read(_worth(squeeze(pdf.get_metadata_dict().get("Title") or "")))
             for number in range(len(pdf)):
                 try:
@@ -83,15 +87,32 @@ def _read(path: Path) -> _Read:
 
 def _read_page(pdf: Any, number: int, read: _Read) -> None:
     page = pdf[number]
+    filled = _show_filled(page)
+    if filled:
+        page = pdf[number]
     text_page = page.get_textpage()
     glyphs = read_glyphs(page, text_page)
     lines = lines_of(words_of(glyphs))
-    read.pages.append(typed_lines(glyphs, lines, sideways=page.get_rotation() != 0))
+    pieces = [pieces_of(line) for line in lines]
+    read.pages.append(typed_lines(glyphs, lines, pieces, by_place=filled or page.get_rotation() != 0))
     if glyphs.hidden.any():
         read.hidden.append(number + 1)
-    read.grids += grids_of(page, glyphs, lines, number + 1)
+    read.grids += grids_of(page, glyphs, prepared(lines, pieces), number + 1)
     text_page.close()
     page.close()
+
+
+def _show_filled(page: Any) -> bool:
+    """Makes what was filled into fields and typed onto the page part of its text, in memory; whether there was any."""
+    import pypdfium2.raw as pdfium
+
+    for at in range(min(_MOST_NOTES, pdfium.FPDFPage_GetAnnotCount(page))):
+        note = pdfium.FPDFPage_GetAnnot(page, at)
+        kind = pdfium.FPDFAnnot_GetSubtype(note)
+        pdfium.FPDFPage_CloseAnnot(note)
+        if kind in (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP):
+            return bool(pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS)
+    return False
 
 
 def _notes(read: _Read, letters: Letters) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import re
 
 from retrieval.documents.formats.blocks import Block, Parsed, caption_above, headings_above, squeeze
 from retrieval.documents.grid import Grid
+from retrieval.documents.pdf.columns import pieces_of
 from retrieval.documents.pdf.grids import plain_rows
 from retrieval.documents.pdf.page_lines import prepared
 from retrieval.documents.pdf.rows import caption
@@ -91,7 +92,8 @@ def _grids(lines: list[str], starts: list[tuple[int, int]], blocks: list[Block])
 
 
 def _tables(lines: list[str], section: tuple[str, ...]) -> list[Grid]:
-    set_lines = prepared([line for number, raw in enumerate(lines) if (line := _as_type(raw, number)).words])
+    typed = [line for number, raw in enumerate(lines) if (line := _as_type(raw, number)).words]
+    set_lines = prepared(typed, [pieces_of(line) for line in typed])
     found, floor = [], 0
     for table in find_tables(set_lines):
         above = caption(set_lines, table, floor).replace("\n", " ")

@@ -32,6 +32,7 @@ _PERIOD = re.compile(
     r"\b(?:ended|ending|as (?:of|at)|at|years?|months|weeks|quarters?|december|june|march|september|january)\b", re.I
 )
 _SCALES = frozenset({"million", "millions", "billion", "mn", "bn", "m"})
+_A_BLANK = 0.4  # of the type's height: what is nearer than this always stands together
 _FIGURES_APART = 0.45  # of the type's height: figures further apart are two cells
 _WORDS_APART = 1.0  # and words further apart
 
@@ -72,6 +73,8 @@ class Piece:
 
 
 def is_figure(text: str) -> bool:
+    if len(text) > 3 and text.isalpha():
+        return False
     return bool(_FIGURE.match(text) or _NONE.match(text))
 
 
@@ -108,8 +111,12 @@ def _is_year(words: list[str]) -> bool:
 def _together(before: list[Word], word: Word) -> bool:
     last = before[-1]
     gap, size = word.left - last.right, max(last.size, word.size)
+    if gap < _A_BLANK * size:
+        return True
     if last.mark:
         return gap < _FIGURES_APART * size
+    if gap > 20 * size:
+        return False
     here, there = is_figure(last.text) or bool(_TAIL.match(last.text)), is_figure(word.text)
     if _CURRENCY_ONLY.match(last.text) and there:
         return gap < 20 * size
@@ -117,7 +124,7 @@ def _together(before: list[Word], word: Word) -> bool:
         return gap < 2 * size
     if here and (there or _CURRENCY_ONLY.match(word.text)):
         grouped = _THOUSANDS.match(last.text) and re.match(r"^\d{3}(?:[.,]\d+)?\)?$", word.text)
-        return gap < (0.4 if grouped else _FIGURES_APART) * size
+        return gap < (_A_BLANK + 0.1 if grouped else _FIGURES_APART) * size
     if there or _CURRENCY_ONLY.match(word.text):
         return gap < 0.9 * size
     return gap < _WORDS_APART * size

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from retrieval.documents.pdf.columns import Piece, pieces_of
+from retrieval.documents.pdf.columns import Piece
 from retrieval.documents.pdf.words import TextLine
 
 _LEAST = 4  # lines that must show the same columns
@@ -34,9 +34,8 @@ def flows(lines: list[list[Piece]], column: int) -> bool:
     return len(pieces) >= _LEAST and lower >= _GOES_ON * len(following) and words >= 3 * len(pieces)
 
 
-def text_columns(lines: list[TextLine]) -> tuple[list[list[Piece]], list[Columns]]:
-    """The lines' pieces, and where columns of running text stand."""
-    pieces = [pieces_of(line) for line in lines]
+def text_columns(lines: list[TextLine], pieces: list[list[Piece]]) -> list[Columns]:
+    """Where columns of running text stand."""
     found: list[Columns] = []
     at = 0
     while at < len(lines):
@@ -56,7 +55,7 @@ def text_columns(lines: list[TextLine]) -> tuple[list[list[Piece]], list[Columns
             found.append(Columns(first, last, lefts))
             end = last
         at = end + 1
-    return pieces, found
+    return found
 
 
 def _alike(above: list[Piece], below: list[Piece], line: TextLine, under: TextLine) -> bool:

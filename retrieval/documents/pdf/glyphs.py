@@ -71,7 +71,7 @@ def read_glyphs(page: Any, text_page: Any) -> Glyphs:
     count = max(0, text_page.count_chars())
     ask = _calls()
     codes = np.fromiter(map(ask.unicode, repeat(handle, count), range(count)), np.uint32, count)
-    owners = np.fromiter((one or 0 for one in map(ask.owner, repeat(handle, count), range(count))), np.uint64, count)
+    owners = np.fromiter(map(ask.owner, repeat(handle, count), range(count)), np.uint64, count)
     rects = np.zeros((count, 4), np.float32)  # left, top, right, bottom
     start = rects.ctypes.data
     deque(map(ask.loose, repeat(handle), range(count), range(start, start + 16 * count, 16)), maxlen=0)
@@ -136,7 +136,7 @@ def _calls() -> _Calls:
 
     return _Calls(
         unicode=bind(pdfium.FPDFText_GetUnicode, ctypes.c_uint, void, whole),
-        owner=bind(pdfium.FPDFText_GetTextObject, void, void, whole),
+        owner=bind(pdfium.FPDFText_GetTextObject, ctypes.c_size_t, void, whole),
         loose=bind(pdfium.FPDFText_GetLooseCharBox, whole, void, whole, void),
         origin=bind(pdfium.FPDFText_GetCharOrigin, whole, void, whole, void, void),
         font_size=bind(pdfium.FPDFText_GetFontSize, real, void, whole),
@@ -187,9 +187,14 @@ def _runs(ask: _Calls, handle: int | None, rects: Floats, text: str) -> _Runs:
         a, b, c, d = matrix[0], matrix[1], matrix[2], matrix[3]
         scale = (c * c + d * d) ** 0.5 or 1.0
         quarter = (0 if a >= 0 else 2) if abs(a) >= abs(b) else (1 if b > 0 else 3)
-        facts[row] = (place[0], place[1], nominal * scale, nominal, bool(_BOLD.search(name.value)), quarter)
+        facts[row] = (place[0], place[1], nominal * scale, nominal, _is_bold(name.value), quarter)
     spread = np.repeat(facts, lengths, axis=0)
     return _Runs(spread[:, :2], spread[:, 2], spread[:, 3], spread[:, 4] > 0, spread[:, 5].astype(np.int8))
+
+
+@cache
+def _is_bold(font: bytes) -> bool:
+    return bool(_BOLD.search(font))
 
 
 def _dominant(runs: _Runs) -> int:

@@ -7,17 +7,15 @@ from typing import Any
 from retrieval.documents.grid import Box, Grid
 from retrieval.documents.pdf.columns import Column, Piece, column_of, spread
 from retrieval.documents.pdf.glyphs import Glyphs, rules
-from retrieval.documents.pdf.page_lines import Line, prepared
+from retrieval.documents.pdf.page_lines import Line
 from retrieval.documents.pdf.rows import caption, joined, rows_of
 from retrieval.documents.pdf.tables import Table, find_tables
-from retrieval.documents.pdf.words import TextLine
 
 _Cells = list[tuple[str, Box | None]]
 
 
-def grids_of(page: Any, glyphs: Glyphs, text_lines: list[TextLine], number: int) -> list[Grid]:
-    """The tables of one page (pypdfium2's PdfPage, its characters and lines), top to bottom. `number` counts from 1."""
-    lines = prepared(text_lines)
+def grids_of(page: Any, glyphs: Glyphs, lines: list[Line], number: int) -> list[Grid]:
+    """The tables of one page (pypdfium2's PdfPage, its characters and its lines), top to bottom. `number` counts from 1."""
     tables = find_tables(lines)
     if not tables:
         return []

@@ -29,17 +29,16 @@ class TypedLine:
     bold: bool
 
 
-def typed_lines(glyphs: Glyphs, lines: list[TextLine], sideways: bool) -> list[TypedLine]:
-    """The page's lines in reading order. sideways: the page is shown turned, or its text runs up or down.
+def typed_lines(glyphs: Glyphs, lines: list[TextLine], pieces: list[list[Piece]], by_place: bool) -> list[TypedLine]:
+    """The page's lines in reading order.
 
-    lines: its words by their places; they are read where the file's own order is none: a turned page, columns written
-    across.
+    lines, pieces: its words by their places. They are read from the top down where the file's own order says nothing:
+    `by_place` (the page is shown turned, or a form was filled in), turned text, columns written across.
     """
-    if sideways or glyphs.turn:
+    if by_place or glyphs.turn:
         return [_typed(line.words, line.base, glyphs) for line in lines]
     written = _written(glyphs)
-    pieces, columns = text_columns(lines)
-    across = [one for one in columns if _written_across(glyphs, lines, pieces, one)]
+    across = [one for one in text_columns(lines, pieces) if _written_across(glyphs, lines, pieces, one)]
     if not across:
         return written
     found: list[TypedLine] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from retrieval.documents.pdf.columns import Piece, pieces_of
+from retrieval.documents.pdf.columns import Piece
 from retrieval.documents.pdf.flow import flows
 from retrieval.documents.pdf.words import TextLine
 
@@ -37,13 +37,10 @@ class Line:
         return self.pieces[-1].right
 
 
-def prepared(lines: list[TextLine]) -> list[Line]:
-    """The lines of a page with their pieces."""
-    found = []
-    for line in lines:
-        pieces = pieces_of(line)
-        if pieces:
-            found.append(Line(line.base, line.size, pieces, _is_row(pieces)))
+def prepared(lines: list[TextLine], pieces: list[list[Piece]]) -> list[Line]:
+    """The lines of a page with their pieces, empty ones left out."""
+    both = zip(lines, pieces, strict=True)
+    found = [Line(line.base, line.size, own, _is_row(own)) for line, own in both if own]
     _align(found)
     return found
 

@@ -60,17 +60,38 @@ def pdf(path: Path, *pages: Sequence[Text | Rule], rotate: int = 0, differences:
             "/Resources << /Font << /F1 3 0 R /F2 4 0 R /F3 5 0 R >> >> >>",
             f"<< /Length {len(stream.encode('cp1252'))} >>\nstream\n{stream}\nendstream",
         ]
+    path.write_bytes(_assembled(objects))
+    return path
+
+
+def form(path: Path, label: str, value: str, remark: str) -> Path:
+    """A page with a label, a field that was filled in beside it, and a remark typed onto it."""
+    drawn = _drawn(Text(50, 695, label), third=False)
+    looks = "/DA (/F1 10 Tf 0 g) /F 4"
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /DR << /Font << /F1 5 0 R >> >> {looks} >> >>",
+        "<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Annots [6 0 R 7 0 R] "
+        "/Resources << /Font << /F1 5 0 R >> >> >>",
+        f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+        f"<< /Type /Annot /Subtype /Widget /FT /Tx /T (field) /V ({value}) /Rect [150 690 350 710] /P 3 0 R {looks} >>",
+        f"<< /Type /Annot /Subtype /FreeText /Contents ({remark}) /Rect [150 600 350 620] {looks} >>",
+    ]
+    path.write_bytes(_assembled(objects))
+    return path
+
+
+def _assembled(objects: Sequence[str]) -> bytes:
     content = b"%PDF-1.4\n"
     places = []
     for number, one in enumerate(objects, 1):
         places.append(len(content))
         content += f"{number} 0 obj\n{one}\nendobj\n".encode("cp1252")
     table = "".join(f"{place:010d} 00000 n \n" for place in places)
-    start = len(content)
-    count = len(objects) + 1
+    start, count = len(content), len(objects) + 1
     content += f"xref\n0 {count}\n0000000000 65535 f \n{table}trailer\n<< /Size {count} /Root 1 0 R >>\n".encode()
-    path.write_bytes(content + f"startxref\n{start}\n%%EOF\n".encode())
-    return path
+    return content + f"startxref\n{start}\n%%EOF\n".encode()
 
 
 def _drawn(one: Text | Rule, third: bool) -> str:

@@ -10,7 +10,7 @@ from retrieval.documents.formats.blocks import Parsed
 from retrieval.documents.parse import parse
 from retrieval.documents.pdf.letters import Letters
 from retrieval.types import UnreadableDocument
-from tests.retrieval.documents.made import Text, pdf, width
+from tests.retrieval.documents.made import Text, form, pdf, width
 
 
 def said(parsed: Parsed) -> str:
@@ -158,6 +158,12 @@ def test_a_letter_that_its_font_does_not_name_is_found_by_the_words_it_stands_in
     assert "conflict" in text
     assert "significant" in text
     assert "Inflation and benefits" in text
+
+
+def test_what_was_filled_into_a_form_is_read_beside_its_label(tmp_path: Path) -> None:
+    parsed = parse(form(tmp_path / "form.pdf", "Minimum holding:", "4,500 crowns", "Agreed on 3 May"))
+    assert "Minimum holding: 4,500 crowns" in said(parsed)
+    assert "Agreed on 3 May" in said(parsed)
 
 
 def broken(left: str, right: str) -> str:
