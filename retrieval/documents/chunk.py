@@ -7,20 +7,27 @@ table that goes on repeats its head, so that a row is never parted from the year
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from retrieval.documents.formats.blocks import Block, Parsed
+from retrieval.documents.grid import Grid
 from retrieval.documents.sentences import sentences
 
 TARGET = 170  # pieces; about 150 words of prose, fewer of a table, well inside the encoder's 256 tokens
 OVERLAP = 36
 SMALLEST = 60  # a heading does not start a new chunk before this, so that short sections stay together
-VERSION = "2"  # part of the corpus digest: chunks cut by other rules are other evidence
+VERSION = "3"  # part of the corpus digest: chunks cut by other rules are other evidence
 
 # "As of June 30, 2023 2022", "(in millions) FY2023 FY2022", "Class | Charge": names and years, no amounts.
 COLUMN_HEADS = re.compile(r"^[^\d$€£%]*(?:(?:\d{1,2},? |(?:FY)?(?:19|20)\d\d\b)[^\d$€£%]*){2,}$")
-_PIECES = re.compile(r"[^\W\d_]+|\d{1,3}|[^\w\s]")
+# Thai, Chinese, Japanese, Korean: words without blanks between them.
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_PIECES = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W\d_])+|\d{{1,3}}|[^\w\s]")
+_STOPS = ("。", "！", "？")  # after these, scripts without blanks go on without one
+_FULL_STOP = re.compile(r"(?<=[。！？])(?=[^」』）”])")
+_STEPS = re.compile(rf"[{_UNSPACED}][^{_UNSPACED}\s]*\s*|(?:(?![{_UNSPACED}])\S)+\s*")  # where a long text may be cut
 
 
 @dataclass(frozen=True)
@@ -38,23 +45,37 @@ class Chunk:
 
 
 def size(text: str) -> int:
-    """Length as an encoder counts: words, groups of up to three digits, and signs."""
+    """Length as an encoder counts: words (letters, where a script has no blanks), groups of up to three digits, and
+    signs.
+    """
     return len(_PIECES.findall(text))
 
 
 def chunk(parsed: Parsed, title: str, context: str = "") -> list[Chunk]:
     """Chunks in reading order. `context` is indexed beside the title (see retrieval.documents.file_names.describe)."""
-    cutter = _Cutter(title, context)
+    cutter = _Cutter(title, context, continued=_continued(parsed.grids))
     for block in parsed.blocks:
         cutter.add(block)
     cutter.end_page()
     return cutter.chunks
 
 
+def _continued(grids: Sequence[Grid]) -> dict[int, list[str]]:
+    """The heads of tables that go on from the page before, by page: they stand in the grid and nowhere on its page."""
+    found: dict[int, list[str]] = {}
+    for grid in grids:
+        heads = grid.heads or 0
+        taken_over = heads and grid.boxes and all(box is None for row in grid.boxes[:heads] for box in row)
+        if taken_over and grid.page is not None:
+            found[grid.page] = [" ".join(cell for cell, _ in groupby(row) if cell) for row in grid.rows[:heads]]
+    return found
+
+
 @dataclass
 class _Cutter:
     title: str
     context: str
+    continued: dict[int, list[str]] = field(default_factory=dict)
     chunks: list[Chunk] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
@@ -69,6 +90,10 @@ class _Cutter:
             self.end_page()
             self.page = block.page
             self.table_head = []
+            if block.kind == "row" and (heads := self.continued.get(block.page or 0)):
+                self.table_head = heads
+                self.lines += heads
+                self.kinds += ["row"] * len(heads)
         if block.kind == "heading":
             self._heading(block)
             return
@@ -136,7 +161,7 @@ class _Cutter:
         """Lines keep their breaks where these carry meaning; the sentences of one paragraph run on."""
         joined = self.lines[0]
         for line, kind in zip(self.lines[1:], self.kinds[1:], strict=True):
-            joined += (" " if kind == "run" else "\n") + line
+            joined += ("\n" if kind != "run" else "" if joined.endswith(_STOPS) else " ") + line
         return joined
 
     def _tail(self) -> list[str]:
@@ -157,19 +182,18 @@ def _pieces(block: Block) -> Iterator[str]:
         units = [block.text]
     else:
         units = sentences(block.text)
-    for unit in units:
+    for unit in (part for whole in units for part in _FULL_STOP.split(whole) if part):
         if size(unit) <= TARGET:
             yield unit
             continue
-        words = unit.split()
-        part: list[str] = []
+        part = ""
         length = 0
-        for word in words:
-            step = size(word)
-            if part and length + step > TARGET:
-                yield " ".join(part)
-                part, length = [], 0
-            part.append(word)
-            length += step
+        for step in _STEPS.findall(unit):
+            longer = size(step)
+            if part and length + longer > TARGET:
+                yield part.strip()
+                part, length = "", 0
+            part += step
+            length += longer
         if part:
-            yield " ".join(part)
+            yield part.strip()

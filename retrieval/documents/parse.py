@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from retrieval.documents.encodings import UnknownEncoding, decoded
 from retrieval.documents.formats.blocks import Block, Parsed
 from retrieval.documents.formats.html import read_html
 from retrieval.documents.formats.markdown import read_markdown
@@ -54,20 +55,14 @@ def parse(path: Path) -> Parsed:
     parsed = read_html(content) if suffix in HTML else _read_decoded(content, path)
     if not parsed.blocks:
         raise UnreadableDocument(f"{path.name}: holds no text")
+    if all(block.kind == "heading" for block in parsed.blocks):
+        raise UnreadableDocument(f"{path.name}: holds headings alone and no text")
     return parsed
 
 
 def _read_decoded(content: bytes, path: Path) -> Parsed:
-    if b"\x00" in content[:4096] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnreadableDocument(f"{path.name}: looks binary, not text; check its suffix")
-    text = _decode(content)
-    return read_markdown(text) if path.suffix.lower() in MARKDOWN else read_text(text)
-
-
-def _decode(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+        text = decoded(content)
+    except UnknownEncoding as error:
+        raise UnreadableDocument(f"{path.name}: {error}") from None
+    return read_markdown(text) if path.suffix.lower() in MARKDOWN else read_text(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retrieval.graph.figures import Figure
-from retrieval.graph.grid import Box
+from retrieval.documents.grid import Box
 from retrieval.graph.periods import Period
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from retrieval.documents.formats.blocks import Block, Parsed
 from retrieval.graph.document import DocumentGraph, Paragraph, build
 from retrieval.graph.figures import read_scale
-from retrieval.graph.grid import Grid
+from retrieval.documents.grid import Grid
 
 
 def graph_of(key: str, document: str, title: str, parsed: Parsed) -> DocumentGraph:

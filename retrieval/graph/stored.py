@@ -14,7 +14,7 @@ from typing import Any
 from retrieval.graph.cells import Cell, Column, Row, Table
 from retrieval.graph.document import VERSION, Definition, DocumentGraph, Reference, Sentence
 from retrieval.graph.figures import Figure
-from retrieval.graph.grid import Box
+from retrieval.documents.grid import Box
 from retrieval.graph.periods import Period
 
 

@@ -1,5 +1,6 @@
 import itertools
 import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +8,9 @@ from hypothesis import strategies as st
 from retrieval.documents.chunk import OVERLAP, TARGET, chunk, size
 from retrieval.documents.file_names import describe
 from retrieval.documents.formats.blocks import Block, Parsed
+from retrieval.documents.parse import parse
 from retrieval.documents.sentences import sentences
+from tests.retrieval.documents.made import pdf, row
 
 WORDS = st.text("abcdefghij", min_size=1, max_size=8)
 SENTENCE = st.lists(WORDS, min_size=1, max_size=60).map(lambda words: " ".join(words).capitalize() + ".")
@@ -79,3 +82,20 @@ def test_names_tell_company_year_period_and_form() -> None:
     )
     assert describe("acme-q3-2024-report").period == "Q3"
     assert describe("complaints-policy").label == "Complaints policy"
+
+
+def test_a_table_that_goes_on_over_the_page_repeats_the_heads_of_its_first_page(tmp_path: Path) -> None:
+    first = [*row(700, "Fund", (300, "Entry"), (400, "Exit")), *row(685, "Alder Fund", (300, "1.10"), (400, "1.20"))]
+    first += [*row(670, "Birch Fund", (300, "2.10"), (400, "2.20"))]
+    second = [*row(780, "Cedar Fund", (300, "3.10"), (400, "3.20")), *row(765, "Oak Fund", (300, "4.10"), (400, "4.20"))]
+    chunks = chunk(parse(pdf(tmp_path / "long.pdf", first, second)), "Charges")
+    assert chunks[-1].page == 2
+    assert chunks[-1].text == "Fund Entry Exit\nCedar Fund 3.10 3.20\nOak Fund 4.10 4.20"
+
+
+def test_scripts_without_blanks_are_counted_by_letters_and_cut_at_their_full_stops() -> None:
+    text = "本章说明基金的一般规定和投资限制以及风险。" * 30
+    chunks = chunk(Parsed("", (Block("prose", text),)), "Title")
+    assert len(chunks) > 2
+    assert all(size(one.text) <= TARGET + OVERLAP and one.text.endswith("。") for one in chunks)
+    assert all(" " not in one.text for one in chunks)

@@ -8,7 +8,7 @@ from retrieval.evidence.answer import answer, candidates
 from retrieval.evidence.result import Answer, Withheld
 from retrieval.evidence.slots import Slots
 from retrieval.graph.document import Paragraph, build
-from retrieval.graph.grid import Grid
+from retrieval.documents.grid import Grid
 from retrieval.graph.view import GraphView
 
 FEES = Grid(

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from retrieval.graph.grid import Grid
+from retrieval.documents.grid import Grid
 from retrieval.graph.series import Series, series_of
 from retrieval.graph.tables import read_tables
 

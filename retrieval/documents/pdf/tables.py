@@ -1,0 +1,258 @@
+"""Tables of a page by the places of its words: figures that stand under each other beside labels.
+
+A table is a stretch of lines of which most hold figures apart from their label. Its columns are where figures lie over
+each other, its head is what stands above the first row of figures over these columns, its caption is the text just above.
+Invariant: no figure of a table's rows is lost; each is in exactly one cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from retrieval.documents.pdf.columns import Column, Piece, find_columns
+from retrieval.documents.pdf.page_lines import Line
+
+_NEAR = 4.2  # of the type's height: lines further apart are not of one table
+_BETWEEN = 5  # lines without figures that may stand between two rows
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = re.compile(rf"\b(?:{_MONTH}\s+\d|(?:19|20)\d\d\b|ended\b|\d{{1,2}}\.?\s+{_MONTH})", re.I)
+_NAME = re.compile(r"^[A-Z]?\d{1,4}[A-Z]?(?: ?[*†‡])?$")
+
+
+@dataclass(slots=True)
+class Table:
+    """Lines `first` to `last` of the page, the first `heads` of which name the columns; `start`: where its figures begin."""
+
+    first: int
+    heads: int
+    last: int
+    columns: list[Column]
+    label_left: float
+    start: float
+
+
+def find_tables(lines: list[Line]) -> list[Table]:
+    """The tables of a page, top to bottom; no line is in two."""
+    tables: list[Table] = []
+    floor = 0
+    for stretch in _stretches(lines):
+        for part in _parts(lines, stretch):
+            table = _table(lines, part, floor)
+            if table:
+                whole = _continued(lines, tables[-1], table) if tables else None
+                tables[-1:] = [whole] if whole else [*tables[-1:], table]
+                floor = table.last + 1
+    return tables
+
+
+def _continued(lines: list[Line], above: Table, table: Table) -> Table | None:
+    """Both as one table, where the lower one has no heads of its own, stands close, and its figures stand in the upper's
+    columns.
+    """
+    between = lines[above.last + 1 : table.first]
+    size = lines[table.first].size
+    if table.heads or not above.heads or lines[above.last].base - lines[table.first].base > 8 * size:
+        return None
+    if any(len(line.pieces) > 1 or len(line.text.split()) > 12 for line in between) or len(between) > 2:
+        return None
+    homes = [
+        at
+        for column in table.columns
+        for at, other in enumerate(above.columns)
+        if min(column.right, other.right) - max(column.left, other.left)
+        > 0.5 * min(column.right - column.left, other.right - other.left)
+    ]
+    if len(set(homes)) != len(table.columns) or len(homes) != len(table.columns) or table.label_left > above.start:
+        return None
+    for column, at in zip(table.columns, homes, strict=True):
+        other = above.columns[at]
+        other.left, other.right = min(other.left, column.left), max(other.right, column.right)
+    return replace(above, last=table.last)
+
+
+def _stretches(lines: list[Line]) -> Iterator[list[int]]:
+    """Runs of rows with the lines between them, each a list of line numbers that begins and ends with a row."""
+    current: list[int] = []
+    waiting: list[int] = []
+    for number, line in enumerate(lines):
+        near = number == 0 or lines[number - 1].base - line.base < _NEAR * max(line.size, lines[number - 1].size)
+        if current and not near:
+            yield current
+            current, waiting = [], []
+        if line.row:
+            if (
+                current
+                and waiting
+                and _interrupts([lines[at] for at in waiting], [*lines[current[0] : current[-1] + 1], line])
+            ):
+                yield current
+                current = []
+            current += [*waiting, number] if current else [number]
+            waiting = []
+        elif current:
+            waiting.append(number)
+            if len(waiting) > _BETWEEN:
+                yield current
+                current, waiting = [], []
+    if current:
+        yield current
+
+
+def _start(lines: list[Line]) -> float:
+    """Where the figures of rows begin; of rows of words alone, the cells after the label."""
+    cells = [piece for line in lines if line.row for piece in line.pieces[1:]]
+    return (
+        min(piece.left for piece in cells if piece.figure)
+        if any(piece.figure for piece in cells)
+        else min(piece.left for piece in cells)
+    )
+
+
+def _interrupts(between: list[Line], around: list[Line]) -> bool:
+    """Whether lines between rows are running text, not labels: they reach far over where the figures stand."""
+    start = _start(around)
+    wide = [line for line in between if any(_reaches_over(piece, start, line.size) for piece in line.pieces)]
+    if len(wide) > 1:
+        return True
+    if any(line.pieces[0].left > start - line.size for line in between) and any(
+        line.text.endswith(":") for line in between[:-1]
+    ):
+        return True  # a sentence that announces the next table, then its heads
+    return any(len(line.text.split()) >= 8 and not line.text.endswith(":") for line in wide)
+
+
+def _reaches_over(piece: Piece, start: float, size: float) -> bool:
+    return piece.left < start - size and piece.right > start + 2 * size and len(piece.words) > 3
+
+
+def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
+    """A stretch cut where a line of column heads begins another table."""
+    figures = _start([lines[number] for number in stretch])
+    start = 0
+    rows = 0
+    for at, number in enumerate(stretch):
+        line = lines[number]
+        names = _names_columns(line, figures)
+        if rows and names:
+            up = at
+            while up - 1 > start and not lines[stretch[up - 1]].row:
+                up -= 1
+            yield stretch[start:up]
+            start, rows = at, 0
+        elif line.row and not names:
+            rows += 1
+    yield stretch[start:]
+
+
+def _names_columns(line: Line, start: float) -> bool:
+    """Years or dates and no amount where the figures stand (from `start` on): "December 31, 2022 2021"."""
+    cells = [piece for piece in line.pieces if piece.right > start]
+    years = sum(piece.year for piece in cells)
+    if not cells or any(piece.figure and not piece.year for piece in cells) or len(line.pieces) - len(cells) > max(1, years):
+        return False
+    if cells[0].left < start - 12 * line.size:
+        return False  # a label that reaches over the figures
+    dated = [bool(piece.year or (not line.aligned and _DATE.search(piece.text))) for piece in cells]
+    return any(dated) and (all(dated) or years > 1)
+
+
+def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
+    """The table of these lines, or None where they are no table after all."""
+    rows = [number for number in numbers if lines[number].row]
+    start = _start([lines[number] for number in rows])
+    body = [number for number in rows if not _names_columns(lines[number], start)]
+    if not body:
+        return None
+    label_left = min(lines[number].left for number in body)
+    start = _start([lines[number] for number in body])
+    columns = find_columns([_cells(lines[number], start) for number in body])
+    if not columns or not _worth(body, columns, lines):
+        return None
+    last = numbers[-1]
+    start = columns[0].left
+    columns = [column for column in columns if column.right > label_left]
+    if len(body) > 3 and _is_bare_head(lines[body[0]], columns, start):
+        body = body[1:]
+    first, heads = _heads_above(lines, body[0], floor, label_left, columns, numbers[0])
+    return Table(first, heads, last, columns, label_left, start)
+
+
+def _is_bare_head(line: Line, columns: list[Column], start: float) -> bool:
+    """A first row of plain numbers without a label that fills the columns: they are names (models, classes), not amounts."""
+    cells = [piece for piece in line.pieces if piece.right > start]
+    if len(cells) < len(line.pieces) or len(columns) < 3 or len(cells) < 0.6 * len(columns):
+        return False
+    return all(not piece.figure or _NAME.match(piece.text) for piece in cells)
+
+
+def _heads_above(
+    lines: list[Line], top: int, floor: int, label_left: float, columns: list[Column], stretch_first: int
+) -> tuple[int, int]:
+    """(first line of the table, how many lines of heads). Between the heads and row `top` the names of groups may stand."""
+    end = top
+    while end > floor and top - end < _BETWEEN and _is_group(lines[end - 1], lines[end], columns[0].left):
+        end -= 1
+    for under in range(end, top + 1):
+        first = under
+        while first > floor and _is_head(lines, first - 1, label_left, columns, stretch_first):
+            first -= 1
+        if first < under:
+            return first, under - first
+    return top, 0
+
+
+def _is_group(line: Line, below: Line, start: float) -> bool:
+    """A lone label close above another line: "Assets", "Current assets:"."""
+    lone = len(line.pieces) == 1 and line.pieces[0].middle < start and line.right < start + 12 * line.size
+    return lone and line.base - below.base < 2.6 * max(line.size, below.size)
+
+
+def _cells(line: Line, start: float) -> list[Piece]:
+    """The pieces of a row that are no label. A figure that begins the line left of where figures `start` is a label: a
+    year, a number.
+    """
+    first = line.pieces[0]
+    return line.pieces if first.figure and first.right > start else line.pieces[1:]
+
+
+def _worth(body: list[int], columns: list[Column], lines: list[Line]) -> bool:
+    """A table has two rows, or one with several figures; and is no list of contents."""
+    if len(body) < 2 and len(columns) < 2:
+        return False
+    cells = [piece for number in body for piece in lines[number].pieces[1:]]
+    if any(len(piece.words) > 10 for piece in cells) and sum(piece.figure for piece in cells) < 0.6 * len(cells):
+        return False  # running text beside names or numbers
+    lists = [[piece.text for piece in lines[number].pieces[1:] if piece.figure] for number in body]
+    if len(body) > 4 and all(len(figures) == 1 for figures in lists):
+        pages = [int(one) for (one,) in lists if one.isdigit() and len(one) < 4]
+        return not (len(pages) > 0.8 * len(body) and pages == sorted(pages))
+    return True
+
+
+def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Column], stretch_first: int) -> bool:
+    """Whether the line above a table's first row (or above its heads) stands over the columns, not over the page."""
+    line, below = lines[number], lines[number + 1]
+    if line.base - below.base > (3.0 if number >= stretch_first else 2.6) * max(line.size, below.size):
+        return False
+    if number >= stretch_first and (line.row or len(line.pieces) > 1):
+        return True
+    if line.row and not (_names_columns(line, columns[0].left) or _is_bare_head(line, columns, columns[0].left)):
+        return False
+    start, size = columns[0].left, line.size
+    over = [
+        piece
+        for piece in line.pieces
+        if piece.right > start - size and piece.left > label_left + 0.35 * (start - label_left)
+    ]
+    if not over:
+        return False
+    label = [piece for piece in line.pieces if piece not in over]
+    if len(label) > 1 or any(piece.right > start + 3 * size for piece in label):
+        return False
+    middle, own = (label_left + columns[-1].right) / 2, (start + columns[-1].right) / 2
+    off, off_own = abs(over[0].middle - middle), abs(over[0].middle - own)
+    if len(line.pieces) == 1 and off < 2 * size and (over[0].left < start - 2 * size or off_own > 2 * size):
+        return False  # a title over the whole table
+    return len(line.text) < 200
