@@ -59,10 +59,11 @@ LEFT_OUT = Kind(
           Field("text", TEXT, "the message with its pseudonyms")),
 )  # fmt: skip
 UNDERSTOOD = Kind(
-    "understood", Whose.QUERY, "The question was read in the documents' language; the search and the documents' bot see this text.",
+    "understood", Whose.QUERY,
+    "The question was read as something else: a follow-up made whole, or in English. The search and the documents' bot see it.",
     body=(Field("language", TEXT, "of the question (ISO 639-1), as its small words tell it"),
-          Field("english", TEXT, "the question in English, with its pseudonyms"),
-          Field("model", TEXT, "name of the model that translated it")),
+          Field("reading", TEXT, "the question as it was read, with its pseudonyms"),
+          Field("model", TEXT, "name of the model that translated it; empty where none did")),
 )  # fmt: skip
 RETRIEVED = Kind(
     "retrieved", Whose.QUERY, "Passages of the documents that the caller may read were looked up.",

@@ -81,7 +81,7 @@ class Worked:
     """An answer that code looked up or computed in the documents' tables and sentences; no model worded it.
 
     text: with marks [n], n from 1 into `sources`. figures: each with value, unit, scale, period and the cells it rests on.
-    plan: how it was found, for the record. chance: of being right, 0..1. slots: what a follow-up may carry on.
+    plan: how it was found, for the record. chance: of being right, 0..1.
     """
 
     text: str
@@ -89,15 +89,20 @@ class Worked:
     figures: Sequence[Mapping[str, Any]]
     plan: Mapping[str, Any]
     chance: float
-    slots: Mapping[str, str]
 
 
 class Resolve(Protocol):
     """Answers from the evidence graph of the documents that these groups may read, or None where it does not know."""
 
     def __call__(
-        self, question: str, passages: Sequence[Passage], groups: frozenset[str], slots: Mapping[str, str], language: str, /
+        self, question: str, passages: Sequence[Passage], groups: frozenset[str], language: str, /
     ) -> Worked | None: ...
+
+
+class Complete(Protocol):
+    """Makes a follow-up whole ("and the year before?") from the questions before it; any other question stays as it is."""
+
+    def __call__(self, question: str, earlier: Sequence[str], /) -> str: ...
 
 
 class Quote(Protocol):

@@ -6,8 +6,8 @@ Invariant: every text in these types is pseudonymised, except `Query.text`, whic
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 from enum import StrEnum
+from typing import Literal
 
 
 class Outcome(StrEnum):

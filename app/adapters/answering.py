@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.bots.base import Question
 from orchestrator.bots.wording import where
-from orchestrator.ports import Passage, Worked
+from orchestrator.errors import BotUnavailable
+from orchestrator.live_data import LiveData
+from orchestrator.ports import Embed, Passage, Source, Worked
+from orchestrator.selection.closed_book import ClosedBook, MemoryRuling
+from retrieval.evidence.answer import answer
 from retrieval.evidence.quotations import Answers, quotations
+from retrieval.evidence.result import Answer, AnswerFigure
+from retrieval.evidence.slots import Slots, carried, remembered
+from retrieval.index.tokens import tokens
+from retrieval.library import Library
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Implements `ports.Resolve`."""
+    """Implements `ports.Resolve` on a library: whatever the graph holds for a question, with its chance to be right."""
 
-    def __call__(
-        self, question: str, passages: Sequence[Passage], groups: frozenset[str], slots: Mapping[str, str], language: str
-    ) -> Worked | None:
-        return None
+    library: Library
+
+    def __call__(self, question: str, passages: Sequence[Passage], groups: frozenset[str], language: str) -> Worked | None:
+        view = self.library.graph(groups)
+        found = answer(question, view, passages, None, language, threshold=0.0)
+        if not isinstance(found, Answer) or found.kind == "quotation":
+            return None
+        titles = {one.document: one.title for one in view.documents}
+        sources = [Source(c.document, titles.get(c.document, ""), c.page, c.section, c.quote) for c in found.citations]
+        plan: dict[str, Any] = {"kind": found.kind, "plan": found.plan, "working": found.working}
+        return Worked(found.text, sources, [_figure(one) for one in found.figures], plan, found.confidence)
 
 
 @dataclass(frozen=True)
@@ -29,3 +49,59 @@ class Quoted:
     def __call__(self, question: str, passages: Sequence[Passage], least: float) -> Sequence[tuple[str, int, float]]:
         found = quotations(question, [(where(p), p.text) for p in passages], self.answers, least)
         return [(one.text, one.passage, one.chance) for one in found]
+
+
+def made_whole(question: str, earlier: Iterable[str]) -> str:
+    """A follow-up with what it leaves unsaid, from the questions before it, oldest first. Implements `ports.Complete`."""
+    slots = Slots()
+    for asked in earlier:
+        whole, slots = carried(asked, slots)
+        slots = remembered(whole, None, slots)
+    return carried(question, slots)[0]
+
+
+def _figure(figure: AnswerFigure) -> Mapping[str, Any]:
+    """A figure with the places of its cells. Of a cell its place alone: its words are in the quote, which the rails judge."""
+    cells = [
+        {"document": c.document, "page": c.page, "table": c.table, "row": c.row, "column": c.column} for c in figure.cells
+    ]
+    return {
+        "value": figure.value,
+        "unit": figure.unit,
+        "scale": figure.scale,
+        "currency": figure.currency,
+        "period": figure.period,
+        "cells": cells,
+    }
+
+
+def read_by_likeness(embed: Embed) -> Answers:
+    """A reader without weights of its own: the nearer a sentence is to the question, and the more of its words stand in it,
+    the likelier it answers."""
+
+    def answers(question: str, evidence: Sequence[str]) -> npt.NDArray[np.float32]:
+        vectors = embed([question, *evidence])
+        near = vectors[1:] @ vectors[0]
+        asked = set(tokens(question))
+        share = np.array([len(asked & set(tokens(one))) / max(1, len(asked)) for one in evidence])
+        return np.asarray(1 / (1 + np.exp(-12 * (0.5 * near + 0.5 * share - 0.55))), np.float32)
+
+    return answers
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a question asks of a model's memory; the firm's own names are those of its documents and live things."""
+
+    closed_book: ClosedBook
+    library: Library
+    live: LiveData
+
+    def __call__(self, question: Question) -> MemoryRuling:
+        names = {one.title for one in self.library.documents(question.groups)}
+        try:
+            names |= {name for thing in self.live.things() for name in thing.names}
+        except BotUnavailable:
+            pass  # a catalogue that was never read names nothing; the documents still do
+        turns = len(question.turns)
+        return self.closed_book.judge(question.text, own_names=names, history_turns=turns, embedding=question.embedding)

@@ -50,7 +50,9 @@ class PolicyCompiler:
         judges = Judges(rails, self.pool, self.meter, self.timeout_s, self.heads.digest)
         entities = known_entities(policy.redacted_first)
         redact = Pseudonymiser(self.redactor, entities, policy.pii.styles)
-        return PinnedPolicy(policy.digest, policy.version, judges, redact, _answers(policy.spoken(language).answers, language))
+        return PinnedPolicy(
+            policy.digest, policy.version, judges, redact, _answers(policy.spoken(language).answers, language)
+        )
 
     def _examples(self, texts: Sequence[str]) -> np.ndarray:
         """Policies mostly share their examples of what is in scope: each set is embedded once."""

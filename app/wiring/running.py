@@ -11,9 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.adapters.answering import Memory, Quoted, Resolved, made_whole, read_by_likeness
 from app.adapters.model import LoadedLater
 from app.adapters.record import QueryRecord, ShadowRecord
-from app.adapters.retrieval import Searched, Supported
+from app.adapters.retrieval import Searched
 from app.engine_client.engines import Engines
 from app.governance.announcer import Announcer
 from app.governance.kill_switches import SwitchBoard, Switches
@@ -29,7 +30,6 @@ from moderation.gate import StreamGate
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor
 from moderation.rails import Readings
-from orchestrator.bots.rag import Bar
 from orchestrator.bots.registry import Resources, make_bots
 from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.pipeline import Pipeline
@@ -38,9 +38,10 @@ from orchestrator.live_data import LiveData
 from orchestrator.live_data.connectors import load_connectors
 from orchestrator.ports import Embed
 from orchestrator.selection.breaker import Breaker
+from orchestrator.selection.closed_book import ClosedBook
 from orchestrator.selection.routes import load_routes
 from orchestrator.selection.selector import Selector
-from retrieval.evidence.support import ANSWERABLE, SUPPORTED
+from orchestrator.understanding.english import Translator
 from retrieval.library import Library
 
 Tell = Callable[[str, str], None]
@@ -99,7 +100,8 @@ def _joined(
     )
     policy = policies(settings, compiler, deployment.announcer, deployment.metrics)
     opened.callback(policy.close)
-    bots = make_bots(Resources(live, Supported(embed), model, Bar(ANSWERABLE, SUPPORTED), settings.rag_wording))
+    memory = Memory(ClosedBook(), library, live)
+    bots = make_bots(Resources(live, Resolved(library), Quoted(read_by_likeness(embed)), model, memory))
     switches = switch_board(settings, deployment.announcer, bots, opened)
     dependencies = Dependencies(
         memory=deployment.memory,
@@ -115,6 +117,8 @@ def _joined(
         new_gate=StreamGate,
         corpus_digest=lambda: library.digest,
         switched_off=switches.why_off,
+        translator=Translator("onprem", model),
+        complete=made_whole,
         shadow=shadow(settings, deployment.audit, deployment.metrics, opened),
     )
     pipeline = Pipeline(dependencies, deployment.tracing.get_tracer("countersign"))

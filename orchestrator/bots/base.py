@@ -36,8 +36,9 @@ class Role(StrEnum):
 @dataclass(frozen=True)
 class Question:
     """What is known of a question before a bot is chosen. embedding: float32[d], unit length; passages: what the search
-    found for this caller, best first. turns: what was said before. language: the question's (ISO 639-1). english: its
-    English reading where the documents need one. slots: what a follow-up carries on. rules: what policy says of answers."""
+    found for this caller, best first. turns: what was said before. language: the question's (ISO 639-1). reading: as the
+    documents are asked, where that differs: a follow-up made whole, in the documents' language. rules: what policy says of
+    answers."""
 
     text: str
     embedding: np.ndarray
@@ -45,9 +46,12 @@ class Question:
     groups: frozenset[str] = frozenset()
     turns: Sequence[Turn] = ()
     language: str = "en"
-    english: str = ""
-    slots: Mapping[str, str] = field(default_factory=dict)
+    reading: str = ""
     rules: AnswerRules = field(default_factory=AnswerRules)
+
+    @property
+    def asked(self) -> str:
+        return self.reading or self.text
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,7 @@ class Ask:
     evidence: what the bot itself said of this question and these passages.
     with_surrogates: through which a bot must ask any model (orchestrator/prompting/surrogate_model.py).
     markers: what is random in the prompts. attacks: whether a string that a service sent reads like an instruction.
-    language: the question's (ISO 639-1). english: its English reading where the documents need one. slots: what a follow-up
-    carries on from the turns before. rules: what policy says of answers.
+    language: the question's (ISO 639-1). rules: what policy says of answers.
     """
 
     question: str
@@ -93,8 +96,6 @@ class Ask:
     markers: PromptMarkers = field(default_factory=PromptMarkers.fresh)
     attacks: Callable[[str], bool] = field(default=lambda _text: False)
     language: str = "en"
-    english: str = ""
-    slots: Mapping[str, str] = field(default_factory=dict)
     rules: AnswerRules = field(default_factory=AnswerRules)
 
 

@@ -47,8 +47,8 @@ class RagBot:
 
     def evidence(self, question: Question) -> BotEvidence:
         """The answer is looked for here already: how likely it is right decides who answers."""
-        asked, sure = question.english or question.text, question.rules.sure
-        worked = self._resolve(asked, question.passages, question.groups, question.slots, question.language)
+        asked, sure = question.asked, question.rules.sure
+        worked = self._resolve(asked, question.passages, question.groups, question.language)
         known = worked is not None and worked.chance >= sure
         quoted = () if known or not question.passages else self._quote(asked, question.passages, sure)
         found = _Found(worked, quoted)

@@ -12,28 +12,28 @@ from dataclasses import dataclass
 
 from orchestrator.bots.api import ApiBot
 from orchestrator.bots.base import Bot
-from orchestrator.bots.onprem import OnPremBot
-from orchestrator.bots.rag import Bar, RagBot
+from orchestrator.bots.onprem import AskOfMemory, OnPremBot
+from orchestrator.bots.rag import RagBot
 from orchestrator.errors import ConfigError
 from orchestrator.live_data import LiveData
-from orchestrator.ports import Generate, Support
+from orchestrator.ports import Generate, Quote, Resolve
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What bots are made of. wording: whether the rag bot may have the model word what the documents say."""
+    """What bots are made of. memory: what a question asks of a model's memory."""
 
     live: LiveData
-    support: Support
+    resolve: Resolve
+    quote: Quote
     model: Generate
-    bar: Bar
-    wording: bool = True
+    memory: AskOfMemory
 
 
 BOTS: tuple[Callable[[Resources], Bot], ...] = (
     lambda has: ApiBot(has.live),
-    lambda has: RagBot(has.support, has.model if has.wording else None, has.bar),
-    lambda has: OnPremBot(has.model),
+    lambda has: RagBot(has.resolve, has.quote),
+    lambda has: OnPremBot(has.model, has.memory),
 )
 
 

@@ -124,9 +124,8 @@ class Journey:
         verdict = progress.input = self._judged(vector)
         scope = "\x1f".join((query.tenant, *sorted(query.groups)))  # those who may read the same documents
         with_surrogates = partial(SurrogateModel, pseudonyms=pseudonyms, scope=scope)
-        question = self._retrieved(Question(progress.question, self._in_context(vector, history)))
-        question = replace(question, groups=query.groups, turns=history, rules=self._context.policy.answers)
-        question = self._understood(question, with_surrogates)
+        question = Question(progress.question, vector, (), query.groups, history, rules=self._context.policy.answers)
+        question = self._understood(self._in_context(question), with_surrogates)
         screening = Screening(self._context.judge, deps.screened, query.tenant, self._context.policy.digest)
         screened = deps.pool.submit(screening.passages, question.passages)
         # A poisoned passage may still route the question to the documents. It is dropped there; routed elsewhere, a model
@@ -152,8 +151,6 @@ class Journey:
             markers=deps.markers.of(query.tenant, query.conversation),
             attacks=screening.attacks,
             language=question.language,
-            english=question.english,
-            slots=question.slots,
             rules=question.rules,
         )
         fallback = Fallback(self._context, progress, pseudonyms, verdict, self._wake)
@@ -212,35 +209,45 @@ class Journey:
             verdict.wait()
         return verdict
 
-    def _in_context(self, vector: np.ndarray, history: Sequence[Turn]) -> np.ndarray:
-        """A follow-up ("and of the other fund?") is looked up together with the question before it."""
-        if not history or len(self._progress.question.split()) > _FOLLOW_UP_WORDS:
-            return vector
-        return self._embed(f"{history[-1].question} {self._progress.question}")
+    def _in_context(self, question: Question) -> Question:
+        """A follow-up ("and of the other fund?") made whole; what cannot be made so is looked up with the question before."""
+        if not question.turns:
+            return question
+        whole = self._context.deps.complete(question.text, [turn.question for turn in question.turns])
+        if whole != question.text:
+            return replace(question, reading=whole, embedding=self._embed(whole))
+        if len(question.text.split()) > _FOLLOW_UP_WORDS:
+            return question
+        return replace(question, embedding=self._embed(f"{question.turns[-1].question} {question.text}"))
 
     def _understood(self, question: Question, with_surrogates: Callable[[Generate], Generate]) -> Question:
-        """The question with its language; looked up again in English where only that is the documents' language."""
+        """The question looked up, with its language: once more in English where only that is the documents' language."""
         language = language_of(question.text)
-        question = replace(question, language=language)
+        question = self._retrieved(replace(question, language=language))
         translator = self._context.deps.translator
         near = [language_of(passage.text) for passage in question.passages[:_NEAR]]
         if language == ENGLISH or translator is None or not near or near.count(language) * 2 > len(near):
-            return question
+            return self._read(question)
         if self._context.switched_off(translator.bot) is not None:
-            return question
+            return self._read(question)
         with self._context.trace.step(names.UNDERSTAND):
-            english = in_english(question.text, with_surrogates(translator.model), self._cancel)
+            english = in_english(question.asked, with_surrogates(translator.model), self._cancel)
         if english is None:
-            return question
-        said = {"language": language, "english": english, "model": translator.model.name}
-        self._context.record.append(kinds.UNDERSTOOD, said)
-        again = self._retrieved(replace(question, text=english, embedding=self._embed(english)))
-        return replace(again, text=question.text, english=english)
+            return self._read(question)
+        question = replace(question, reading=english, embedding=self._embed(english))
+        return self._retrieved(self._read(question, translator.model.name))
+
+    def _read(self, question: Question, model: str = "") -> Question:
+        """Records how a question was read, where that is not as it was asked."""
+        if question.reading:
+            said = {"language": question.language, "reading": question.reading, "model": model}
+            self._context.record.append(kinds.UNDERSTOOD, said)
+        return question
 
     def _retrieved(self, question: Question) -> Question:
         deps = self._context.deps
         with self._context.trace.step(names.RETRIEVE, **{names.TOP_K: deps.top_k}) as span:
-            passages = deps.search(question.text, deps.top_k, self._context.query.groups, question.embedding)
+            passages = deps.search(question.asked, deps.top_k, self._context.query.groups, question.embedding)
             span.set_attribute(names.PASSAGES, len(passages))
         body = {"passages": [_where(n, p) for n, p in enumerate(passages, 1)], "corpus": deps.corpus_digest()}
         self._context.record.append(kinds.RETRIEVED, body)

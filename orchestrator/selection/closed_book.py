@@ -89,9 +89,13 @@ class ClosedBook:
         if len(message) > _LONGEST:
             return MemoryRuling("factual", "is too long for a question about a notion", 0.0)
         objections: list[str] = []
-        possessed = len(languages) > 1 and any(each.words["own"].search(message) or of_a_firm(message, each) for each in languages)
+        possessed = len(languages) > 1 and any(
+            each.words["own"].search(message) or of_a_firm(message, each) for each in languages
+        )
         for each in languages:
-            found = "may be about the firm in one of its languages" if possessed else _asks_for_notion(message, each, setting)
+            found = (
+                "may be about the firm in one of its languages" if possessed else _asks_for_notion(message, each, setting)
+            )
             if found is None:
                 return MemoryRuling("concept", "asks for a general notion", 1.0)
             objections.append(found)

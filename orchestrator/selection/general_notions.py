@@ -41,7 +41,33 @@ class Vocabulary:
     acronyms: frozenset[str]
 
 
-_SMALL = frozenset("and the for key one over con del per los las der die das und les des par sur van het een tra".split())
+_SMALL = frozenset(
+    [
+        "and",
+        "the",
+        "for",
+        "key",
+        "one",
+        "over",
+        "con",
+        "del",
+        "per",
+        "los",
+        "las",
+        "der",
+        "die",
+        "das",
+        "und",
+        "les",
+        "des",
+        "par",
+        "sur",
+        "van",
+        "het",
+        "een",
+        "tra",
+    ]
+)
 
 
 @cache
@@ -108,7 +134,12 @@ def masked(text: str) -> str:
     out, at, upto = [], 0, 0
     while at < len(words):
         length = next(
-            (n for n in range(min(_LONGEST_NOTION, len(words) - at), 1, -1) if _is_notion(tuple(words[at : at + n]), notions)), 0
+            (
+                n
+                for n in range(min(_LONGEST_NOTION, len(words) - at), 1, -1)
+                if _is_notion(tuple(words[at : at + n]), notions)
+            ),
+            0,
         )
         written = text[spans[at][0] : spans[at][1]]
         if not length and words[at].removesuffix("s") in acronyms and written.rstrip("s").isupper():
@@ -198,7 +229,10 @@ def _reads_as_name(word: str, forms: Forms, setting: Setting) -> bool:
 
 def _two_capitals(text: str) -> bool:
     """Whether two words with capitals stand side by side and one is unknown: German nouns seldom do, names often."""
-    pairs = re.findall(r"(?<![\w-])(?<!\beinem )(?<!\beiner )(?<!\beinen )(?<!\beine )(?<!\bein )([A-ZÄÖÜ][\w]+) (?=([A-ZÄÖÜ][\w]+)(?![\w-]))", text)
+    pairs = re.findall(
+        r"(?<![\w-])(?<!\beinem )(?<!\beiner )(?<!\beinen )(?<!\beine )(?<!\bein )([A-ZÄÖÜ][\w]+) (?=([A-ZÄÖÜ][\w]+)(?![\w-]))",
+        text,
+    )
     return any(not is_known(first) or not is_known(second) for first, second in pairs)
 
 
@@ -206,7 +240,9 @@ def _pointed_at(text: str, forms: Forms) -> str | None:
     """An objection where an article points at a thing of the firm, or (in English) at a thing that is no notion."""
     for article in forms.words["definite"].finditer(text):
         after = text[article.end() :].lstrip(" ")
-        head = re.split(r"[,;:.?!]|\b(?:and|or|und|oder|et|ou|y|o|e|en|of|when|if|wenn|quand|si|cuando|se|als)\b", after, maxsplit=1)[0]
+        head = re.split(
+            r"[,;:.?!]|\b(?:and|or|und|oder|et|ou|y|o|e|en|of|when|if|wenn|quand|si|cuando|se|als)\b", after, maxsplit=1
+        )[0]
         if forms.words["relation"].match(after):
             continue
         if head.startswith(_MASK) and not forms.words["specific"].match(head[1:].lstrip()):

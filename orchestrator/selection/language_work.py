@@ -44,7 +44,11 @@ def parts(message: str, forms: Forms) -> Parts:
     if found and _begins_work(bare(work), forms) and len(before.split()) >= _SHORTEST_TEXT:
         return Parts(bare(work), before)
     ends = list(_SECOND.finditer(message))
-    if ends and _begins_work(bare(message[ends[-1].end() :]), forms) and "?" not in message[ends[-1].start() + 1 :] + message[ends[-1].start()]:
+    if (
+        ends
+        and _begins_work(bare(message[ends[-1].end() :]), forms)
+        and "?" not in message[ends[-1].start() + 1 :] + message[ends[-1].start()]
+    ):
         before = message[: ends[-1].end()].strip()
         if len(before.split()) >= 5:
             return Parts(bare(message[ends[-1].end() :]), before)
