@@ -10,11 +10,11 @@ import secrets
 
 from flask import request, session
 
-from app.identity.api_keys import Key
+from app.identity.api_keys import Key, Role
 from app.web import problems
 from app.web.context import deployment
 
-ROLES = ("administrator", "auditor")
+ROLES: tuple[Role, ...] = ("administrator", "auditor")
 
 
 def reader() -> Key | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import ModuleType
 
 from flask import Flask, Response, request
 
 from app.api import audit as audit_api
 from app.api import chat, health, openai_compat, receipts, reveal
-from app.console.pages import queries as review
-from app.console.pages import switches as switch_views
+from app.console.blueprint import create_console
+from app.console.pages import PAGES
 from app.demo import views as demo
 from app.settings import Settings
 from app.web import problems
@@ -23,8 +24,8 @@ CSP = (
 )
 
 
-def create_app(service: Service) -> Flask:
-    """The application over a service. Answers /healthz at once; questions once the service is ready."""
+def create_app(service: Service, pages: Sequence[ModuleType] = PAGES) -> Flask:
+    """The application over a service. Answers /healthz at once, questions once the service is ready. pages: the console's"""
     app = Flask("app")  # templates and static files lie in the package app
     settings = service.deployment.settings
     app.config.update(
@@ -46,8 +47,7 @@ def create_app(service: Service) -> Flask:
         reveal.blueprint,
         health.blueprint,
         demo.blueprint,
-        switch_views.blueprint,
-        review.blueprint,
+        create_console(pages),
     ):
         app.register_blueprint(blueprint)
     app.after_request(_headers(settings))

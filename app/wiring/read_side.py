@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -53,10 +54,15 @@ class ReadSide:
     def announcer(self) -> Announcer:
         return Announcer(self.audit, self.keys, self.settings.tenant)
 
+    @cached_property
+    def bots(self) -> tuple[str, ...]:
+        """The names of the bots, as the routes file declared them when somebody first asked. Raises ConfigError."""
+        return tuple(sorted(load_routes(self.settings.routes_file).bots))
+
     @property
     def switches(self) -> Switches:
-        """Kill switches, to be looked at and thrown. Raises RoutesError."""
-        return Switches(self.engine, self.announcer, sorted(load_routes(self.settings.routes_file).bots))
+        """Kill switches, to be looked at and thrown. Raises ConfigError."""
+        return Switches(self.engine, self.announcer, self.bots)
 
     def close(self) -> None:
         """Makes durable what was appended, then closes the databases. Safe to call twice."""

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "epoch": ("app.cli.audit.signing_keys", "Goes on after a restored backup, by two people's word."),
-    "erase": ("app.cli.audit.retention", "Makes a person's content unreadable for everybody; every proof stays valid."),
-    "erasures": ("app.cli.audit.retention", "Erasures that were asked for, and what became of them."),
+    "erase": ("app.cli.audit.erasures", "Makes a person's content unreadable for everybody; every proof stays valid."),
+    "erasures": ("app.cli.audit.erasures", "Erasures that were asked for, and what became of them."),
     "export": ("app.cli.audit.export", "Takes events out: a bundle that proves itself, or a table."),
-    "hold": ("app.cli.audit.retention", "Legal holds: place, lift, list."),
+    "hold": ("app.cli.audit.holds", "Legal holds: place, lift, list."),
     "keys": ("app.cli.audit.export", "The log's public keys, for whoever verifies."),
     "rotate-key": ("app.cli.audit.signing_keys", "A new signing key; the old ones go on signing beside it."),
     "retention": ("app.cli.audit.retention", "How long which records must be kept."),
