@@ -181,7 +181,7 @@ def objection(slot: str, forms: Forms, setting: Setting, *, kind: str = "x") -> 
             return reason
     if forms.words["asks"].search(text):
         return "asks for a fact"
-    return _pointed_at(text, forms) if kind == "d" else None
+    return _pointed_at(text, forms, every=forms.language in ("de", "nl")) if kind == "d" else None
 
 
 def of_a_firm(request: str, forms: Forms) -> str | None:
@@ -223,8 +223,9 @@ _PAIR = re.compile(
 )
 
 
-def _pointed_at(text: str, forms: Forms) -> str | None:
-    """An objection where an article points at a thing of the firm, or (in English) at a thing that is no notion."""
+def _pointed_at(text: str, forms: Forms, *, every: bool = False) -> str | None:
+    """An objection where an article points at a thing of the firm, or (in English, and in what is to be defined in German
+    and Dutch: `every`) at a thing that is no notion."""
     for article in forms.words["definite"].finditer(text):
         after = text[article.end() :].lstrip(" ")
         head = _NEXT_CLAUSE.split(after, maxsplit=1)[0]
@@ -235,7 +236,7 @@ def _pointed_at(text: str, forms: Forms) -> str | None:
         near = " ".join(after.split()[:4])
         if _names_specific(near, head, forms):
             return "points at one thing of a firm"
-        if forms.language == "en" and not _is_general_head(head, forms):
+        if (every or forms.language == "en") and not _is_general_head(head, forms):
             return "points at one thing that is no general notion"
     return None
 
@@ -262,4 +263,13 @@ _AFTER_HEAD = re.compile(
 def _is_general_head(head: str, forms: Forms) -> bool:
     """Whether the noun that an English article points at is a general notion."""
     nouns = [word.group() for word in _WORD.finditer(_AFTER_HEAD.split(head, maxsplit=1)[0].replace(_MASK, " inflation "))]
-    return bool(nouns) and (is_known(nouns[-1]) or bool(forms.words["relation"].match(nouns[-1])))
+    if not nouns:
+        return False
+    return is_known(nouns[-1]) or _ends_in_notion(nouns[-1], forms) or bool(forms.words["relation"].match(nouns[-1]))
+
+
+def _ends_in_notion(word: str, forms: Forms) -> bool:
+    """Whether a German or Dutch compound ends in a word of the vocabulary of five letters or more ("Optionsprämie")."""
+    if forms.language not in ("de", "nl"):
+        return False
+    return any(word[at:].casefold() in vocabulary().words for at in range(2, len(word) - 4))
