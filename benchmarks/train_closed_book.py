@@ -2,9 +2,9 @@
 
     python benchmarks/train_closed_book.py --data DIR
 
-Ordinary words: the general notions and forms that Countersign ships, its policies' words, and the small letters of CLINC150,
-Banking77 (both CC BY), TAT-QA (MIT) and the multilingual HateCheck (CC BY 4.0). Names: Countersign's own lists of given names,
-surnames, firms and places, and names made of parts by the generator below. A fifth of the words, by hash, is held back.
+Ordinary words: the general notions and forms that Countersign ships, its policies' words, and the words that CLINC150 and
+Banking77 (both CC BY), TAT-QA (MIT) and the multilingual HateCheck (CC BY 4.0) write small. Names: Countersign's own lists
+of given names, surnames, firms and places, and names made of parts by the generator below. A fifth is held back.
 """
 
 from __future__ import annotations
@@ -34,20 +34,21 @@ ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / "orchestrator" / "data" / "closed_book.safetensors"
 CARD = ROOT / "docs" / "model-cards" / "closed-book.md"
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_BEGINNINGS = (
-    "Ald Amb Arc Ard Ash Bel Berg Bex Black Bright Bran Brook Cald Cam Cor Crest Dal Dun East Ed El Fair Fal Fin Ford Gar Gold "
-    "Gran Green Hal Har Hart Hav Helm High Hol Ing Iver Kel Kess Kingsl Krü Lam Lang Lin Lun Mal Mar Mer Mont Mor Nav Nel Nor Nord "
-    "Oak Ost Pal Pem Pol Quan Ram Ray Red Riv Ros Sal San Sel Sil Sol Star Sten Stra Sum Syl Tan Tel Thorn Tri Val Van Ver Vex Vol "
-    "Wal Wes West Whit Wil Wind Xan Yar Zan Zel Zen"
-).split()
-_ENDS = (
-    "ara aris beck berg borough bridge bury by cliff court dale den don eon era erra ex fax field ford gate grove haven heim holm "
-    "hurst ia ica ien igo ix ison kamp ler ley ling lon low mann mark mere mont more nor ora oria ova over quist ridge ron rose "
-    "sen shaw son stead stein sten stone ta tis ton tra tric tron ula um us va vale vane vest via view vik ville way well wick "
-    "wood worth ya zen"
-).split()
+_BEGINNINGS = """
+Ald Amb Arc Ard Ash Bel Berg Bex Black Bright Bran Brook Cald Cam Cor Crest Dal Dun East Ed El Fair Fal Fin Ford Gar
+Gold Gran Green Hal Har Hart Hav Helm High Hol Ing Iver Kel Kess Kingsl Krü Lam Lang Lin Lun Mal Mar Mer Mont Mor Nav
+Nel Nor Nord Oak Ost Pal Pem Pol Quan Ram Ray Red Riv Ros Sal San Sel Sil Sol Star Sten Stra Sum Syl Tan Tel Thorn Tri
+Val Van Ver Vex Vol Wal Wes West Whit Wil Wind Xan Yar Zan Zel Zen
+""".split()  # noqa: SIM905
+_ENDS = """
+ara aris beck berg borough bridge bury by cliff court dale den don eon era erra ex fax field ford gate grove haven
+heim holm hurst ia ica ien igo ix ison kamp ler ley ling lon low mann mark mere mont more nor ora oria ova over quist
+ridge ron rose sen shaw son stead stein sten stone ta tis ton tra tric tron ula um us va vale vane vest via view vik
+ville way well wick wood worth ya zen
+""".split()  # noqa: SIM905
 _STRENGTH = 3e-6  # of the ridge; of four tried, on the held-back words
 _STEPS = 400
+_KEYS = ("specific", "stated", "small", "neutral")
 
 
 def made_names() -> list[str]:
@@ -80,7 +81,12 @@ def ordinary_words(data: Path) -> set[str]:
     tables = [path.read_text("utf-8") for path in sorted((data / "tatqa").glob("*.md"))]
     policies = [path.read_text("utf-8") for path in sorted((ROOT / "moderation" / "policies").glob("*.yaml"))]
     forms = yaml.safe_load((ROOT / "orchestrator" / "data" / "closed_book.yaml").read_text("utf-8"))["languages"]
-    small = {word for language in forms.values() for key in ("specific", "stated", "small") for word in _WORD.findall(language[key])}
+    small = {
+        word
+        for language in forms.values()
+        for key in ("specific", "stated", "small")
+        for word in _WORD.findall(language[key])
+    }
     return (
         {word for word in vocabulary().words if len(word) > 2}
         | {word.casefold() for word in _listed("common.txt")}
@@ -104,7 +110,7 @@ def held_back(word: str) -> bool:
 
 
 def fit(words: list[str], labels: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """Logistic regression by full gradient descent with momentum; both kinds weigh the same. Returns float32[BUCKETS], bias."""
+    """Logistic regression by gradient descent with momentum; both kinds weigh the same. Returns float32[BUCKETS], bias."""
     rows = [features(word) for word in words]
     index = np.concatenate(rows)
     owner = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
@@ -132,11 +138,8 @@ def main() -> None:
     kept = [row for row in rows if not held_back(row[0])]
     w, bias = fit([word for word, _ in kept], np.array([label for _, label in kept], np.float32))
     save_file({"letters": w.astype(np.float16), "bias": np.array([bias], np.float32)}, WEIGHTS)
-    scores = {
-        label: np.array([w[found].sum() / np.sqrt(len(found)) + bias for word, l in rows if l == label and held_back(word)
-                         for found in (features(word),)])
-        for label in (1.0, 0.0)
-    }  # fmt: skip
+    scores = {kind: np.array([_logit(w, bias, word) for word, label in rows if label == kind and held_back(word)])
+              for kind in (1.0, 0.0)}  # fmt: skip
     lines = [f"| {bound:.2f} | {(sigmoid(scores[1.0]) >= bound).mean():.1%} | {(sigmoid(scores[0.0]) < bound).mean():.1%} |"
              for bound in (0.2, 0.3, 0.4, 0.5, 0.6)]  # fmt: skip
     digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
@@ -145,15 +148,21 @@ def main() -> None:
     print(CARD.read_text("utf-8"))
 
 
+def _logit(w: NDArray[np.float32], bias: float, word: str) -> float:
+    found = features(word)
+    return float(w[found].sum() / np.sqrt(len(found)) + bias)
+
+
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 _CARD = """# Ordinary word or name
 
-A logistic model over groups of two to five letters and the word itself, hashed into 16,384 buckets: how likely a word is an
-ordinary word of English, German, French, Spanish, Italian or Dutch, and no name. The closed book asks it where capitals do not
-tell: in German, and where none was typed. `python benchmarks/train_closed_book.py --data DIR` makes it; the script names its sources.
+A logistic model over groups of two to five letters and the word itself, hashed into 16,384 buckets: how likely a word is
+an ordinary word of English, German, French, Spanish, Italian or Dutch, and no name. The closed book asks it where capitals
+do not tell: in German, and where none was typed. `python benchmarks/train_closed_book.py --data DIR` makes it; the script
+names its sources.
 
 Words: {plain} ordinary, {named} names; a fifth by hash is held back ({held} words). File: {size} bytes, SHA-256 `{digest}`.
 
@@ -162,8 +171,8 @@ Words: {plain} ordinary, {named} names; a fifth by hash is held back ({held} wor
 {rows}
 
 What falls short: a name that looks like a word ("Apple", "Square") is not known by its letters; the lists of
-`orchestrator/data/named.txt` and the tenant's own names are there for it. A rare word of another language may be taken for a name;
-then the question goes to the documents.
+`orchestrator/data/named.txt` and the tenant's own names are there for it. A rare word of another language may be taken for
+a name; then the question goes to the documents.
 """
 
 if __name__ == "__main__":

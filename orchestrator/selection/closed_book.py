@@ -14,10 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from orchestrator.selection.general_notions import Setting, has_notion, name_in, objection, of_a_firm, row
+from orchestrator.selection.general_notions import Setting, has_notion, name_in, objection, of_a_firm, only_general, row
 from orchestrator.selection.language_work import language_work, subject
 from orchestrator.selection.request_forms import Forms, Slot, bare, forms, in_languages, plain
 
@@ -31,6 +28,7 @@ LEVELS: Mapping[Level, frozenset[Kind]] = {
 """What memory may answer under each value of the policy's `closed_book`."""
 DEFAULT: Level = "concepts"
 _SENTENCES = re.compile(r"(?<=[?!.])\s+(?=\S)|\n+")
+_CLAUSES = re.compile(r"(?<=[?!.:])\s+(?=\S)|\n+")
 _MOST_SENTENCES = 6
 _LONGEST = 4000  # characters; a longer message is read as work on a text or not at all
 
@@ -65,12 +63,11 @@ class ClosedBook:
         *,
         own_names: Iterable[str] = (),
         history_turns: int = 0,
-        embedding: NDArray[np.float32] | None = None,
     ) -> MemoryRuling:
         """What a request is.
 
         question: pseudonymised, any language. own_names: the firm's names and its products' (own_names.py derives them).
-        history_turns: how many earlier turns the conversation has. embedding: float32[d], unit length, or None.
+        history_turns: how many earlier turns the conversation has.
         """
         message = plain(question)
         own = frozenset(words for name in own_names if (words := row(name)))
@@ -114,7 +111,12 @@ def _setting(message: str, own: frozenset[tuple[str, ...]]) -> Setting:
 def _asks_for_notion(message: str, each: Forms, setting: Setting) -> str | None:
     """None where every sentence of the message asks for a general notion or only leads to one; else the objection, empty
     where no form fits."""
-    sentences = [sentence for part in _SENTENCES.split(message) if (sentence := bare(part))]
+    whole = _in_sentences(message, _SENTENCES, each, setting)
+    return _in_sentences(message, _CLAUSES, each, setting) if whole is not None and ":" in message else whole
+
+
+def _in_sentences(message: str, ends: re.Pattern[str], each: Forms, setting: Setting) -> str | None:
+    sentences = [sentence for part in ends.split(message) if (sentence := bare(part))]
     if len(sentences) > _MOST_SENTENCES:
         return ""
     asked = 0
@@ -148,7 +150,7 @@ def _sentence(sentence: str, each: Forms, setting: Setting) -> str | None:
 def _is_meaning(slot: Slot, each: Forms) -> bool:
     """Whether a slot is asked for its meaning: a word, or what is to be defined and no single thing is pointed at."""
     articles = each.words["definite"] if each.language in ("en", "de", "nl") else None
-    return slot.kind == "w" or (slot.kind == "d" and not (articles and articles.match(slot.text)))
+    return slot.kind in "dw" and not (articles and articles.match(slot.text))
 
 
 def _wants_to_understand(variants: list[str], each: Forms, setting: Setting) -> bool:
@@ -160,9 +162,17 @@ def _wants_to_understand(variants: list[str], each: Forms, setting: Setting) -> 
         for variant in variants:
             cue = each.words[key].search(variant)
             rest = f"{variant[: cue.start()]} {variant[cue.end() :]}" if cue else variant
-            if has_notion(rest) and (objection(rest, each, setting) or of_a_firm(variant, each)) is None:
+            if has_notion(rest) and _is_general(rest, variant, each, setting):
                 return True
-    return False
+    return any(
+        each.words["question"].match(variant) and has_notion(variant) and only_general(variant, each)
+        and _is_general(variant, variant, each, setting)
+        for variant in variants
+    )  # fmt: skip
+
+
+def _is_general(words: str, request: str, each: Forms, setting: Setting) -> bool:
+    return objection(words, each, setting) is None and of_a_firm(request, each) is None
 
 
 def _leads(sentence: str, each: Forms, setting: Setting) -> bool:

@@ -14,8 +14,9 @@ from importlib.resources import files
 from orchestrator.selection.ordinary_words import ordinary
 from orchestrator.selection.request_forms import Forms
 
-_WORD = re.compile(r"[^\W\d_]+(?:[-'&./][^\W\d_]+)*'?", re.UNICODE)
+_WORD = re.compile(r"[^\W\d_]+(?:[-&./][^\W\d_]+)*")
 _TOKEN = re.compile(r"[\w'&.+/]*\w")
+_ELIDED = re.compile(r"^(?:l|d|qu|j|n|s|c|m|t|un|dell|all|nell|sull|dall|quest|quell|jusqu|lorsqu|puisqu)'(?=\w)")
 _HARMLESS_NUMBERS = re.compile(
     r"(?<!\w)(?:401\(?k\)?|60/40|80/20|t ?\+ ?\d|rule of 72|50/30/20|b2b|b2c|2fa|p2p|(?:one|two|three)-factor)(?!\w)", re.I
 )
@@ -41,33 +42,7 @@ class Vocabulary:
     acronyms: frozenset[str]
 
 
-_SMALL = frozenset(
-    [
-        "and",
-        "the",
-        "for",
-        "key",
-        "one",
-        "over",
-        "con",
-        "del",
-        "per",
-        "los",
-        "las",
-        "der",
-        "die",
-        "das",
-        "und",
-        "les",
-        "des",
-        "par",
-        "sur",
-        "van",
-        "het",
-        "een",
-        "tra",
-    ]
-)
+_SMALL = frozenset("and the for key one over con del per los las der die das und les des par sur van het een tra".split())  # noqa: SIM905
 
 
 @cache
@@ -99,7 +74,7 @@ def _sections(name: str) -> dict[str, list[str]]:
 
 def row(text: str) -> tuple[str, ...]:
     """The words of a text, folded for comparison, without a genitive."""
-    return tuple(word.casefold().removesuffix("'s").strip("'") for word in _TOKEN.findall(text))
+    return tuple(_ELIDED.sub("", word.casefold()).removesuffix("'s").strip("'") for word in _TOKEN.findall(text))
 
 
 def name_in(text: str, names: frozenset[tuple[str, ...]]) -> str | None:
@@ -126,11 +101,19 @@ def has_notion(text: str) -> bool:
     return _MASK in hidden or any(len(word.group()) > 3 and is_known(word.group()) for word in _WORD.finditer(hidden))
 
 
+def only_general(text: str, forms: Forms) -> bool:
+    """Whether a text consists of general notions and of words that name nothing."""
+    hidden = masked(text)
+    words = [part for word in _WORD.findall(hidden) for part in (word, *word.split("-")) if len(part) > 1]
+    words = [word for word in words if "-" not in word or not is_known(word)]
+    return all("-" in word or forms.words["neutral"].fullmatch(word) or is_known(word) for word in words)
+
+
 def masked(text: str) -> str:
     """A text in which every general notion of several words, and every general acronym, is a sign."""
     notions, acronyms = vocabulary().notions, vocabulary().acronyms
     spans = [(found.start(), found.end()) for found in _TOKEN.finditer(text)]
-    words = [text[begin:end].casefold() for begin, end in spans]
+    words = [_ELIDED.sub("", text[begin:end].casefold()) for begin, end in spans]
     out, at, upto = [], 0, 0
     while at < len(words):
         length = next(
@@ -141,7 +124,7 @@ def masked(text: str) -> str:
             ),
             0,
         )
-        written = text[spans[at][0] : spans[at][1]]
+        written = text[spans[at][1] - len(words[at]) : spans[at][1]]
         if not length and words[at].removesuffix("s") in acronyms and written.rstrip("s").isupper():
             length = 1
         if length:
@@ -187,7 +170,7 @@ def objection(slot: str, forms: Forms, setting: Setting, *, kind: str = "x") -> 
     if name_in(text, vocabulary().named):
         return "names a company, a place, a person, a law or an event"
     words = [word.group() for word in _WORD.finditer(text)]
-    if forms.language == "de" and setting.capitals_tell and _two_capitals(text):
+    if forms.language == "de" and setting.capitals_tell and _two_capitals(text, setting):
         return "names a thing by two words with capital letters"
     if setting.capitals_tell and forms.language != "de" and any(_is_name(word, setting) for word in words):
         return "names a thing by a capital letter"
@@ -198,7 +181,7 @@ def objection(slot: str, forms: Forms, setting: Setting, *, kind: str = "x") -> 
             return reason
     if forms.words["asks"].search(text):
         return "asks for a fact"
-    return _pointed_at(text, forms) if kind == "d" else None
+    return _pointed_at(text, forms, every=forms.language in ("de", "nl")) if kind == "d" else None
 
 
 def of_a_firm(request: str, forms: Forms) -> str | None:
@@ -227,22 +210,25 @@ def _reads_as_name(word: str, forms: Forms, setting: Setting) -> bool:
     return ordinary(word) < (_SURELY_NAME if setting.capitals_tell else _ORDINARY)
 
 
-def _two_capitals(text: str) -> bool:
+def _two_capitals(text: str, setting: Setting) -> bool:
     """Whether two words with capitals stand side by side and one is unknown: German nouns seldom do, names often."""
-    pairs = re.findall(
-        r"(?<![\w-])(?<!\beinem )(?<!\beiner )(?<!\beinen )(?<!\beine )(?<!\bein )([A-ZÄÖÜ][\w]+) (?=([A-ZÄÖÜ][\w]+)(?![\w-]))",
-        text,
+    return any(
+        not (is_known(pair[1]) and is_known(pair[2])) and not (pair.start() == 0 and pair[1] == setting.first)
+        for pair in _PAIR.finditer(text)
     )
-    return any(not is_known(first) or not is_known(second) for first, second in pairs)
 
 
-def _pointed_at(text: str, forms: Forms) -> str | None:
-    """An objection where an article points at a thing of the firm, or (in English) at a thing that is no notion."""
+_PAIR = re.compile(
+    r"(?<![\w-])(?<!\beinem )(?<!\beiner )(?<!\beinen )(?<!\beine )(?<!\bein )([A-ZÄÖÜ]\w+) (?=([A-ZÄÖÜ]\w+)(?![\w-]))"
+)
+
+
+def _pointed_at(text: str, forms: Forms, *, every: bool = False) -> str | None:
+    """An objection where an article points at a thing of the firm, or (in English, and in what is to be defined in German
+    and Dutch: `every`) at a thing that is no notion."""
     for article in forms.words["definite"].finditer(text):
         after = text[article.end() :].lstrip(" ")
-        head = re.split(
-            r"[,;:.?!]|\b(?:and|or|und|oder|et|ou|y|o|e|en|of|when|if|wenn|quand|si|cuando|se|als)\b", after, maxsplit=1
-        )[0]
+        head = _NEXT_CLAUSE.split(after, maxsplit=1)[0]
         if forms.words["relation"].match(after):
             continue
         if head.startswith(_MASK) and not forms.words["specific"].match(head[1:].lstrip()):
@@ -250,7 +236,7 @@ def _pointed_at(text: str, forms: Forms) -> str | None:
         near = " ".join(after.split()[:4])
         if _names_specific(near, head, forms):
             return "points at one thing of a firm"
-        if forms.language == "en" and not _is_general_head(head, forms):
+        if (every or forms.language == "en") and not _is_general_head(head, forms):
             return "points at one thing that is no general notion"
     return None
 
@@ -267,6 +253,7 @@ def _names_specific(near: str, head: str, forms: Forms) -> bool:
     return any(specific.fullmatch(end) for end in ends)
 
 
+_NEXT_CLAUSE = re.compile(r"[,;:.?!]|\b(?:and|or|und|oder|et|ou|y|o|e|en|of|when|if|wenn|quand|si|cuando|se|als)\b")
 _AFTER_HEAD = re.compile(
     r"\b(?:of|in|for|to|on|at|with|like|that|which|is|are|was|from|between|behind|by|as|than|into|over|under|about|can|could|may"
     r"|does|do|goes|go|falls?|rises?|drops?|moves?|changes?|becomes?|gets?|works?|means?)\b", re.I
@@ -276,4 +263,13 @@ _AFTER_HEAD = re.compile(
 def _is_general_head(head: str, forms: Forms) -> bool:
     """Whether the noun that an English article points at is a general notion."""
     nouns = [word.group() for word in _WORD.finditer(_AFTER_HEAD.split(head, maxsplit=1)[0].replace(_MASK, " inflation "))]
-    return bool(nouns) and (is_known(nouns[-1]) or bool(forms.words["relation"].match(nouns[-1])))
+    if not nouns:
+        return False
+    return is_known(nouns[-1]) or _ends_in_notion(nouns[-1], forms) or bool(forms.words["relation"].match(nouns[-1]))
+
+
+def _ends_in_notion(word: str, forms: Forms) -> bool:
+    """Whether a German or Dutch compound ends in a word of the vocabulary of five letters or more ("Optionsprämie")."""
+    if forms.language not in ("de", "nl"):
+        return False
+    return any(word[at:].casefold() in vocabulary().words for at in range(2, len(word) - 4))

@@ -15,7 +15,8 @@ from orchestrator.selection.request_forms import Forms, Slot, bare
 _QUOTED = re.compile(r'```.+?```|"[^"]+"|(?<!\w)\'[^\n]+?\'(?!\w)', re.S)
 _MARKS = tuple(re.compile(mark) for mark in (r":(?=\s)", r" [-–] ", r"\n"))
 _LONGEST_WORK = 45  # words that a request for work may have outside the given text
-_SHORTEST_TEXT = 2
+_SHORTEST_TEXT, _SHORTEST_BEFORE = 2, 5
+_TERM = 3  # words of a quotation that is a term whose meaning is asked, rather than a text
 _SECOND = re.compile(r"[.!?]\s+(?=\S)")
 _GIVEN = "\u25a0"
 
@@ -35,23 +36,19 @@ def parts(message: str, forms: Forms) -> Parts:
     if quoted:
         return Parts(bare(_QUOTED.sub(f" {_GIVEN} ", message).replace(_GIVEN, " ")), quoted)
     for mark in _MARKS:
-        if not (found := mark.search(message)):
+        if not (end := mark.search(message)):
             continue
-        work, text = message[: found.start()], message[found.end() :]
+        work, text = message[: end.start()], message[end.end() :]
         if _begins_work(bare(work), forms) and len(text.split()) >= 1:
             return _without_rider(work, text.strip(), forms)
     before, found, work = message.rpartition("\n")
     if found and _begins_work(bare(work), forms) and len(before.split()) >= _SHORTEST_TEXT:
         return Parts(bare(work), before)
     ends = list(_SECOND.finditer(message))
-    if (
-        ends
-        and _begins_work(bare(message[ends[-1].end() :]), forms)
-        and "?" not in message[ends[-1].start() + 1 :] + message[ends[-1].start()]
-    ):
-        before = message[: ends[-1].end()].strip()
-        if len(before.split()) >= 5:
-            return Parts(bare(message[ends[-1].end() :]), before)
+    if ends and "?" not in message[ends[-1].start() :]:
+        before, work = message[: ends[-1].end()].strip(), message[ends[-1].end() :]
+        if _begins_work(bare(work), forms) and len(before.split()) >= _SHORTEST_BEFORE:
+            return Parts(bare(work), before)
     return Parts(bare(message), "")
 
 
@@ -77,7 +74,7 @@ def _asks_more(sentence: str, forms: Forms) -> bool:
 
 
 def _begins_work(work: str, forms: Forms) -> bool:
-    sentences = [bare(sentence) for sentence in _SECOND.split(work)]
+    sentences = [bare(sentence) for sentence in re.split(r"[.!?:]\s+", work)]
     return any(forms.words["strong"].match(variant) for sentence in sentences for variant in forms.variants(sentence))
 
 
@@ -110,6 +107,8 @@ def _only_work(divided: Parts, forms: Forms, setting: Setting) -> bool:
         return False
     if _begins_work(work, forms):
         return True
+    if len(divided.text.split()) <= _TERM and name_in(divided.text, setting.own):
+        return False
     return _speaks_of_text(work, forms) and not (
         name_in(work, setting.own) or words["asks"].search(work) or words["time"].search(work)
     )
@@ -180,9 +179,7 @@ def _out_of_what_is_said(rest: str, forms: Forms, setting: Setting) -> bool:
 def subject(request: str, forms: Forms) -> str | None:
     """The subject of a text to be written ("a paragraph about inflation"), or None where no such text is asked for."""
     words = forms.words
-    found = re.match(
-        rf"(?:{words['compose'].pattern})(?:{words['essay'].pattern})(?!\w)(?: [\w-]+){{0,4}}? (?:{words['about'].pattern})(?!\w)\s*(.+)",
-        request,
-        re.I,
-    )
+    wanted = rf"(?:{words['compose'].pattern})(?:{words['essay'].pattern})(?!\w)"
+    on = rf"(?: [\w-]+){{0,4}}? (?:{words['about'].pattern})(?!\w)\s*(.+)"
+    found = re.match(wanted + on, request, re.I)
     return found[1] if found else None

@@ -19,7 +19,7 @@ _SHORTEST, _LONGEST = 2, 5
 
 
 def features(word: str) -> NDArray[np.int64]:
-    """The buckets of a word's groups of two to five letters, its ends marked, and of the word itself; int64[n], each once."""
+    """The buckets of a word's groups of two to five letters, ends marked, and of the word itself; int64[n], each once."""
     text = f"^{word.casefold()}$"
     groups = {text[at : at + n] for n in range(_SHORTEST, _LONGEST + 1) for at in range(len(text) - n + 1)} | {f"={text}"}
     return np.unique(np.array([zlib.crc32(group.encode()) % BUCKETS for group in groups], dtype=np.int64))

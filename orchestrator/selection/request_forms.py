@@ -28,28 +28,18 @@ _NAMES_OF_LANGUAGES = (
     r"|spagnolo|olandese|portoghese|cinese|russo|engels|duits|frans|spaans|italiaans|nederlands|portugees|pools|russisch|chinees)"
 )
 _PATTERNS = (
-    "cue",
-    "weak_cue",
-    "leads",
-    "strong",
-    "task",
-    "verbs",
-    "given",
-    "plain",
-    "history",
-    "injects",
-    "compose",
-    "letter",
-    "essay",
-    "about",
-    "stated",
+    "cue weak_cue leads strong task verbs given plain history injects compose letter essay about stated".split()  # noqa: SIM905
 )
-_WORDS = ("small", "service", "indefinite", "everyday", "definite", "specific", "relation", "own", "time", "asks")
+_ROWS = ("small", "neutral")
+_WORDS = (
+    "small neutral question service indefinite everyday definite specific relation own time asks".split()  # noqa: SIM905
+)
 _LISTS = ("openers", "closers", "small_talk", "concept", "phrase")
 _MOST_ROUNDS = 5
 _QUOTES = str.maketrans(
     {**dict.fromkeys("“”„‟«»″", '"'), **dict.fromkeys("‘’‚‛ʼ`´‹›", "'"), **dict.fromkeys("\u00a0\u202f\t", " ")}
 )
+_OPENED = r"(?:(?<=[ '])|(?=[\s,.;:!?-]|$))[\s,]*"
 _END = re.compile(r"^[\s¿¡.,;:!?…-]+|[\s.,;:!?…¿¡-]+$")
 
 
@@ -138,13 +128,9 @@ def load_forms(path: Path | None = None) -> Mapping[str, Forms]:
         )
         languages = yaml.safe_load(text)["languages"]
     except OSError as error:
-        raise ConfigError(
-            f"{name}: cannot be read ({error.strerror}); reinstall Countersign or name a readable file"
-        ) from error
+        raise ConfigError(f"{name}: cannot be read ({error.strerror}); name a readable file") from error
     except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise ConfigError(
-            f"{name}: no forms by language: {' '.join(str(error).split())}; see the file's first lines"
-        ) from error
+        raise ConfigError(f"{name}: no forms by language ({type(error).__name__}); its first lines tell them") from error
     return {language: _read(name, language, languages.get(language)) for language in LANGUAGES}
 
 
@@ -166,8 +152,8 @@ def _read(name: str, language: str, given: Any) -> Forms:
             phrase=tuple(re.compile(form, re.I) for form in lists["phrase"]),
             words={
                 **{key: re.compile(_filled(given[key]), re.I) for key in _PATTERNS},
-                **{key: re.compile(rf"(?<!\w)(?:{given[key]})(?!\w)", re.I) for key in _WORDS if key != "small"},
-                "small": re.compile(rf"(?<![\w'])(?:{'|'.join(given['small'].split())})(?!\w)", re.I),
+                **{key: re.compile(rf"(?<!\w)(?:{given[key]})(?!\w)", re.I) for key in _WORDS if key not in _ROWS},
+                **{key: re.compile(rf"(?<![\w'])(?:{'|'.join(given[key].split())})(?!\w)", re.I) for key in _ROWS},
             },
         )
     except (re.error, TypeError, AttributeError) as error:
