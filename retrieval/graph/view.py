@@ -21,6 +21,7 @@ from retrieval.graph.postings import Postings
 from retrieval.graph.series import Series
 from retrieval.graph.words import stems
 
+_LOWERED = str.maketrans({raised: f"({plain})" for raised, plain in zip("¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ", "123456789abcdef", strict=True)})
 _FOOTNOTE = re.compile(r"^\s*\((\d{1,2}|[a-z])\)\s")
 
 
@@ -189,7 +190,7 @@ class GraphView:
         for place, document in enumerate(self.documents):
             for table in document.tables:
                 for row in table.rows:
-                    for mark in re.findall(r"\((\d{1,2}|[a-z])\)", row.label_text):
+                    for mark in re.findall(r"\((\d{1,2}|[a-z])\)", row.label_text.translate(_LOWERED)):
                         out[place, mark] = out.get((place, mark), frozenset()) | frozenset(stems(row.label))
         return out
 
