@@ -138,6 +138,13 @@ class GraphView:
         ]
 
     @cached_property
+    def titles(self) -> list[frozenset[str]]:
+        """For each document the stems of its title and name."""
+        return [
+            frozenset(stems(f"{one.title} {one.document.replace('_', ' ').replace('-', ' ')}")) for one in self.documents
+        ]
+
+    @cached_property
     def prose(self) -> tuple[list[tuple[int, Sentence, frozenset[str]]], Postings]:
         """Sentences and rows of words, and the index of their stems."""
         everything = [*self.sentences, *self.row_texts]
