@@ -18,7 +18,7 @@ from retrieval.evidence.planner import plans
 from retrieval.evidence.prose import Span, find_spans
 from retrieval.evidence.resolve import Scope
 from retrieval.evidence.result import Answer, Citation, Hit, Withheld
-from retrieval.evidence.signs import names, signs
+from retrieval.evidence.signs import joined_names, names, signs
 from retrieval.evidence.slots import Slots, carried, remembered
 from retrieval.evidence.wording import worded
 from retrieval.graph.cells import Table
@@ -73,13 +73,13 @@ def candidates(question: str, view: GraphView, passages: Sequence[Hit] | None = 
     """All that could be said, the likeliest to be right first."""
     near, places = _near(view, passages)
     named = names(question)
-    titular = frozenset(name for name in named if any(name in title for title in view.titles))
+    titular = frozenset(name for name in named | joined_names(question) if any(name in title for title in view.titles))
     scope = Scope(near, named)
     found: list[Candidate] = []
     planned = plans(question)
     for one in planned:
         for outcome in carry_out(one, view, scope)[:1]:
-            if not _speaks_of(titular, outcome, view):
+            if not _speaks_of(titular, outcome, view) or _across_documents(titular, outcome):
                 continue
             found.append(Candidate(chance("figures", signs(question, outcome, view)), outcome, one))
     told_by_prose = prose_plan_of(planned)
@@ -99,6 +99,12 @@ def _speaks_of(titular: frozenset[str], outcome: Outcome, view: GraphView) -> bo
         if not titular <= held and not titular <= _all_words(outcome, view):
             return False
     return True
+
+
+def _across_documents(titular: frozenset[str], outcome: Outcome) -> bool:
+    """Operands of different documents, though the question names no two of them, are no computation that was asked for."""
+    documents = {one.match.line.document for one in outcome.found}
+    return len(documents) > 1 and len(titular) < 2
 
 
 def _all_words(outcome: Outcome, view: GraphView) -> frozenset[str]:
