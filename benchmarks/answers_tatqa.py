@@ -165,6 +165,12 @@ def report(name: str, chosen: Sequence[Case], choose: Callable[[Case], tuple[flo
         by_type["all"][verdict] += 1
     for kind, counts in sorted(by_type.items()):
         print(f"    {kind:28} " + "  ".join(f"{verdict} {counts[verdict]}" for verdict in ("right", "wrong", "withheld")))
+    for family in ("figures", "prose"):
+        parts = []
+        for threshold in THRESHOLDS[2:]:
+            said = [pick[1].right for _, pick in own if pick and pick[1].family == family and pick[0] >= threshold]
+            parts.append(f"{threshold:.2f}: {sum(said)} of {len(said)}")
+        print(f"    {family:8} right of answered at chance " + "  ".join(parts))
     bins = [[0, 0] for _ in range(10)]
     for _, pick in own:
         if pick:

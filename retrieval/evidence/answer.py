@@ -18,11 +18,12 @@ from retrieval.evidence.planner import plans
 from retrieval.evidence.prose import Span, find_spans
 from retrieval.evidence.resolve import Scope
 from retrieval.evidence.result import Answer, Citation, Hit, Withheld
-from retrieval.evidence.signs import names, signs
+from retrieval.evidence.signs import joined_names, names, signs
 from retrieval.evidence.slots import Slots, carried, remembered
 from retrieval.evidence.wording import worded
 from retrieval.graph.cells import Table
 from retrieval.graph.view import GraphView
+from retrieval.graph.words import stems
 
 THRESHOLD = 0.6  # policy sets another; see the risk–coverage table in docs
 Near = Mapping[tuple[int, int], float]
@@ -71,17 +72,52 @@ def answer(
 def candidates(question: str, view: GraphView, passages: Sequence[Hit] | None = None) -> list[Candidate]:
     """All that could be said, the likeliest to be right first."""
     near, places = _near(view, passages)
-    scope = Scope(near, names(question))
+    named = names(question)
+    titular = frozenset(name for name in named | joined_names(question) if any(name in title for title in view.titles))
+    scope = Scope(near, named)
     found: list[Candidate] = []
     planned = plans(question)
     for one in planned:
         for outcome in carry_out(one, view, scope)[:1]:
+            if not _speaks_of(titular, outcome, view) or _across_documents(titular, outcome):
+                continue
             found.append(Candidate(chance("figures", signs(question, outcome, view)), outcome, one))
     told_by_prose = prose_plan_of(planned)
     for span in find_spans(question, told_by_prose, view, places):
+        if not titular <= view.titles[span.document] | frozenset(stems(span.sentence.text)) | _about(span, view):
+            continue
         found.append(Candidate(chance("prose", span.signs), span, told_by_prose))
     found.sort(key=lambda one: -one.chance)
     return found
+
+
+def _speaks_of(titular: frozenset[str], outcome: Outcome, view: GraphView) -> bool:
+    """Whether every name that a title of the view bears ("Boeing") is that of the found rows or of their document."""
+    for one in outcome.found:
+        line = one.match.line
+        held = view.titles[line.document] | frozenset(line.label) | line.path | line.head | line.topic
+        if not titular <= held and not titular <= _all_words(outcome, view):
+            return False
+    return True
+
+
+def _across_documents(titular: frozenset[str], outcome: Outcome) -> bool:
+    """Operands of different documents, though the question names no two of them, are no computation that was asked for."""
+    documents = {one.match.line.document for one in outcome.found}
+    return len(documents) > 1 and len(titular) < 2
+
+
+def _all_words(outcome: Outcome, view: GraphView) -> frozenset[str]:
+    """The words of all operands together: "Boeing and Airbus" names two rows, each by one name."""
+    found: set[str] = set()
+    for one in outcome.found:
+        line = one.match.line
+        found |= {*line.label, *line.path, *line.head, *line.topic, *view.titles[line.document]}
+    return frozenset(found)
+
+
+def _about(span: Span, view: GraphView) -> frozenset[str]:
+    return view.paragraph_words(span.document, span.sentence) | frozenset(stems(" ".join(span.sentence.section)))
 
 
 def prose_plan_of(planned: Sequence[Planned]) -> Planned:

@@ -70,6 +70,10 @@ def over_series(planned: Planned, plan: Compute, view: GraphView, scope: Scope) 
                 parts=averages,
             )
         ]
+    relative = [p.cell.figure is not None and p.cell.figure.kind == "percent" for _, p in chosen]
+    tables = {(line.document, line.series.table.number) for line, _ in chosen}
+    if plan.op in ("share", "ratio") and all(relative) and len(tables) > 1:
+        return []  # per cents of different wholes
     if (
         plan.op in ("share", "difference", "sum", "average")
         and len({(p.cell.unit, bool(p.cell.figure and p.cell.figure.currency)) for _, p in chosen}) > 1

@@ -46,6 +46,8 @@ def pairs(asked: Question) -> Iterator[Planned]:
                         asked,
                         "ratio proportion percentage share percent fraction accounted consist account represent divid",
                     )
+                    if op == "share":  # a document may state the share itself
+                        yield planned(Lookup(f"percentage {a} {b}", asked.periods), 0.6, asked, "proportion share fraction")
     for formula in said.FORMULAS:
         if found := re.search(formula.pattern, text):
             for a in formula.a:

@@ -5,6 +5,9 @@ Invariant: signs are made of the question, the plan and the view alone; a sign n
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 from retrieval.evidence.operation_words import GENERIC
 from retrieval.evidence.outcome import Outcome
 from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
@@ -52,6 +55,12 @@ def names(question: str) -> frozenset[str]:
     return frozenset(
         s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT
     )
+
+
+def joined_names(question: str) -> frozenset[str]:
+    """Neighbouring names written as one, as files' names run them together: 'Ulta Beauty' -> 'ultabeauti'."""
+    words = [re.sub(r"'s$|[^\w]", "", word.replace("’", "'")) for word in question.split()]
+    return frozenset(s for a, b in pairwise(words) if a[:1].isupper() and b[:1].isupper() for s in stems(a + b))
 
 
 def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:

@@ -64,7 +64,8 @@ _FIGURE = re.compile(
 )
 _NIL = re.compile(r"^[\s$€£%()]*(?:[-–—−_]+\s*)+[\s$€£%()]*$|^(?:nil|none|n\.?/?a\.?|n\.?m\.?|n/m|\*+)$", re.I)
 _CLOCK = re.compile(r".{0,3}?(?<!\d)\d{1,2}:\d\d(?!\d)")
-_FOOTNOTE = re.compile(r"(?<=[\d)%])\s*(?:\(\d{1,2}\)|\([a-z]\)|\*+|[†‡])\s*$")
+RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"  # how readers write a footnote's raised mark
+_FOOTNOTE = re.compile(rf"(?<=[\d)%])\s*(?:\(\d{{1,2}}\)|\([a-z]\)|\*+|[†‡]|[{RAISED}, ]*[{RAISED}])\s*$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from retrieval.graph.cells import Cell, Column, Row, Table
-from retrieval.graph.figures import Figure, is_nil, read_cell, read_currency, read_scale
+from retrieval.graph.figures import RAISED, Figure, is_nil, read_cell, read_currency, read_scale
 from retrieval.documents.grid import Box, Grid
 from retrieval.graph.heads import column_heads, head_depth, is_head_row, is_unit_note, names_periods
 from retrieval.graph.periods import Period, find_periods, joined
 from retrieval.graph.units import inherit, settle_totals
 
+_RAISED_MARK = re.compile(rf"\s*[{RAISED}][{RAISED}, ]*")
 _NOTE_MARK = re.compile(r"\s*\(\d{1,2}(?:,\s?\d{1,2})*\)(?=\s|$|:)|(?<=[a-z])\d$|\s*\[\d{1,2}\]|\*+$")
 _TOTAL = re.compile(r"^(?:sub-?\s*)?total|^net\s+(?:total|increase|decrease)|\btotal$|^gesamt|^summe|^totale?s?\b", re.I)
 _SECTION_END = re.compile(r":\s*$")
@@ -27,17 +28,17 @@ def read_tables(grid: Grid, first_number: int = 0, around: str = "", comma_decim
     rows = [tuple(cell.strip() for cell in row) for row in grid.rows]
     if not rows or len(rows[0]) < 2:
         return []
-    for start, stop in _parts(rows):
+    for start, stop in _parts(grid, rows):
         table = _read(grid, rows, start, stop, first_number + len(tables), around, comma_decimal)
         if table.rows:
             tables.append(table)
     return tables
 
 
-def _parts(rows: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
+def _parts(grid: Grid, rows: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
     """Stretches of rows that share their heads: a row of new periods in mid-table begins another."""
     starts = [0]
-    at = head_depth(rows)
+    at = _stated_heads(grid, rows) or head_depth(rows)
     while at < len(rows):
         row = rows[at]
         values = [cell for cell in row[1:] if cell.strip()]
@@ -54,6 +55,12 @@ def _parts(rows: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(rows)], strict=True))
 
 
+def _stated_heads(grid: Grid, rows: Sequence[tuple[str, ...]]) -> int | None:
+    """How many head rows the reader of the document saw, where it tells; a grid of heads alone tells nothing."""
+    stated = getattr(grid, "heads", None)
+    return stated if isinstance(stated, int) and stated < len(rows) else None
+
+
 def _words_alone(row: Sequence[str]) -> bool:
     """No label and nothing but words: heads that come again."""
     return not row[0] and all(not cell or (cell[:1].isalpha() and len(cell) < 40) for cell in row[1:])
@@ -63,7 +70,9 @@ def _read(
     grid: Grid, rows: Sequence[tuple[str, ...]], start: int, stop: int, number: int, around: str, comma_decimal: bool
 ) -> Table:
     part = rows[start:stop]
-    depth = head_depth(part)
+    depth = _stated_heads(grid, part) if start == 0 else None
+    if depth is None:
+        depth = head_depth(part)
     width = len(part[0])
     heads = column_heads(part[:depth], width)
     corner = " ".join(dict.fromkeys(head for head in heads[0] if head))
@@ -198,5 +207,5 @@ def _closes(label: str, section: str) -> bool:
 def clean_label(text: str) -> str:
     """A label without footnote marks, leaders and a closing colon."""
     text = re.sub(r"[.…_]{3,}\s*$|\s*[—–_]{1,3}\s*$", "", " ".join(text.split()))
-    text = _NOTE_MARK.sub("", text)
+    text = _NOTE_MARK.sub("", _RAISED_MARK.sub("", text))
     return text.rstrip(" :").strip()

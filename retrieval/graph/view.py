@@ -21,6 +21,7 @@ from retrieval.graph.postings import Postings
 from retrieval.graph.series import Series
 from retrieval.graph.words import stems
 
+_LOWERED = str.maketrans({raised: f"({plain})" for raised, plain in zip("¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ", "123456789abcdef", strict=True)})
 _FOOTNOTE = re.compile(r"^\s*\((\d{1,2}|[a-z])\)\s")
 
 
@@ -137,6 +138,13 @@ class GraphView:
         ]
 
     @cached_property
+    def titles(self) -> list[frozenset[str]]:
+        """For each document the stems of its title and name."""
+        return [
+            frozenset(stems(f"{one.title} {one.document.replace('_', ' ').replace('-', ' ')}")) for one in self.documents
+        ]
+
+    @cached_property
     def prose(self) -> tuple[list[tuple[int, Sentence, frozenset[str]]], Postings]:
         """Sentences and rows of words, and the index of their stems."""
         everything = [*self.sentences, *self.row_texts]
@@ -189,7 +197,7 @@ class GraphView:
         for place, document in enumerate(self.documents):
             for table in document.tables:
                 for row in table.rows:
-                    for mark in re.findall(r"\((\d{1,2}|[a-z])\)", row.label_text):
+                    for mark in re.findall(r"\((\d{1,2}|[a-z])\)", row.label_text.translate(_LOWERED)):
                         out[place, mark] = out.get((place, mark), frozenset()) | frozenset(stems(row.label))
         return out
 
