@@ -78,7 +78,8 @@ def _stretches(lines: list[Line]) -> Iterator[list[int]]:
     current: list[int] = []
     waiting: list[int] = []
     for number, line in enumerate(lines):
-        near = number == 0 or lines[number - 1].base - line.base < _NEAR * max(line.size, lines[number - 1].size)
+        above = lines[number - 1] if number else line
+        near = -line.size < above.base - line.base < _NEAR * max(line.size, above.size)
         if current and not near:
             yield current
             current, waiting = [], []

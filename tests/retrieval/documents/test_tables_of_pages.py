@@ -234,3 +234,28 @@ def test_whatever_stands_on_a_page_no_word_of_a_table_is_lost_or_doubled(placed:
         over = {word for row in rows[: table.heads] for cell in row for word in cell.split()}
         heads = page[table.first : table.first + table.heads]
         assert over == {word for line in heads for piece in line.pieces for word in piece.text.split()}
+
+
+def test_a_table_beside_running_text_keeps_its_own_labels(tmp_path: Path) -> None:
+    prose = [
+        "The fund invests in listed companies of the",
+        "northern countries and in certificates on forests,",
+        "and is meant for holders who can wait for five",
+        "years or longer. It does not lend securities and",
+        "uses derivatives for hedging only. It may hold",
+        "cash of up to ten percent of its net assets.",
+    ]
+    facts = [
+        ("Launch date", "4 May 2015"),
+        ("Fund size", "1,284"),
+        ("Holdings", "52"),
+        ("Ongoing charge", "0.75%"),
+        ("ISIN", "IE00X"),
+    ]
+    page = [Text(50, 700 - 14 * n, line, 9) for n, line in enumerate(prose)]
+    page += [
+        one
+        for n, (label, value) in enumerate(facts)
+        for one in (Text(320, 700 - 14 * n, label, 9), Text(430, 700 - 14 * n, value, 9))
+    ]
+    assert only_grid(pdf(tmp_path / "beside.pdf", page)).rows == tuple(facts)
