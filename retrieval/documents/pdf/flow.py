@@ -109,3 +109,58 @@ def paragraphs(pieces: list[Piece]) -> list[list[Piece]]:
                 found.append([])
         found[-1].append(piece)
     return found
+
+
+def beside_tables(pieces: list[list[Piece]]) -> frozenset[int]:
+    """The pieces (by identity) of a column of running text that stands beside something else: a box of facts, a table.
+
+    Its lines begin at one place, mostly reach to its edge, and go on in lower case: labels of a table do not.
+    """
+    found: set[int] = set()
+    for column in _same_lefts(pieces):
+        for part in _clear_of_others(column, pieces):
+            run = [piece for _, piece in part]
+            beside = sum(len(pieces[number]) > 1 for number, _ in part)
+            if beside >= 3 and _is_column_of_prose(run):
+                found.update(id(piece) for piece in run)
+    return frozenset(found)
+
+
+def _clear_of_others(column: list[tuple[int, Piece]], pieces: list[list[Piece]]) -> list[list[tuple[int, Piece]]]:
+    """The stretches of a column in which no line reaches over what stands beside the others."""
+    left = column[0][1].left
+    others = [piece for number, own in column for piece in pieces[number] if piece is not own]
+    after = min((piece.left for piece in others if piece.left > left + 1), default=float("inf"))
+    before = max((piece.right for piece in others if piece.left < left - 1), default=float("-inf"))
+    parts: list[list[tuple[int, Piece]]] = [[]]
+    for one in column:
+        if before < one[1].left and one[1].right < after:
+            parts[-1].append(one)
+        elif parts[-1]:
+            parts.append([])
+    return [part for part in parts if len(part) >= _LEAST]
+
+
+def _same_lefts(pieces: list[list[Piece]]) -> list[list[tuple[int, Piece]]]:
+    """Pieces that begin at one place on lines near to each other, with their lines' numbers."""
+    open_columns: list[list[tuple[int, Piece]]] = []
+    done: list[list[tuple[int, Piece]]] = []
+    for number, line in enumerate(pieces):
+        for piece in line:
+            home = next((one for one in open_columns if abs(one[-1][1].left - piece.left) < _SAME_PLACE), None)
+            if home is None:
+                open_columns.append([(number, piece)])
+            else:
+                home.append((number, piece))
+        done += [one for one in open_columns if number - one[-1][0] > 1 and len(one) >= _LEAST]
+        open_columns = [one for one in open_columns if number - one[-1][0] <= 1]
+    return done + [one for one in open_columns if len(one) >= _LEAST]
+
+
+def _is_column_of_prose(run: list[Piece]) -> bool:
+    following = [piece.text[:1] for piece in run[1:]]
+    edge, left = max(piece.right for piece in run), run[0].left
+    full = sum(piece.right > left + 0.75 * (edge - left) for piece in run)
+    words = sum(len(piece.words) for piece in run)
+    lower = sum(first.islower() for first in following)
+    return lower >= 0.6 * len(following) and full >= 0.6 * len(run) and words >= 4 * len(run)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from retrieval.documents.pdf.columns import Piece
-from retrieval.documents.pdf.flow import flows
+from retrieval.documents.pdf.flow import beside_tables, flows
 from retrieval.documents.pdf.words import TextLine
 
 _NOTE = re.compile(r"^\((?:\d{1,2}|[a-z])\)$")
@@ -38,11 +38,19 @@ class Line:
 
 
 def prepared(lines: list[TextLine], pieces: list[list[Piece]]) -> list[Line]:
-    """The lines of a page with their pieces, empty ones left out."""
-    both = zip(lines, pieces, strict=True)
-    found = [Line(line.base, line.size, own, _is_row(own)) for line, own in both if own]
+    """The lines of a page with their pieces, empty ones left out. Text that stands beside a table comes after it, on its
+    own.
+    """
+    prose = beside_tables(pieces)
+    found: list[Line] = []
+    aside: list[Line] = []
+    for line, own in zip(lines, pieces, strict=True):
+        rest = [piece for piece in own if id(piece) not in prose]
+        if rest:
+            found.append(Line(line.base, line.size, rest, _is_row(rest)))
+        aside += [Line(line.base, line.size, [piece], row=False) for piece in own if id(piece) in prose]
     _align(found)
-    return found
+    return found + aside
 
 
 def _align(lines: list[Line]) -> None:

@@ -124,7 +124,8 @@ def _goes_on(above: Row, row: Row, pitch: float, edge: float) -> bool:
     last, first = above.label[-1], row.label[0]
     if last.text.endswith(":"):
         return False
-    if distance < 0.88 * pitch and distance < 1.35 * row.size:
-        return True
     room = edge - last.right > first.words[0].right - first.words[0].left + 0.3 * row.size
-    return not room and bool(first.text[:1].islower() or _OPEN.search(last.text))
+    runs_on = bool(first.text[:1].islower() or _OPEN.search(last.text))
+    if distance < 0.88 * pitch and distance < 1.35 * row.size:
+        return runs_on or not room
+    return runs_on and not room

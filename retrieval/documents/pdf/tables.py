@@ -15,6 +15,7 @@ from retrieval.documents.pdf.columns import Column, Piece, find_columns
 from retrieval.documents.pdf.page_lines import Line
 
 _NEAR = 4.2  # of the type's height: lines further apart are not of one table
+_MOST_COLUMNS = 80
 _BETWEEN = 5  # lines without figures that may stand between two rows
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = re.compile(rf"\b(?:{_MONTH}\s+\d|(?:19|20)\d\d\b|ended\b|\d{{1,2}}\.?\s+{_MONTH})", re.I)
@@ -77,7 +78,8 @@ def _stretches(lines: list[Line]) -> Iterator[list[int]]:
     current: list[int] = []
     waiting: list[int] = []
     for number, line in enumerate(lines):
-        near = number == 0 or lines[number - 1].base - line.base < _NEAR * max(line.size, lines[number - 1].size)
+        above = lines[number - 1] if number else line
+        near = -line.size < above.base - line.base < _NEAR * max(line.size, above.size)
         if current and not near:
             yield current
             current, waiting = [], []
@@ -219,7 +221,7 @@ def _cells(line: Line, start: float) -> list[Piece]:
 
 def _worth(body: list[int], columns: list[Column], lines: list[Line]) -> bool:
     """A table has two rows, or one with several figures; and is no list of contents."""
-    if len(body) < 2 and len(columns) < 2:
+    if (len(body) < 2 and len(columns) < 2) or len(columns) > _MOST_COLUMNS:
         return False
     cells = [piece for number in body for piece in lines[number].pieces[1:]]
     if any(len(piece.words) > 10 for piece in cells) and sum(piece.figure for piece in cells) < 0.6 * len(cells):

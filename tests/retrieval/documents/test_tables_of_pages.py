@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 
 from retrieval.documents.grid import Grid, unmarked
 from retrieval.documents.parse import parse
-from retrieval.documents.pdf.columns import Piece, find_columns
-from retrieval.documents.pdf.words import Word
+from retrieval.documents.pdf.columns import Piece, find_columns, pieces_of
+from retrieval.documents.pdf.grids import plain_rows
+from retrieval.documents.pdf.page_lines import prepared
+from retrieval.documents.pdf.tables import find_tables
+from retrieval.documents.pdf.words import Word, lines_of
 from tests.retrieval.documents.made import Rule, Text, pdf, row
 
 
@@ -200,3 +204,58 @@ def test_columns_never_overlap_and_never_hold_two_cells_of_one_line(shape: list[
         lines.append(pieces)
     columns = find_columns(lines)
     assert all(one.right <= other.left + 1 for one, other in pairwise(columns))
+
+
+WORDS = ["12", "(3.5)", "2024", "$", "%", "—", "Total", "net of", "Years ended", "assets:", "1,234", "a)", "..."]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 12),
+            st.integers(0, 80),
+            st.sampled_from(
+                ["12", "(3.5)", "2024", "$", "%", "—", "Total", "net of", "Years ended", "assets:", "1,234", "a)", "..."]
+            ),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_stands_on_a_page_no_word_of_a_table_is_lost_or_doubled(placed: list[tuple[int, int, str]]) -> None:
+    words = [Word(text, 7.0 * x, 7.0 * x + 4.5 * len(text), 700 - 12.0 * y, 9.0) for y, x, text in dict.fromkeys(placed)]
+    lines = lines_of(words)
+    page = prepared(lines, [pieces_of(line) for line in lines])
+    for table in find_tables(page):
+        rows = plain_rows(page, table)
+        assert len({len(row) for row in rows}) == 1
+        held = Counter(word for row in rows[table.heads :] for cell in row for word in cell.split())
+        body = page[table.first + table.heads : table.last + 1]
+        assert held == Counter(word for line in body for piece in line.pieces for word in piece.text.split())
+        over = {word for row in rows[: table.heads] for cell in row for word in cell.split()}
+        heads = page[table.first : table.first + table.heads]
+        assert over == {word for line in heads for piece in line.pieces for word in piece.text.split()}
+
+
+def test_a_table_beside_running_text_keeps_its_own_labels(tmp_path: Path) -> None:
+    prose = [
+        "The fund invests in listed companies of the",
+        "northern countries and in certificates on forests,",
+        "and is meant for holders who can wait for five",
+        "years or longer. It does not lend securities and",
+        "uses derivatives for hedging only. It may hold",
+        "cash of up to ten percent of its net assets.",
+    ]
+    facts = [
+        ("Launch date", "4 May 2015"),
+        ("Fund size", "1,284"),
+        ("Holdings", "52"),
+        ("Ongoing charge", "0.75%"),
+        ("ISIN", "IE00X"),
+    ]
+    page = [Text(50, 700 - 14 * n, line, 9) for n, line in enumerate(prose)]
+    page += [
+        one
+        for n, (label, value) in enumerate(facts)
+        for one in (Text(320, 700 - 14 * n, label, 9), Text(430, 700 - 14 * n, value, 9))
+    ]
+    assert only_grid(pdf(tmp_path / "beside.pdf", page)).rows == tuple(facts)
