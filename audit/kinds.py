@@ -60,7 +60,7 @@ LEFT_OUT = Kind(
 )  # fmt: skip
 UNDERSTOOD = Kind(
     "understood", Whose.QUERY,
-    "The question was read as something else: a follow-up made whole, or in English. The search and the documents' bot see it.",
+    "The question was read as something else, a follow-up made whole or in English; the documents are asked that.",
     body=(Field("language", TEXT, "of the question (ISO 639-1), as its small words tell it"),
           Field("reading", TEXT, "the question as it was read, with its pseudonyms"),
           Field("model", TEXT, "name of the model that translated it; empty where none did")),
@@ -116,8 +116,8 @@ GENERATED = Kind(
     body=(_bot, Field("model", TEXT, "name of the model, or `connector:` and the name of the connector")),
     labels=(_bot,),
     further="what the bot and its engine tell: `prompt` (digest), `kept` and `dropped` (sentences), `prompt_tokens`,"
-    " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`; of the documents' bot `chance` and"
-    " `least` (of being right, in millionths), `plan`, `figures`, `quotations`",
+    " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`; of the documents' bot `chance`"
+    " and `least` (of being right, in millionths), `plan`, `figures`, `quotations`",
 )  # fmt: skip
 CITED = Kind(
     "cited", Whose.QUERY, "A mark such as [2] in the answer points to a passage.",

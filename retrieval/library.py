@@ -75,6 +75,16 @@ class Library:
         """The keys of documents without a graph: ingested by an older version, they get one at their next ingest."""
         return self._fresh().ungraphed()
 
+    def wording(self) -> tuple[list[str], list[str], list[str], list[str]]:
+        """Titles, headings, labels of table rows and texts of all documents, whoever may read them: for telling what the firm
+        and its products are called, never for an answer."""
+        contents = self._fresh().contents
+        titles = [document.title for document in contents.documents]
+        headings = sorted({part for row in contents.rows for part in row["section"].split(" › ") if part})
+        texts = [row["text"] for row in contents.rows]
+        labels = [line.split(" | ")[0] for text in texts for line in text.splitlines() if " | " in line]
+        return titles, headings, labels, texts
+
     def ingest(
         self,
         paths: Iterable[Path],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ from orchestrator.errors import BotUnavailable
 from orchestrator.live_data import LiveData
 from orchestrator.ports import Embed, Passage, Source, Worked
 from orchestrator.selection.closed_book import ClosedBook, MemoryRuling
+from orchestrator.selection.own_names import own_names
 from retrieval.evidence.answer import answer
 from retrieval.evidence.quotations import Answers, quotations
 from retrieval.evidence.result import Answer, AnswerFigure
@@ -61,7 +64,7 @@ def made_whole(question: str, earlier: Iterable[str]) -> str:
 
 
 def _figure(figure: AnswerFigure) -> Mapping[str, Any]:
-    """A figure with the places of its cells. Of a cell its place alone: its words are in the quote, which the rails judge."""
+    """A figure with the places of its cells. A cell's words are in the quote alone, which the rails judge."""
     cells = [
         {"document": c.document, "page": c.page, "table": c.table, "row": c.row, "column": c.column} for c in figure.cells
     ]
@@ -89,19 +92,28 @@ def read_by_likeness(embed: Embed) -> Answers:
     return answers
 
 
-@dataclass(frozen=True)
 class Memory:
-    """What a question asks of a model's memory; the firm's own names are those of its documents and live things."""
+    """What a question asks of a model's memory. The firm's own names are those of all its documents, whoever may read them,
+    and of its live things: a name closes the book and is told to nobody. The lock guards the names of one library's digest."""
 
-    closed_book: ClosedBook
-    library: Library
-    live: LiveData
+    def __init__(self, closed_book: ClosedBook, library: Library, live: LiveData) -> None:
+        self._closed_book, self._library, self._live = closed_book, library, live
+        self._lock = threading.Lock()
+        self._known: tuple[str, frozenset[str]] = ("", frozenset())
 
     def __call__(self, question: Question) -> MemoryRuling:
-        names = {one.title for one in self.library.documents(question.groups)}
-        try:
-            names |= {name for thing in self.live.things() for name in thing.names}
-        except BotUnavailable:
-            pass  # a catalogue that was never read names nothing; the documents still do
-        turns = len(question.turns)
-        return self.closed_book.judge(question.text, own_names=names, history_turns=turns, embedding=question.embedding)
+        names = set(self._documents_names())
+        with suppress(BotUnavailable):  # a catalogue that was never read names nothing; the documents still do
+            names |= {name for thing in self._live.things() for name in thing.names}
+        return self._closed_book.judge(question.text, own_names=names, history_turns=len(question.turns))
+
+    def _documents_names(self) -> frozenset[str]:
+        digest = self._library.digest
+        with self._lock:
+            if self._known[0] == digest:
+                return self._known[1]
+        titles, headings, labels, bodies = self._library.wording()
+        names = own_names(titles, headings, labels, bodies)
+        with self._lock:
+            self._known = (digest, names)
+        return names

@@ -93,7 +93,7 @@ def _whole(old: Policy, new: Policy) -> list[Change]:
 
 
 def _answers(old: AnswerPolicy, new: AnswerPolicy, languages: Sequence[str]) -> Iterator[Change]:
-    """What answers may rest on: the more a model may say by itself, the looser; the surer an answer must be, the stricter."""
+    """What answers may rest on: the more a model may say by itself, the looser; the surer it must be, the stricter."""
     open_to = get_args(AnswerPolicy.model_fields["closed_book"].annotation)
     if old.closed_book != new.closed_book:
         looser = open_to.index(new.closed_book) > open_to.index(old.closed_book)

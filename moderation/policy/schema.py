@@ -241,7 +241,8 @@ class Policy(_Strict):
     def spoken(self, language: str) -> Policy:
         """The same policy with its words in a language. It is for rails to speak from: records name this one's digest."""
         rails = {name: rail.spoken(language) for name, rail in self.rails.items()} if language else self.rails
-        answers = self.answers.model_copy(update={"withheld": self.answers.withheld.spoken(language)}) if language else self.answers
+        withheld = self.answers.withheld.spoken(language) if language else self.answers.withheld
+        answers = self.answers.model_copy(update={"withheld": withheld})
         return self.model_copy(update={"rails": rails, "answers": answers})
 
     def _laid(self, tenant: str, audience: str) -> Policy:

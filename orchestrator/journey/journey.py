@@ -210,7 +210,7 @@ class Journey:
         return verdict
 
     def _in_context(self, question: Question) -> Question:
-        """A follow-up ("and of the other fund?") made whole; what cannot be made so is looked up with the question before."""
+        """A follow-up ("and of the other fund?") made whole, else looked up together with the question before it."""
         if not question.turns:
             return question
         whole = self._context.deps.complete(question.text, [turn.question for turn in question.turns])

@@ -7,7 +7,7 @@ that gets rules of its own change the next query, never one under way: its recor
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.judging.judges import Judges
 from orchestrator.judging.shadow import CandidatePolicy
@@ -27,7 +27,7 @@ class PinnedPolicy:
     version: str
     judges: Judges
     redact: OpenPseudonyms
-    answers: AnswerRules = AnswerRules()
+    answers: AnswerRules = field(default_factory=AnswerRules)
     candidate: CandidatePolicy | None = None
 
 

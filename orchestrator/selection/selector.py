@@ -61,7 +61,8 @@ class Selector:
         A live figure is asked of a live bot alone: if that bot is down the caller is told so, because a model would
         invent the figure; nor is a question that the documents answer handed to a model that has not read them, not
         even while their bot is switched off. When every bot is removed the safest one stands alone, unless policy
-        forbids it, it cannot answer this question, or it is switched off: then the chain is empty of bots and nobody is asked.
+        forbids it, it cannot answer this question, or it is switched off: then the chain is empty of bots and nobody is
+        asked.
         """
         similar = {name: _top(self._vectors[name] @ embedding) for name in self.routes.bots}
         logits = {name: self._logit(name, similar[name], evidence) for name in self.routes.bots}

@@ -1,6 +1,7 @@
 """A question's English reading, for documents that are written in English.
 
-The on-prem model translates; nobody reads the translation but the search and the reader of the documents, and the record keeps it.
+The on-prem model translates; nobody reads the translation but the search and the reader of the documents, and the record
+keeps it.
 Invariant: a reading that lost or changed a figure or a tag of the question is not used.
 """
 

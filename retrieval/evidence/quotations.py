@@ -42,7 +42,9 @@ class _Unit:
 
 
 def quotations(question: str, passages: Sequence[tuple[str, str]], answers: Answers, least: float) -> list[Quotation]:
-    """`passages` are (heading, text). What answers best: one sentence or list with at most NEIGHBOURS of its passage; empty below `least`.
+    """What answers best: one sentence or list with at most NEIGHBOURS of its passage; empty below `least`.
+
+    `passages` are (heading, text).
 
     In the passage's order, so that a condition stays before what follows from it. The chance of a quotation is that of
     its best part.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from retrieval.graph.figures import Figure
 from retrieval.documents.grid import Box
+from retrieval.graph.figures import Figure
 from retrieval.graph.periods import Period
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from retrieval.documents.grid import Grid
 from retrieval.documents.sentences import sentences
 from retrieval.graph.cells import Table
 from retrieval.graph.figures import writes_comma_decimals
-from retrieval.documents.grid import Grid
 from retrieval.graph.series import Series, series_of
 from retrieval.graph.tables import read_tables
 

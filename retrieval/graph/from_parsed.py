@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from retrieval.documents.formats.blocks import Block, Parsed
+from retrieval.documents.grid import Grid
 from retrieval.graph.document import DocumentGraph, Paragraph, build
 from retrieval.graph.figures import read_scale
-from retrieval.documents.grid import Grid
 
 
 def graph_of(key: str, document: str, title: str, parsed: Parsed) -> DocumentGraph:

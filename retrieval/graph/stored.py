@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from retrieval.documents.grid import Box
 from retrieval.graph.cells import Cell, Column, Row, Table
 from retrieval.graph.document import VERSION, Definition, DocumentGraph, Reference, Sentence
 from retrieval.graph.figures import Figure
-from retrieval.documents.grid import Box
 from retrieval.graph.periods import Period
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from retrieval.documents.grid import Grid
 from retrieval.evidence.answer import answer, candidates
 from retrieval.evidence.result import Answer, Withheld
 from retrieval.evidence.slots import Slots
 from retrieval.graph.document import Paragraph, build
-from retrieval.documents.grid import Grid
 from retrieval.graph.view import GraphView
 
 FEES = Grid(

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retrieval.documents.grid import Grid
 from retrieval.evidence.answer import answer
 from retrieval.evidence.result import Answer, Withheld
 from retrieval.graph.document import Paragraph, build
-from retrieval.documents.grid import Grid
 from retrieval.graph.stored import OtherVersion, decode, encode
 from retrieval.index import generations
 from retrieval.library import Library
