@@ -116,7 +116,7 @@ GENERATED = Kind(
     body=(_bot, Field("model", TEXT, "name of the model, or `connector:` and the name of the connector")),
     labels=(_bot,),
     further="what the bot and its engine tell: `prompt` (digest), `kept` and `dropped` (sentences), `prompt_tokens`,"
-    " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`; of the documents' bot `chance`"
+    " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`; of documents `chance`"
     " and `least` (of being right, in millionths), `plan`, `figures`, `quotations`",
 )  # fmt: skip
 CITED = Kind(

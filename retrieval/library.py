@@ -76,7 +76,7 @@ class Library:
         return self._fresh().ungraphed()
 
     def wording(self) -> tuple[list[str], list[str], list[str], list[str]]:
-        """Titles, headings, labels of table rows and texts of all documents, whoever may read them: for telling what the firm
+        """Titles, headings, row labels and texts of all documents, whoever may read them: for telling what the firm
         and its products are called, never for an answer."""
         contents = self._fresh().contents
         titles = [document.title for document in contents.documents]

@@ -94,7 +94,7 @@ def read_by_likeness(embed: Embed) -> Answers:
 
 class Memory:
     """What a question asks of a model's memory. The firm's own names are those of all its documents, whoever may read them,
-    and of its live things: a name closes the book and is told to nobody. The lock guards the names of one library's digest."""
+    and of its live things: a name closes the book and is told to nobody. The lock guards one library's names."""
 
     def __init__(self, closed_book: ClosedBook, library: Library, live: LiveData) -> None:
         self._closed_book, self._library, self._live = closed_book, library, live
