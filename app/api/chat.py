@@ -38,6 +38,10 @@ class ChatRequest(BaseModel):
         str | None,
         Field(pattern=LANGUAGE, description="Of what the service itself says (RFC 5646); else the Accept-Language header."),
     ] = None
+    groups: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]] | None,
+        Field(max_length=100, description="Whose documents are read; only an administrator's key may say so."),
+    ] = None
 
 
 @blueprint.post("/v1/chat")
@@ -45,6 +49,10 @@ def chat() -> Response:
     key = caller("caller", "administrator")
     asked = body(ChatRequest)
     check_message(asked.message)
+    if asked.groups is not None:
+        if key.role != "administrator":
+            raise Problem(403, "groups: only an administrator's key may ask as other groups.", code="role", param="groups")
+        key = dataclasses.replace(key, groups=frozenset(asked.groups))
     person = request.headers.get("Countersign-Subject")
     query = new_query(key, asked.message, person, asked.conversation_id, languages=languages(asked.language))
     underway = Underway(query, default_sampling(), link_of(dict(request.headers)))
@@ -170,6 +178,7 @@ def done_view(answer: Answer) -> dict[str, Any]:
         "model": dict(answer.model),
         "usage": dict(answer.usage),
         "timings_ms": dict(answer.timings),
+        "working": dict(answer.working),
     }
 
 

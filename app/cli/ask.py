@@ -2,144 +2,70 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
-import httpx
 from rich.console import Console
 from rich.table import Table
 
-from app.cli.shared import console, put, settings
-from app.settings import Settings
-from app.wiring.key_material import demo_key_path
+from app.cli.ask_lines import collected, from_standard_input
+from app.cli.asking import Event, asker
+from app.cli.shared import put, settings
 
-Event = tuple[str, dict[str, Any]]
 _STYLES = {"block": "red", "steer": "yellow", "redact": "yellow"}
 
 
 @click.command()
-@click.argument("question")
+@click.argument("question", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for machines.")
+@click.option("--jsonl", is_flag=True, help='Read {"id", "question", …} lines from standard input, print one line for each.')
 @click.option("--conversation", default=None, help="Go on with this conversation.")
 @click.option("--url", default=None, help="A running service; default: the local one, or none.")
 @click.option("--key", default=None, envvar="COUNTERSIGN_KEY", help="API key; default: the demo's.")
 @click.option("--light", is_flag=True, help="Use the small chat model where no service runs.")
-def ask(question: str, as_json: bool, conversation: str | None, url: str | None, key: str | None, light: bool) -> None:
+def ask(
+    question: str | None, as_json: bool, jsonl: bool, conversation: str | None, url: str | None, key: str | None, light: bool
+) -> None:
     """Asks, streams the answer, then shows the route, verdicts, citations, trace and receipt.
 
     A running service is asked; where none runs, this process answers by itself, with the same pipeline and the same log.
 
+    With --jsonl each line is {"id", "question", "groups"?: […], "conversation"?}: groups are those whose documents are read
+    (over --url they need an administrator's key), and lines that share a conversation are its turns.
+
     \b
     countersign ask "What is the NAV of the Aurora Global Equity Fund now?"
     countersign ask --json "What is inflation?"
+    countersign ask --jsonl < questions.jsonl > answers.jsonl
     """
-    found = settings(light=True if light else None)
-    secret = key or (demo_key_path(found).read_text("utf-8").strip() if demo_key_path(found).is_file() else None)
-    address = url or found.public_url
-    if secret and (url or _answers(address)):
-        events = _over_http(address, secret, question, conversation)
-    elif url:
-        raise click.ClickException("give the service's key with --key or COUNTERSIGN_KEY")
-    else:
-        events = _in_process(found, question, conversation)
-    _show(events, as_json)
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/readyz", timeout=1, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def _over_http(address: str, secret: str, question: str, conversation: str | None) -> Iterator[Event]:
-    asked: dict[str, Any] = {"message": question, "stream": True}
-    if conversation:
-        asked["conversation_id"] = conversation
-    headers = {"Authorization": f"Bearer {secret}"}
-    try:
-        with (
-            httpx.Client(timeout=httpx.Timeout(10, read=600), trust_env=False) as client,
-            client.stream("POST", f"{address}/v1/chat", json=asked, headers=headers) as response,
-        ):
-            if response.status_code != 200:
-                problem = json.loads(response.read())
-                raise click.ClickException(f"{problem['status']}: {problem['detail']}")
-            name = ""
-            for line in response.iter_lines():
-                if line.startswith("event: "):
-                    name = line[7:]
-                elif line.startswith("data: "):
-                    yield name, json.loads(line[6:])
-    except httpx.HTTPError as error:
-        raise click.ClickException(
-            f"{address} does not answer ({type(error).__name__}); start it: countersign up"
-        ) from error
-
-
-def _in_process(found: Settings, question: str, conversation: str | None) -> Iterator[Event]:
-    """The same journey without a server, asked by the person at the terminal."""
-    from uuid_utils import uuid7
-
-    from app.api.chat import citation_view, done_view, refusal_view, route_view
-    from app.wiring.service import Service
-    from orchestrator.journey.outgoing import Answer, CitationOut, RefusalOut, RouteOut, SegmentOut
-    from orchestrator.types import Query
-
-    with Service.open(found) as service:
-        with console().status("loading the models (a running service answers at once: countersign up) …"):
-            running = service.warm()
-        query = Query(
-            id=f"q_{uuid7().hex}",
-            conversation=conversation or f"c_{uuid7().hex}",
-            tenant=found.tenant,
-            subject=service.deployment.keys.pseudonym(found.tenant, "terminal"),
-            actor="terminal",
-            groups=frozenset({"public"}),
-            text=question,
-            fresh=conversation is None,
-        )
-        for out in running.pipeline.answer(query, {"max_tokens": found.max_tokens, "temperature": 0.0}):
-            match out:
-                case RouteOut(route):
-                    yield "route", route_view(route)
-                case SegmentOut(number, text):
-                    yield "segment", {"id": number, "text": text}
-                case CitationOut(citation):
-                    yield "citation", citation_view(citation)
-                case RefusalOut():
-                    yield "refusal", refusal_view(out)
-                case Answer():
-                    yield "done", done_view(out)
+    if jsonl == (question is not None) or (jsonl and (as_json or conversation)):
+        raise click.UsageError("give a question, or --jsonl alone and lines on standard input")
+    found = asker(settings(light=True if light else None), url, key)
+    if question is None:
+        from_standard_input(found)
+        return
+    with found:
+        _show(found.ask(question, conversation, None), as_json)
 
 
 def _show(events: Iterator[Event], as_json: bool) -> None:
     out = Console(highlight=False)
-    answer: list[str] = []
-    document: dict[str, Any] = {"citations": [], "refusal": None}
-    for name, data in events:
-        match name:
-            case "segment":
-                answer.append(data["text"])
-                if not as_json:
-                    out.print(data["text"], end="", markup=False, soft_wrap=True)
-            case "citation":
-                document["citations"].append(data)
-            case "refusal":
-                document["refusal"] = data
-            case "done":
-                document.update(data)
-            case "error":
-                raise click.ClickException(f"{data['status']}: {data['detail']}")
-    document["answer"] = "".join(answer).strip()
+    document = collected(events if as_json else _printed(events, out))
     if as_json:
         put(document)
         return
-    if answer:
+    if document["answer"]:
         out.print()
     _explain(out, document)
+
+
+def _printed(events: Iterator[Event], out: Console) -> Iterator[Event]:
+    """The same events, with each segment on the screen as soon as it is there."""
+    for name, data in events:
+        if name == "segment":
+            out.print(data["text"], end="", markup=False, soft_wrap=True)
+        yield name, data
 
 
 def _explain(out: Console, document: dict[str, Any]) -> None:

@@ -127,11 +127,13 @@ class Abstained:
 @dataclass(frozen=True)
 class Made:
     """How the answer was made: `details` are for the record. An engine writes them, and no rail reads them, so what a
-    client is told of them is numbers and known words only: `usage` and `finish_reason`."""
+    client is told of them is numbers and known words only: `usage` and `finish_reason`. working: how code found the answer,
+    for the client too: `plan` in the question's own words, `figures` with the places of their cells. No engine writes it."""
 
     model: str
     digest: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    working: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def usage(self) -> dict[str, int]:

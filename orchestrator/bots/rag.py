@@ -89,7 +89,8 @@ def _said(worked: Worked) -> Iterator[Piece]:
         yield from pieces
     yield Text(worked.text.rstrip() + " ")
     figures = [dict(figure) for figure in worked.figures]
-    yield _made("worked", worked.chance, {"plan": dict(worked.plan), "figures": figures})
+    details = {"chance": millionths(worked.chance), "plan": dict(worked.plan), "figures": figures}
+    yield Made("worked", "", details, {"plan": worked.plan.get("plan"), "figures": figures})
 
 
 def _made(how: str, chance: float, details: Mapping[str, Any]) -> Made:

@@ -98,6 +98,7 @@ class Endings:
             timings=_milliseconds(trace),
             usage=usage,
             finish_reason=finish_reason,
+            working=progress.made.working if progress.made and outcome is Outcome.ANSWERED else {},
         )
 
     def _end_record(self, outcome: Outcome, finish_reason: str, reason: str) -> Ticket | None:

@@ -7,7 +7,7 @@ pseudonymised or our own words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.types import Citation, Outcome, Route
@@ -54,7 +54,10 @@ class KeepAlive:
 
 @dataclass(frozen=True)
 class Answer:
-    """The end of a journey: what was decided, and the receipt of its last event."""
+    """The end of a journey: what was decided, and the receipt of its last event.
+
+    working: `plan` and `figures` of an answer that code looked up or computed; empty for any other.
+    """
 
     query: str
     conversation: str
@@ -68,6 +71,7 @@ class Answer:
     timings: Mapping[str, float]
     usage: Mapping[str, int]
     finish_reason: str
+    working: Mapping[str, Any] = field(default_factory=dict)
 
 
 Outgoing = RouteOut | SegmentOut | CitationOut | RefusalOut | KeepAlive | Answer
