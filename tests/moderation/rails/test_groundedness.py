@@ -28,7 +28,7 @@ OTHER = "Glossary\nA custodian holds the assets of a fund for its investors."
 
 def rails(**changes: object) -> Rails:
     tree = load_policy().model_dump(mode="json")
-    tree["rails"]["groundedness"] |= changes
+    tree["rails"]["groundedness"] |= {"action": "redact", **changes}
     return Rails(Policy.model_validate(tree), Heads.load())
 
 
@@ -87,7 +87,7 @@ def test_what_the_passage_does_not_say_is_left_out_with_its_reason(claim: str, r
 def test_of_several_sentences_only_the_unsupported_one_is_left_out() -> None:
     verdict = judged("The fund does not pay a dividend [1]. The ongoing charge is 0.95% a year [1]. That is all. ")
     assert isinstance(verdict, Redact)
-    assert verdict.text.startswith("The fund does not pay a dividend [1]. (A sentence is left out")
+    assert verdict.text.startswith("The fund does not pay a dividend [1]. The documents do not support")
     assert "0.95" not in verdict.text
 
 
@@ -95,6 +95,19 @@ def test_a_sentence_is_held_against_the_passages_that_it_cites_and_not_against_o
     assert isinstance(judged("The fund does not pay a dividend [1]."), Allow)
     assert isinstance(judged("The fund does not pay a dividend [2]."), Redact)
     assert isinstance(judged("The fund does not pay a dividend."), Allow)
+
+
+def test_with_the_shipped_policy_nothing_is_said_in_the_place_of_an_unsupported_sentence_nor_after_it() -> None:
+    assert isinstance(judged("The ongoing charge is 0.95% a year [1].", action="block"), Block)
+    assert load_policy().rails["groundedness"].action == "block"
+
+
+@pytest.mark.parametrize("blanks", ["{}", "- {}", "{} ", "\n{}\n"])
+def test_what_stands_in_the_passage_word_for_word_is_never_left_out(blanks: str) -> None:
+    odd = "Rows, not sentences: 4.1 | n.m. | (12) below par, except where not"
+    beside = RailContext(sources={1: f"Title\nBefore. {odd}. After."})
+    assert isinstance(judged(blanks.format(odd) + " [1].", beside=beside), Allow)
+    assert not isinstance(judged("not [1].", beside=RailContext(sources={1: "It may be so."})), Allow)
 
 
 TABLE = RailContext(sources={1: (
