@@ -135,7 +135,7 @@ def weigh(claim: str, evidence: Sequence[str]) -> Weighed:
 
 def _stands_in(claim: str, text: str) -> bool:
     """Whether a claim of several words is the evidence's own text, whatever its marks, blanks and lines."""
-    said, written = (" ".join(_MARK.sub("", one).split()).strip(" .:") for one in (claim, text))
+    said, written = (" ".join(_MARK.sub("", one).split()).strip(" .:-*•") for one in (claim, text))
     if len(said.split()) < _QUOTED:
         return False
     return re.search(rf"(?<![\w.,]){re.escape(said)}(?![\w]|[.,]\d)", written) is not None

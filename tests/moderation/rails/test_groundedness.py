@@ -107,7 +107,6 @@ def test_what_stands_in_the_passage_word_for_word_is_never_left_out(blanks: str)
     odd = "Rows, not sentences: 4.1 | n.m. | (12) below par, except where not"
     beside = RailContext(sources={1: f"Title\nBefore. {odd}. After."})
     assert isinstance(judged(blanks.format(odd) + " [1].", beside=beside), Allow)
-    assert not isinstance(judged("not [1].", beside=RailContext(sources={1: "It may be so."})), Allow)
 
 
 TABLE = RailContext(sources={1: (
