@@ -17,6 +17,7 @@ from retrieval.evidence.pairs import pairs
 from retrieval.evidence.plan import (
     Compute,
     Count,
+    Define,
     Direction,
     Filter,
     Lookup,
@@ -45,6 +46,8 @@ def plans(question: str) -> list[Planned]:
 
 def _plans(asked: Question) -> Iterator[Planned]:
     prose = prose_plan(asked.text)
+    if prose is not None and _is_computed_anyway(asked, prose):
+        prose = None
     if prose is not None:
         yield prose
         if prose.confidence >= 0.7:
@@ -68,6 +71,13 @@ def _plans(asked: Question) -> Iterator[Planned]:
         for parts in splits(measure) if not computed else ():
             yield planned(Compute("list", tuple(Lookup(part, asked.periods) for part in parts)), sure - 0.1, asked, "")
     yield Planned(Passage(asked.text), 0.3)
+
+
+def _is_computed_anyway(asked: Question, prose: Planned) -> bool:
+    """An opening that asks for prose ("Was ist der Durchschnitt …") asks for a figure where it names an operation and periods."""
+    open_ended = isinstance(prose.plan, Define) or (isinstance(prose.plan, Passage) and prose.plan.wants == "")
+    operations = (*said.CHANGE_PCT, *said.AVERAGE, *said.DIFFERENCE)
+    return open_ended and len(asked.periods) > 1 and _first(operations, asked.masked) is not None
 
 
 def _first(patterns: tuple[str, ...], text: str) -> re.Match[str] | None:
