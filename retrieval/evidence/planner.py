@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Literal
 
 from retrieval.evidence import operation_words as said
 from retrieval.evidence.conjunctions import splits
 from retrieval.evidence.pairs import pairs
 from retrieval.evidence.plan import (
+    Aggregate,
     Compute,
     Count,
     Define,
@@ -66,15 +68,16 @@ def _plans(asked: Question) -> Iterator[Planned]:
         if prose is not None:
             sure = min(sure, 0.35)
         yield planned(Lookup(measure, asked.periods), sure, asked, "")
-        if not computed:
+        if not computed and not _first((*said.AVERAGE, *said.SUM), asked.masked):
             yield planned(Rows(measure, "column", asked.periods), sure - 0.1, asked, "")
         for parts in splits(measure) if not computed else ():
             yield planned(Compute("list", tuple(Lookup(part, asked.periods) for part in parts)), sure - 0.1, asked, "")
+    yield from _aggregates(asked)
     yield Planned(Passage(asked.text), 0.3)
 
 
 def _is_computed_anyway(asked: Question, prose: Planned) -> bool:
-    """An opening that asks for prose ("Was ist der Durchschnitt …") asks for a figure where it names an operation and periods."""
+    """An opening that asks for prose ("Was ist der Durchschnitt …") and names an operation and periods asks for a figure."""
     open_ended = isinstance(prose.plan, Define) or (isinstance(prose.plan, Passage) and prose.plan.wants == "")
     operations = (*said.CHANGE_PCT, *said.AVERAGE, *said.DIFFERENCE)
     return open_ended and len(asked.periods) > 1 and _first(operations, asked.masked) is not None
@@ -203,6 +206,14 @@ def _computations(asked: Question) -> Iterator[Planned]:
             if re.search(r"\bboth\b", text):
                 yield from _over_periods("sum", asked, 0.9)
         yield from _several("sum", asked, 0.6, bare)
+
+
+def _aggregates(asked: Question) -> Iterator[Planned]:
+    """'The average charge of Class A': over the rows of a column, where no row is named."""
+    op: Literal["sum", "average"]
+    for op, patterns in (("average", said.AVERAGE), ("sum", said.SUM)):
+        if (found := _first(patterns, asked.masked)) and len(asked.periods) < 2:
+            yield planned(Aggregate(op, measure_of(asked.masked, found), asked.periods), 0.6, asked, found.group())
 
 
 def _years_of(asked: Question) -> set[int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retrieval.evidence import operation_words as said
 from retrieval.evidence.operation_words import GENERIC
 from retrieval.evidence.plan import Define, Passage, Plan, Planned, Steps, Verify
 from retrieval.evidence.quoting import CUES, cut, defines, has_amount, neighbours, unasked
@@ -41,6 +42,7 @@ SIGNS = (
     "defined_by_rule",
     "leads",
     "verify",
+    "operation",
 )
 _ASKING_TEXT = """
     what which who when where why how reason caus rational explain describ purpos mean represent refer defin definit
@@ -55,6 +57,7 @@ _GOES_ON = re.compile(
     ),
     re.I,
 )
+_OPERATIONS = (*said.CHANGE_PCT, *said.AVERAGE, *said.SUM, *said.DIFFERENCE, r"\btotal\b.*\b(?:and|to|between)\b")
 _CLOSELY = 150  # sentences that are compared in full
 
 
@@ -248,4 +251,5 @@ def _signs(
         "defined_by_rule": float(wants == "define" and defines(topic, text)),
         "leads": float(sentence.index == 0),
         "verify": float(isinstance(plan, Verify)),
+        "operation": float(wants == "amount" and any(re.search(pattern, topic) for pattern in _OPERATIONS)),
     }

@@ -12,7 +12,7 @@ from decimal import Decimal
 from retrieval.evidence.compute import Result, rounded
 from retrieval.evidence.outcome import Found, Outcome
 from retrieval.evidence.phrases import Phrases, phrases
-from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
+from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
 from retrieval.graph.figures import Figure
 from retrieval.graph.series import Point
 from retrieval.graph.view import Line
@@ -131,6 +131,15 @@ def worded(outcome: Outcome, mark: str = "[1]", language: str = "en") -> str:
             return _stated(outcome, mark, said)
         case Compute():
             return f"{_computed(outcome, plan, said)} {mark}."
+        case Aggregate(op=op):
+            assert outcome.result is not None
+            line = outcome.found[0].match.line
+            value = result_words(outcome.result, said, writes_comma([point for _, point in outcome.chosen]))
+            topic = line.series.table.section[-1] if line.series.table.section else ""
+            name = ", ".join(part for part in (topic, line.series.head) if part) or line.series.table.corner
+            rows = [f"| {one.series.label} | {cell_words(point, said)} |" for one, point in outcome.chosen]
+            table = "\n".join([f"| {line.series.table.corner or ' '} | {line.series.head or ' '} |", "| --- | --- |", *rows])
+            return f"{said.operations[op]}, {said.column.format(name=name, n=len(rows))}: {value} {mark}.\n\n{table}"
         case Rank(over="rows"):
             line, point = outcome.chosen[0]
             cell = f"{cell_words(point, said)}{_when(point, line, said)}"
@@ -212,7 +221,8 @@ def _listed(outcome: Outcome, plan: Rows, mark: str, said: Phrases) -> str:
     rows = [f"| {one.series.label} | {cell_words(point, said)} |" for one, point in pairs]
     table = "\n".join([f"| {line.series.table.corner or ' '} | {head or ' '} |", "| --- | --- |", *rows])
     if plan.of == "column":
-        topic = line.series.table.section[-1] if line.series.table.section else ""
+        sections = line.series.table.section
+        topic = sections[-1] if len(sections) > 1 else ""  # the outermost heading is the document's title
         name = f"{topic}: {head}" if topic else head
         if len(pairs) <= 3:
             return f"{name}: {_and([f'{one.series.label} {cell_words(point, said)}' for one, point in pairs], said)} {mark}."
