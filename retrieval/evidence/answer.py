@@ -15,7 +15,7 @@ from retrieval.evidence.confidence import chance
 from retrieval.evidence.outcome import Outcome
 from retrieval.evidence.plan import Compute, Define, Passage, Plan, Planned, Steps, Verify, told
 from retrieval.evidence.planner import plans
-from retrieval.evidence.prose import Span, find_spans
+from retrieval.evidence.spans import Span, find_spans
 from retrieval.evidence.resolve import Scope
 from retrieval.evidence.result import Answer, Citation, Hit, Withheld
 from retrieval.evidence.signs import joined_names, names, signs
