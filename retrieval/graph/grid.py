@@ -14,9 +14,9 @@ Box = tuple[float, float, float, float]
 class Grid:
     """`rows` hold the cells as written, top to bottom, head rows included.
 
-    caption: the lines just above that speak of it ("in millions, except per share"). page: from 1, None where the format has no
-    pages. section: headings above it, outermost first. boxes: per cell (left, bottom, right, top) in points from the page's lower
-    left corner, None where nothing is known.
+    caption: the lines just above that speak of it ("in millions, except per share"). page: from 1, None where the format
+    has no pages. section: headings above it, outermost first. boxes: per cell (left, bottom, right, top) in points from the
+    page's lower left corner, None where nothing is known.
     """
 
     rows: tuple[tuple[str, ...], ...]
