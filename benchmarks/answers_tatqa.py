@@ -32,9 +32,9 @@ from retrieval.evidence.carry_out import carry_out
 from retrieval.evidence.confidence import chance, expanded, fitted
 from retrieval.evidence.plan import told
 from retrieval.evidence.planner import plans
-from retrieval.evidence.spans import find_spans
 from retrieval.evidence.resolve import Scope
 from retrieval.evidence.signs import names, signs
+from retrieval.evidence.spans import find_spans
 from retrieval.evidence.wording import worded
 from retrieval.graph.from_parsed import graph_of
 from retrieval.graph.view import GraphView

@@ -15,11 +15,11 @@ from retrieval.evidence.confidence import chance
 from retrieval.evidence.outcome import Outcome
 from retrieval.evidence.plan import Compute, Define, Passage, Plan, Planned, Steps, Verify, told
 from retrieval.evidence.planner import plans
-from retrieval.evidence.spans import Span, find_spans
 from retrieval.evidence.resolve import Scope
 from retrieval.evidence.result import Answer, Citation, Hit, Withheld
 from retrieval.evidence.signs import joined_names, names, signs
 from retrieval.evidence.slots import Slots, carried, remembered
+from retrieval.evidence.spans import Span, find_spans
 from retrieval.evidence.wording import worded
 from retrieval.graph.cells import Table
 from retrieval.graph.view import GraphView
