@@ -61,6 +61,8 @@ def _plans(asked: Question) -> Iterator[Planned]:
     yield from _ranks(asked)
     yield from _listings(asked)
     measure = measure_of(asked.masked)
+    if measure and asked.text.startswith("how many "):
+        measure = f"number of {measure}"
     if measure:
         sure = 0.9 if asked.periods or said.RESPECTIVELY.search(asked.text) else 0.6
         if computed and not said.RESPECTIVELY.search(asked.text):

@@ -143,7 +143,7 @@ def _best_place(stem: str, words: Iterable[str], line: Line, named: set[str] | f
 
 
 def _label_weight(view: GraphView, word: str) -> float:
-    return view.rarity(word) * (0.35 if word in LIGHT else 1.0)
+    return view.rarity(word) * (0.35 if word in LIGHT else 0.4 if word in GENERIC and word not in ("total", "tot") else 1.0)
 
 
 def _head_precision(view: GraphView, line: Line, spoken: set[str]) -> float:
