@@ -36,6 +36,11 @@ from retrieval.evidence.question_kinds import prose_plan
 from retrieval.graph.figures import find_figures
 
 
+_OPENING = re.compile(
+    r"^(?:who|whom|whose|when|where|how (?:long|often|old|late|soon|fast|quickly)|on which \w+)\s+(?:is|was|are|were|does|do|did)?\s*"
+)
+
+
 def plans(question: str) -> list[Planned]:
     """What the question may ask for, likeliest first; the last resort is a look-up or a passage of prose."""
     asked = Question.read(question)
@@ -52,6 +57,10 @@ def _plans(asked: Question) -> Iterator[Planned]:
         prose = None
     if prose is not None:
         yield prose
+        if isinstance(prose.plan, Passage) and prose.plan.wants in ("person", "date", "place", "duration"):
+            yield planned(
+                Lookup(_OPENING.sub("", asked.masked).strip(), asked.periods), 0.5, asked, ""
+            )  # a table may say it
         if prose.confidence >= 0.7:
             return
     yield from _years(asked)

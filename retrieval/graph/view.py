@@ -119,6 +119,8 @@ class GraphView:
 
     def names_elsewhere(self, line: Line, word: str) -> bool:
         """Whether the word is part of another row's name in the line's own table, or of another column's alone."""
+        if word in self.titles[line.document]:
+            return False  # the document's own subject
         labels, heads = self._table_words[line.document, line.series.table.number]
         return word in labels or (word in heads and word not in line.topic)
 
