@@ -35,9 +35,9 @@ from retrieval.evidence.question import Question, measure_of, planned
 from retrieval.evidence.question_kinds import prose_plan
 from retrieval.graph.figures import find_figures
 
-
 _OPENING = re.compile(
-    r"^(?:who|whom|whose|when|where|how (?:long|often|old|late|soon|fast|quickly)|on which \w+)\s+(?:is|was|are|were|does|do|did)?\s*"
+    r"^(?:who|whom|whose|when|where|how (?:long|often|old|late|soon|fast|quickly)|on which \w+)\s+"
+    r"(?:is|was|are|were|does|do|did)?\s*"
 )
 
 
@@ -260,10 +260,10 @@ def _ranks(asked: Question) -> Iterator[Planned]:
         return
     for pattern, direction in _extremes():
         match = pattern.search(asked.masked)
-        if match and re.search(
-            r"\b(?:the|has|have|had|is|are|was|were|with|'s|your|our)\s*$",
-            asked.masked[: match.start()] + match.group()[:4].replace("the ", "the"),
-        ):
+        if match is None:
+            continue
+        before = asked.masked[: match.start()] + ("the" if match.group().startswith("the ") else "")
+        if re.search(r"(?:\b(?:the|has|have|had|is|are|was|were|with|your|our)|'s)\s*$", before):
             yield planned(
                 Rank(measure_of(asked.masked, match), "rows", direction, 1, asked.periods), 0.6, asked, match.group()
             )
