@@ -27,14 +27,14 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
 from retrieval.documents.parse import parse
-from retrieval.evidence.answer import THRESHOLD, prose_plan_of
+from retrieval.evidence.answer import THRESHOLD, is_prose, prose_plan_of
 from retrieval.evidence.carry_out import carry_out
 from retrieval.evidence.confidence import chance, expanded, fitted
 from retrieval.evidence.plan import told
 from retrieval.evidence.planner import plans
-from retrieval.evidence.prose import find_spans
 from retrieval.evidence.resolve import Scope
 from retrieval.evidence.signs import names, signs
+from retrieval.evidence.spans import find_spans
 from retrieval.evidence.wording import worded
 from retrieval.graph.from_parsed import graph_of
 from retrieval.graph.view import GraphView
@@ -104,7 +104,7 @@ def said_to(row: dict[str, Any], view: GraphView, judge: Judge, foreign: bool) -
 
     for one in planned:
         for outcome in carry_out(one, view, Scope(None, names(row["question"])))[:1]:
-            add("figures", signs(row["question"], outcome, view), worded(outcome), told(one.plan))
+            add("figures", signs(row["question"], outcome, view, is_prose(planned[0].plan)), worded(outcome), told(one.plan))
     prose = prose_plan_of(planned)
     for span in find_spans(row["question"], prose, view):
         add("prose", span.signs, f"{span.quote} [1]", told(prose.plan))

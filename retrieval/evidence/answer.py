@@ -15,11 +15,11 @@ from retrieval.evidence.confidence import chance
 from retrieval.evidence.outcome import Outcome
 from retrieval.evidence.plan import Compute, Define, Passage, Plan, Planned, Steps, Verify, told
 from retrieval.evidence.planner import plans
-from retrieval.evidence.prose import Span, find_spans
 from retrieval.evidence.resolve import Scope
 from retrieval.evidence.result import Answer, Citation, Hit, Withheld
 from retrieval.evidence.signs import joined_names, names, signs
 from retrieval.evidence.slots import Slots, carried, remembered
+from retrieval.evidence.spans import Span, find_spans
 from retrieval.evidence.wording import worded
 from retrieval.graph.cells import Table
 from retrieval.graph.view import GraphView
@@ -64,7 +64,7 @@ def answer(
     cited = tuple(cite_span(number, one.said, view) for number, one in enumerate(prose[:4], 1) if isinstance(one.said, Span))
     nearest = _cite(1, best, view)
     reason: Literal["prose", "unsure", "nothing"] = (
-        "prose" if _is_prose(best.planned.plan) or isinstance(best.said, Span) else "unsure"
+        "prose" if is_prose(best.planned.plan) or isinstance(best.said, Span) else "unsure"
     )
     return Withheld(reason, best.chance, told(best.planned.plan), nearest, cited, new)
 
@@ -77,11 +77,12 @@ def candidates(question: str, view: GraphView, passages: Sequence[Hit] | None = 
     scope = Scope(near, named)
     found: list[Candidate] = []
     planned = plans(question)
+    asks_prose = bool(planned) and is_prose(planned[0].plan)
     for one in planned:
         for outcome in carry_out(one, view, scope)[:1]:
             if not _speaks_of(titular, outcome, view) or _across_documents(titular, outcome):
                 continue
-            found.append(Candidate(chance("figures", signs(question, outcome, view)), outcome, one))
+            found.append(Candidate(chance("figures", signs(question, outcome, view, asks_prose)), outcome, one))
     told_by_prose = prose_plan_of(planned)
     for span in find_spans(question, told_by_prose, view, places):
         if not titular <= view.titles[span.document] | frozenset(stems(span.sentence.text)) | _about(span, view):
@@ -123,13 +124,13 @@ def _about(span: Span, view: GraphView) -> frozenset[str]:
 def prose_plan_of(planned: Sequence[Planned]) -> Planned:
     """The plan by which sentences are looked for: the question's own, or an amount that prose may state."""
     for one in planned:
-        if _is_prose(one.plan) and not (isinstance(one.plan, Passage) and one.confidence < 0.5):
+        if is_prose(one.plan) and not (isinstance(one.plan, Passage) and one.confidence < 0.5):
             return one
     last = planned[-1].plan
     return Planned(Passage(last.topic if isinstance(last, Passage) else "", "amount"), 0.3)
 
 
-def _is_prose(plan: Plan) -> bool:
+def is_prose(plan: Plan) -> bool:
     return isinstance(plan, Passage | Define | Steps | Verify)
 
 

@@ -5,12 +5,14 @@ Invariant: an outcome names every cell that it rests on; a plan that cannot be c
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from retrieval.evidence.compute import CannotCompute
 from retrieval.evidence.listing import Listing, list_rows, rank_rows
-from retrieval.evidence.outcome import Found, Outcome, operands_of, points_at
+from retrieval.evidence.outcome import Found, Outcome, computed, operands_of, points_at
 from retrieval.evidence.over_periods import compare, over_periods, periods_of, stands
 from retrieval.evidence.over_series import over_series
-from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Planned, Rank, Rows
+from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Planned, Rank, Rows
 from retrieval.evidence.resolve import ANYWHERE, Match, Scope
 from retrieval.graph.view import GraphView
 
@@ -31,6 +33,8 @@ def carry_out(planned: Planned, view: GraphView, scope: Scope = ANYWHERE) -> lis
                 return compare(planned, planned.plan, view, scope)
             case Rows(of="periods"):
                 return periods_of(planned, planned.plan, view, scope)
+            case Aggregate():
+                return _aggregated(planned, planned.plan, view, scope)
             case Rows(of="column"):
                 return _listed(planned, rank_rows(planned.plan, view, scope), None)
             case Rows() | Count():
@@ -88,6 +92,18 @@ def _list(planned: Planned, plan: Compute, view: GraphView, scope: Scope) -> lis
         found.append(Found(match, tuple(points), gap, second))
     chosen = tuple((one.match.line, point) for one in found for point in one.points)
     return [Outcome(planned, tuple(found), chosen=chosen, assumed=assumed)]
+
+
+def _aggregated(planned: Planned, plan: Aggregate, view: GraphView, scope: Scope) -> list[Outcome]:
+    """One figure over all rows of a column, totals left out."""
+    column = Rows(plan.measure, "column", plan.periods)
+    for outcome in _listed(planned, rank_rows(column, view, scope), None):
+        figures = [point.cell.figure for _, point in outcome.chosen if point.cell.figure]
+        if len(figures) < 2 or len(figures) < len(outcome.chosen):
+            return []
+        result, _ = computed(plan.op, figures)
+        return [replace(outcome, result=result)]
+    return []
 
 
 def _listed(planned: Planned, listing: Listing | None, condition: Rank | Filter | None) -> list[Outcome]:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from retrieval.evidence.outcome import Outcome
 from retrieval.evidence.plan import Compute
-from retrieval.evidence.prose import Span
 from retrieval.evidence.result import AnswerFigure, CellRef, Citation
+from retrieval.evidence.spans import Span
 from retrieval.evidence.wording import name_of, period_words, result_words
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line

@@ -1,6 +1,6 @@
 """One number for an answer: the chance that it is right.
 
-Logistic over the signs of `signs` (figures and lists) or of `prose` (quotations); the weights were fitted on
+Logistic over the signs of `signs` (figures and lists) or of `spans` (quotations); the weights were fitted on
 questions whose documents
 the reported figures leave out (see the record in data/confidence.json). Invariant: equal signs give an equal chance;
 nothing is random.

@@ -40,7 +40,7 @@ def list_rows(plan: Rows | Count, view: GraphView, scope: Scope) -> Listing | No
     asked = [stem for stem in asked_stems(plan.measure) if stem not in _LIST_WORDS]
     best: Listing | None = None
     second = 0.0
-    for document, number in _tables(view, scope):
+    for document, number in _tables(view, scope, asked):
         lines = list(view.lines_of(document, number))
         for group, whole, words in _groups(lines):
             if asked:
@@ -67,7 +67,7 @@ def rank_rows(plan: Rank | Filter | Rows, view: GraphView, scope: Scope) -> List
     asked = list(asked_stems(plan.measure))
     best: Listing | None = None
     second = 0.0
-    for document, number in _tables(view, scope):
+    for document, number in _tables(view, scope, asked):
         lines = view.lines_of(document, number)
         for head in dict.fromkeys(line.series.head for line in lines):
             column = [line for line in lines if line.series.head == head and not line.series.total]
@@ -82,6 +82,9 @@ def rank_rows(plan: Rank | Filter | Rows, view: GraphView, scope: Scope) -> List
             other = {w for line in lines for w in line.head} - set(column[0].head) - NEUTRAL
             telling = set(column[0].head) - NEUTRAL
             kin = {k for stem in asked for k in view.kin(stem)}
+            rows_named = any(set(line.label) & kin - set(line.topic) - telling for line in lines if line.series.total)
+            if isinstance(plan, Rows) and rows_named:
+                continue
             if isinstance(plan, Rows) and (
                 not telling & kin or any(set(line.label) & kin - set(column[0].topic) - telling for line in column)
             ):
@@ -103,14 +106,15 @@ def rank_rows(plan: Rank | Filter | Rows, view: GraphView, scope: Scope) -> List
     return Listing(best.lines, best.points, min(best.coverage, 1.0), best.covered, True, best.coverage - second)
 
 
-def _tables(view: GraphView, scope: Scope) -> Iterator[tuple[int, int]]:
-    near = scope.near
-    if near:
-        yield from sorted(near, key=lambda key: -near[key])[:_MOST_TABLES]
-        return
-    yield from [(place, table.number) for place, document in enumerate(view.documents) for table in document.tables][
-        :_MOST_TABLES
-    ]
+def _tables(view: GraphView, scope: Scope, asked: Sequence[str]) -> list[tuple[int, int]]:
+    """The tables worth a look: those near the search's hits, then those whose names hold the asked words; all, where few."""
+    everything = [(place, table.number) for place, document in enumerate(view.documents) for table in document.tables]
+    if len(everything) <= _MOST_TABLES and scope.near is None:
+        return everything
+    near = sorted(scope.near or {}, key=lambda key: -(scope.near or {})[key])
+    likely = view.likely({stem: weight(view, stem) for stem in asked}, 60)
+    found = dict.fromkeys([*near, *((line.document, line.series.table.number) for line in likely)])
+    return list(found)[:_MOST_TABLES]
 
 
 def _groups(lines: Sequence[Line]) -> Iterator[tuple[list[Line], bool, set[str]]]:

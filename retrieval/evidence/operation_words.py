@@ -151,6 +151,9 @@ FORMULAS = (
     Formula("return on assets", r"\breturn on assets\b|\broa\b", ("net income",), ("total assets",), True),
 )
 YEARS_SHOWN = re.compile(
+    r"\b(?:in welche[mn]|welches|en quelle?s?|quelle?s?|en qué|qué|in quale|quale|in welk|welke?)\s+"
+    r"(?:jahr(?:en)?|geschäftsjahr(?:en)?|quartal(?:en)?|années?|exercices?|trimestres?|años?|ejercicios?|trimestres?|anno|anni"
+    r"|trimestre|jaar|jaren|kwartaal)\b|\bwhich of the (?:years|periods|quarters)\b|"
     r"\b(?:which|what|for which|in which|for what|over which)\s+(?:\w+\s+)?(?:fiscal |financial |reporting )?"
     r"(?:years?|years?\(s\)|years'|periods?|quarters?|dates?)\b"
 )

@@ -83,6 +83,15 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Aggregate:
+    """A sum or an average over the rows of one column."""
+
+    op: Literal["sum", "average"]
+    measure: str
+    periods: tuple[Period, ...] = ()
+
+
+@dataclass(frozen=True)
 class Count:
     """How many rows stand under a label."""
 
@@ -119,7 +128,7 @@ class Passage:
     wants: Literal["", "date", "amount", "person", "place", "reason", "count", "duration", "contents"] = ""
 
 
-Plan = Lookup | Rows | Compute | Rank | Filter | Count | Define | Verify | Steps | Passage
+Plan = Lookup | Rows | Compute | Aggregate | Rank | Filter | Count | Define | Verify | Steps | Passage
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,8 @@ def told(plan: Plan) -> str:
             return f"{'count' if count else 'filter'}({measure}, {over} {relation} {value}{f'e{scale}' if scale else ''})"
         case Rank(measure, over, direction, n, _):
             return f"rank({measure}, {over}, {direction} {n})"
+        case Aggregate(op, measure, periods):
+            return f"{op}_of_rows({', '.join([measure, *(one.text for one in periods)])})"
         case Rows(measure, of, _):
             return f"rows({measure}, {of})"
         case Count(measure, _):

@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Literal
 
 from retrieval.evidence import operation_words as said
 from retrieval.evidence.conjunctions import splits
 from retrieval.evidence.pairs import pairs
 from retrieval.evidence.plan import (
+    Aggregate,
     Compute,
     Count,
+    Define,
     Direction,
     Filter,
     Lookup,
@@ -32,6 +35,11 @@ from retrieval.evidence.question import Question, measure_of, planned
 from retrieval.evidence.question_kinds import prose_plan
 from retrieval.graph.figures import find_figures
 
+_OPENING = re.compile(
+    r"^(?:who|whom|whose|when|where|how (?:long|often|old|late|soon|fast|quickly)|on which \w+)\s+"
+    r"(?:is|was|are|were|does|do|did)?\s*"
+)
+
 
 def plans(question: str) -> list[Planned]:
     """What the question may ask for, likeliest first; the last resort is a look-up or a passage of prose."""
@@ -45,8 +53,14 @@ def plans(question: str) -> list[Planned]:
 
 def _plans(asked: Question) -> Iterator[Planned]:
     prose = prose_plan(asked.text)
+    if prose is not None and _is_computed_anyway(asked, prose):
+        prose = None
     if prose is not None:
         yield prose
+        if isinstance(prose.plan, Passage) and prose.plan.wants in ("person", "date", "place", "duration"):
+            yield planned(
+                Lookup(_OPENING.sub("", asked.masked).strip(), asked.periods), 0.5, asked, ""
+            )  # a table may say it
         if prose.confidence >= 0.7:
             return
     yield from _years(asked)
@@ -56,6 +70,8 @@ def _plans(asked: Question) -> Iterator[Planned]:
     yield from _ranks(asked)
     yield from _listings(asked)
     measure = measure_of(asked.masked)
+    if measure and asked.text.startswith("how many "):
+        measure = f"number of {measure}"
     if measure:
         sure = 0.9 if asked.periods or said.RESPECTIVELY.search(asked.text) else 0.6
         if computed and not said.RESPECTIVELY.search(asked.text):
@@ -63,11 +79,19 @@ def _plans(asked: Question) -> Iterator[Planned]:
         if prose is not None:
             sure = min(sure, 0.35)
         yield planned(Lookup(measure, asked.periods), sure, asked, "")
-        if not computed:
+        if not computed and not _first((*said.AVERAGE, *said.SUM), asked.masked):
             yield planned(Rows(measure, "column", asked.periods), sure - 0.1, asked, "")
         for parts in splits(measure) if not computed else ():
             yield planned(Compute("list", tuple(Lookup(part, asked.periods) for part in parts)), sure - 0.1, asked, "")
+    yield from _aggregates(asked)
     yield Planned(Passage(asked.text), 0.3)
+
+
+def _is_computed_anyway(asked: Question, prose: Planned) -> bool:
+    """An opening that asks for prose ("Was ist der Durchschnitt …") and names an operation and periods asks for a figure."""
+    open_ended = isinstance(prose.plan, Define) or (isinstance(prose.plan, Passage) and prose.plan.wants == "")
+    operations = (*said.CHANGE_PCT, *said.AVERAGE, *said.DIFFERENCE)
+    return open_ended and len(asked.periods) > 1 and _first(operations, asked.masked) is not None
 
 
 def _first(patterns: tuple[str, ...], text: str) -> re.Match[str] | None:
@@ -195,6 +219,14 @@ def _computations(asked: Question) -> Iterator[Planned]:
         yield from _several("sum", asked, 0.6, bare)
 
 
+def _aggregates(asked: Question) -> Iterator[Planned]:
+    """'The average charge of Class A': over the rows of a column, where no row is named."""
+    op: Literal["sum", "average"]
+    for op, patterns in (("average", said.AVERAGE), ("sum", said.SUM)):
+        if (found := _first(patterns, asked.masked)) and len(asked.periods) < 2:
+            yield planned(Aggregate(op, measure_of(asked.masked, found), asked.periods), 0.6, asked, found.group())
+
+
 def _years_of(asked: Question) -> set[int]:
     found: set[int] = set()
     for one in asked.periods:
@@ -228,10 +260,10 @@ def _ranks(asked: Question) -> Iterator[Planned]:
         return
     for pattern, direction in _extremes():
         match = pattern.search(asked.masked)
-        if match and re.search(
-            r"\b(?:the|has|have|had|is|are|was|were|with|'s|your|our)\s*$",
-            asked.masked[: match.start()] + match.group()[:4].replace("the ", "the"),
-        ):
+        if match is None:
+            continue
+        before = asked.masked[: match.start()] + ("the" if match.group().startswith("the ") else "")
+        if re.search(r"(?:\b(?:the|has|have|had|is|are|was|were|with|your|our)|'s)\s*$", before):
             yield planned(
                 Rank(measure_of(asked.masked, match), "rows", direction, 1, asked.periods), 0.6, asked, match.group()
             )

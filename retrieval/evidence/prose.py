@@ -1,251 +1,91 @@
-"""Spans of prose: the one sentence that answers, quoted short, or nothing.
+"""Quotations that answer a question in prose: the sentence, or the list, that says it, with the chance that it does.
 
-Invariant: what is quoted stands in the document word for word; a sentence is cut only at its own commas, never reworded.
+Invariant: a quotation is the passage's own words, in their order; nothing is reworded and nothing is joined across passages.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from retrieval.evidence.operation_words import GENERIC
-from retrieval.evidence.plan import Define, Passage, Plan, Planned, Steps, Verify
-from retrieval.evidence.quoting import CUES, cut, defines, has_amount, neighbours, unasked
-from retrieval.graph.document import Sentence
-from retrieval.graph.periods import find_periods, years_in
-from retrieval.graph.postings import Postings
-from retrieval.graph.view import GraphView
-from retrieval.graph.words import LIGHT, fold, split, stems
+from retrieval.documents.sentences import is_title_line, sentences
+from retrieval.types import Passage
 
-SIGNS = (
-    "coverage",
-    "margin",
-    "typed",
-    "cue",
-    "pairs",
-    "around",
-    "unknown",
-    "rare_open",
-    "periods",
-    "long",
-    "define",
-    "reason",
-    "amount",
-    "person_place",
-    "date",
-    "other",
-    "defined_by_rule",
-    "leads",
-    "verify",
-)
-_ASKING_TEXT = """
-    what which who when where why how reason caus rational explain describ purpos mean represent refer defin definit
-    stand led lead drove drive driver result contribut happen company group respect main primar basi mean doe did
-    much many lond long short often
-"""
-_ASKING = frozenset(_ASKING_TEXT.split())
-_GOES_ON = re.compile(
-    (
-        r"^(?:The|This|These|Such|It|They|That)\b(?: (?:increase|decrease|change|decline|growth|improvement|reduction"
-        r"|rise|fall))?"
-    ),
-    re.I,
-)
-_CLOSELY = 150  # sentences that are compared in full
+Answers = Callable[[str, Sequence[str]], npt.NDArray[np.float32]]
+"""(question, pieces of evidence under their headings) → the chance that each answers it, float32[n] in 0..1."""
+
+LONGEST = 900
+"""Characters of a list that is quoted whole; a longer one is quoted by its items."""
+NEIGHBOURS = 2
+"""Sentences beside the best one that may be quoted with it, each likely enough by itself."""
+_ITEM = re.compile(r"^\s*(?:[-*•–●▪]|\(?\d{1,2}[.)]|\(?[a-z]\))\s+\S")
 
 
 @dataclass(frozen=True)
-class Span:
-    """A quotation with the sentence it is from. `score` orders; `signs` are what confidence weighs."""
+class Quotation:
+    """`text` stands in passage number `passage` of those searched; a list keeps a line for each item."""
 
-    document: int
-    sentence: Sentence
-    quote: str
-    score: float
-    signs: dict[str, float]
+    passage: int
+    text: str
+    chance: float
 
 
-def find_spans(
-    question: str, planned: Planned, view: GraphView, near: Iterable[tuple[int, int | None]] | None = None
-) -> list[Span]:
-    """The best sentences for a question, best first. `near` are (document, page) of passages that a search ranked high."""
-    wants, topic = _wanted(planned.plan)
-    asked = [stem for stem in dict.fromkeys(stems(topic)) if stem not in _ASKING]
-    if not asked:
+@dataclass(frozen=True)
+class _Unit:
+    passage: int
+    place: int
+    text: str
+    whole_list: bool = False
+
+
+def quotations(question: str, passages: Sequence[Passage], answers: Answers, least: float) -> list[Quotation]:
+    """What answers best: one sentence or list with at most NEIGHBOURS of its passage; empty below `least`.
+
+    In the passage's order, so that a condition stays before what follows from it. The chance of a quotation is that of
+    its best part.
+    """
+    units = [unit for number, passage in enumerate(passages) for unit in _units(number, passage.text)]
+    if not units:
         return []
-    places = set(near) if near is not None else None
-    everything, postings = view.prose
-    rarity = _rarities(asked, postings)
-    if places is not None:
-        pool = [one for one in everything if (one[0], one[1].page) in places or (one[0], None) in places]
-    else:
-        pool = _likely(everything, postings, rarity)
-    total = sum(rarity.values())
-    periods = {p.year for p in find_periods(fold(question)) if p.year}
-    scored: list[tuple[float, int, Sentence, frozenset[str], float, float]] = []
-    last = -1
-    lent = 0.0  # what a sentence that goes on ("The increase is due to …") takes over from the one before it
-    for document, sentence, words in pool:
-        held = {stem for stem in asked if stem in words or any(k in words for k in _kin(stem, words))}
-        coverage = sum(rarity[stem] for stem in held) / total
-        if sentence.text.endswith(":") or len(sentence.text.split()) < 4:
-            last = sentence.paragraph
-            continue  # an introduction or a term alone, no answer
-        heading = frozenset(stems(" ".join(sentence.section[-1:]))) | view.footnote_words(document, sentence.text)
-        context = view.paragraph_words(document, sentence)
-        coverage += 0.9 * sum(rarity[stem] for stem in asked if stem not in held and stem in heading) / total
-        around = sum(rarity[stem] for stem in asked if stem not in held and stem not in heading and stem in context) / total
-        goes_on = (
-            last == sentence.paragraph and bool(_GOES_ON.match(sentence.text)) and wants in ("reason", "other", "contents")
-        )
-        last = sentence.paragraph
-        if coverage <= 0.2 and not (goes_on and lent > 0.5):
-            lent = 0.0
-            continue
-        own = years_in(sentence.text)
-        dated = 0.0 if not periods else (1.0 if periods & own else -1.0 if own else 0.0)
-        cue = CUES.get(wants)
-        typed = bool(cue and cue.search(unasked(sentence.text, asked))) or (wants == "amount" and has_amount(sentence.text))
-        pairs = neighbours(asked, [w.stem for w in split(fold(sentence.text))])
-        follows = goes_on and typed and lent > coverage
-        score = (
-            (max(coverage, 0.9 * lent) if follows else coverage)
-            + 0.3 * around
-            + 0.1 * typed
-            + 0.15 * pairs
-            + 0.07 * dated
-            - 0.002 * max(0, len(sentence.text.split()) - 40)
-        )
-        if wants == "define" and defines(topic, sentence.text):
-            score += 0.3
-        lent = coverage if not typed else 0.0
-        scored.append((score, document, sentence, words, max(coverage, 0.8 * score) if follows else coverage, around))
-    scored.sort(key=lambda one: (-one[0], one[1], one[2].index))
-    out = list(_defined(planned.plan, view, places))
-    for place, (score, document, sentence, words, coverage, around) in enumerate(scored[:4]):
-        other = next((s for s in scored[place + 1 :] if s[2].text != sentence.text), None)
-        gap = score - other[0] if other else 0.5
-        out.append(
-            Span(
-                document,
-                sentence,
-                cut(sentence.text, asked, wants),
-                score,
-                _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan),
-            )
-        )
-    return out
-
-
-def _defined(plan: Plan, view: GraphView, places: set[tuple[int, int | None]] | None) -> Iterator[Span]:
-    """Definitions of exactly the asked term, by the document's own glossary or defining sentence."""
-    if not isinstance(plan, Define):
-        return
-    asked = set(stems(plan.term))
-    for place, document in enumerate(view.documents):
-        for one in document.definitions:
-            term = stems(re.sub(r"\([^)]*\)", " ", one.term))
-            short = {s for inside in re.findall(r"\(([^)]*)\)", one.term) for s in stems(inside)}
-            if not asked or (set(term) != asked and short != asked):
-                continue
-            sentence = document.sentences[one.sentence]
-            if places is not None and (place, sentence.page) not in places and (place, None) not in places:
-                continue
-            text = sentence.text if defines(one.term, sentence.text) else f"{one.term}. {sentence.text}"
-            signs = dict.fromkeys(SIGNS, 0.0) | {
-                "coverage": 1.0,
-                "margin": 0.5,
-                "define": 1.0,
-                "defined_by_rule": 1.0,
-                "pairs": 1.0,
-                "cue": 1.0,
-            }
-            yield Span(place, sentence, text, 2.0, signs)
-
-
-def _wanted(plan: Plan) -> tuple[str, str]:
-    match plan:
-        case Passage(topic, wants):
-            return wants or "other", topic
-        case Define(term):
-            return "define", term
-        case Steps(topic):
-            return "other", topic
-        case Verify(claim):
-            return "verify", claim
-        case _:
-            return "amount", str(getattr(plan, "measure", ""))
-
-
-def _rarities(asked: Sequence[str], postings: Postings) -> dict[str, float]:
-    size = postings.size + 1
-    return {
-        word: (1.0 + math.log(size / (postings.count(word) + 1)))
-        * (0.3 if word in GENERIC else 0.4 if word in LIGHT else 1.0)
-        for word in dict.fromkeys(asked)
-    }
-
-
-def _likely(
-    everything: Sequence[tuple[int, Sentence, frozenset[str]]], postings: Postings, rarity: Mapping[str, float]
-) -> list[tuple[int, Sentence, frozenset[str]]]:
-    """The sentences that hold most of the question, each with the one after it, in the documents' order."""
-    if postings.size <= 2 * _CLOSELY:
-        return list(everything)
-    score = postings.scored(rarity, {word: postings.kin(word) for word in rarity})
-    best = np.argsort(-score, kind="stable")[:_CLOSELY]
-    chosen = sorted(
-        {int(i) for i in best if score[i] > 0} | {int(i) + 1 for i in best if score[i] > 0 and i + 1 < postings.size}
-    )
-    return [everything[i] for i in chosen]
-
-
-def _kin(stem: str, words: frozenset[str]) -> list[str]:
-    if len(stem) < 5:
+    chances = answers(question, [f"{heading(passages[unit.passage])}: {unit.text}" for unit in units])
+    best = int(np.argmax(chances))
+    top = units[best]
+    if chances[best] < least:
         return []
-    return [word for word in words if word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
+    chosen = [best]
+    if not top.whole_list:
+        near = [
+            index
+            for index, unit in enumerate(units)
+            if unit.passage == top.passage and index != best and not unit.whole_list and chances[index] >= least
+        ]
+        chosen += sorted(near, key=lambda index: -chances[index])[:NEIGHBOURS]
+    chosen.sort(key=lambda index: units[index].place)
+    return [Quotation(units[i].passage, units[i].text, float(chances[best])) for i in chosen]
 
 
-def _signs(
-    wants: str,
-    topic: str,
-    sentence: Sentence,
-    words: frozenset[str],
-    coverage: float,
-    around: float,
-    gap: float,
-    asked: Sequence[str],
-    rarity: dict[str, float],
-    view: GraphView,
-    periods: set[int],
-    plan: Plan,
-) -> dict[str, float]:
-    cue = CUES.get(wants)
-    open_words = [stem for stem in asked if stem not in words and not _kin(stem, words)]
-    own = years_in(sentence.text)
-    text = sentence.text
-    return {
-        "coverage": coverage,
-        "margin": min(gap, 0.5),
-        "typed": float(wants in ("reason", "date", "person", "place", "duration", "contents")),
-        "cue": float(bool(cue and cue.search(unasked(text, asked)))),
-        "pairs": neighbours(asked, [w.stem for w in split(fold(text))]),
-        "around": around,
-        "unknown": float(any(stem not in view.words for stem in open_words)),
-        "rare_open": max((rarity[stem] for stem in open_words), default=0.0) / max(rarity.values()),
-        "periods": float(bool(periods & own)) - float(bool(periods and own and not periods & own)),
-        "long": float(len(text.split()) > 45),
-        "define": float(wants == "define"),
-        "reason": float(wants == "reason"),
-        "amount": float(wants == "amount"),
-        "person_place": float(wants in ("person", "place")),
-        "date": float(wants in ("date", "duration")),
-        "other": float(wants == "other"),
-        "defined_by_rule": float(wants == "define" and defines(topic, text)),
-        "leads": float(sentence.index == 0),
-        "verify": float(isinstance(plan, Verify)),
-    }
+def heading(passage: Passage) -> str:
+    """What a passage's sentences are about: title and section, each once."""
+    return " › ".join(dict.fromkeys(part for part in (passage.title, passage.section) if part))
+
+
+def _units(number: int, text: str) -> Iterator[_Unit]:
+    """A passage's sentences, and each of its lists once more as a whole under the line that leads into it."""
+    parts = [part for part in sentences(text) if not is_title_line(part) and " › " not in part]
+    for place, part in enumerate(parts):
+        yield _Unit(number, place, part)
+    start = 0
+    while start < len(parts):
+        end = start
+        while end < len(parts) and _ITEM.match(parts[end]):
+            end += 1
+        if end - start >= 2:
+            lead = [parts[start - 1]] if start and parts[start - 1].endswith(":") else []
+            whole = "\n".join((*lead, *parts[start:end]))
+            if len(whole) <= LONGEST:
+                yield _Unit(number, start, whole, whole_list=True)
+        start = max(end, start + 1)

@@ -24,6 +24,9 @@ _ORDINALS = re.compile(
 LEAD = re.compile(
     r"^(?:what|which|how much|how many|how large|how big|how high)\s+(?:is|was|were|are|did|does|do|has|have|had"
     r"|will|would|be)?\s*(?:the\s+)?"
+    r"|^(?:¿|¡)?\s*(?:wie hoch|wie groß|wie ?viel|quel(?:le)?s?|combien|cu[áa]l(?:es)?"
+    r"|cu[áa]nt[oa]s?|qual[ei]?|quant[oaie]|wat|hoe hoog"
+    r"|hoeveel|welche[rsnm]?)\s+(?:war(?:en)?|ist|sind|était|étaient|est|sont|era[n]?|fue(?:ron)?|es|son|è|sono|was|waren|is|zijn)?\s*"
 )
 
 
@@ -37,7 +40,7 @@ class Question:
 
     @classmethod
     def read(cls, question: str) -> Question:
-        text = fold(question).strip().rstrip("?!. ").strip()
+        text = fold(question).strip().lstrip("¿¡ ").rstrip("?!. ").strip()
         text = _ORDINALS.sub(
             lambda found: f"{found.group('a')} {found.group('noun')} and the {found.group('b')} {found.group('noun')}", text
         )

@@ -38,7 +38,8 @@ _MEANING = re.compile(
 )
 _WHAT_IS = re.compile(
     r"^what(?: is|'s| are) (?:an? )?(?P<term>(?!the |our |your |its |their |included |considered )"
-    r"(?!.*\b(?:percentage|percent|ratio|average|total|change|difference|sum|share|proportion)\b)[^,]{2,60})$"
+    r"(?!.*\b(?:percentage|percent|ratio|average|total|change"
+    r"|difference|sum|share|proportion|largest|highest|lowest|smallest)\b|.*'s )[^,]{2,60})$"
 )
 _CONTENTS = re.compile(
     r"\b(?:included (?:in|within|under)|consists? of|composed of|comprised? of|made up of|comprises?|includes?"

@@ -143,7 +143,7 @@ def _best_place(stem: str, words: Iterable[str], line: Line, named: set[str] | f
 
 
 def _label_weight(view: GraphView, word: str) -> float:
-    return view.rarity(word) * (0.35 if word in LIGHT else 1.0)
+    return view.rarity(word) * (0.35 if word in LIGHT else 0.4 if word in GENERIC and word not in ("total", "tot") else 1.0)
 
 
 def _head_precision(view: GraphView, line: Line, spoken: set[str]) -> float:
@@ -167,6 +167,8 @@ def _kind(line: Line, spoken: set[str], asked: Sequence[str]) -> float:
         score -= 0.08
     if line.series.kind == "text":
         score -= 0.05
+    if line.series.kind == "percent" and "number" in asked:
+        score -= 0.1
     return score
 
 
@@ -201,7 +203,7 @@ def pick(match: Match, period: Period) -> Point | None:
         (fits(period, point.period), -place, point) for place, point in enumerate(match.line.series.points) if point.period
     ]
     best = max(scored, key=lambda one: one[:2], default=None)
-    return best[2] if best and best[0] >= 0.3 else None
+    return best[2] if best and best[0] > 0.3 else None
 
 
 def margin(matches: Sequence[Match]) -> float:

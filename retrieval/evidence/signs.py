@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from retrieval.evidence.operation_words import GENERIC
 from retrieval.evidence.outcome import Outcome
-from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
+from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
 from retrieval.evidence.resolve import weight
 from retrieval.graph.periods import find_periods
 from retrieval.graph.view import GraphView, Line
@@ -38,6 +38,10 @@ NAMES = (
     "text_cell",
     "rival",
     "negated",
+    "prose_question",
+    "open_name",
+    "kind_clash",
+    "aggregate",
 )
 
 
@@ -63,12 +67,15 @@ def joined_names(question: str) -> frozenset[str]:
     return frozenset(s for a, b in pairwise(words) if a[:1].isupper() and b[:1].isupper() for s in stems(a + b))
 
 
-def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
-    """One number for each of NAMES."""
+def signs(question: str, outcome: Outcome, view: GraphView, prose_question: bool = False) -> dict[str, float]:
+    """One number for each of NAMES. `prose_question`: the question's opening asks for prose rather than a figure."""
     asked = question_stems(question)
     accounted: set[str] = set(outcome.planned.spoken)
     for one in outcome.found:
-        if isinstance(outcome.plan, Rows | Count | Rank | Filter) and getattr(outcome.plan, "over", "rows") == "rows":
+        if (
+            isinstance(outcome.plan, Rows | Count | Rank | Filter | Aggregate)
+            and getattr(outcome.plan, "over", "rows") == "rows"
+        ):
             accounted |= one.match.covered
         for stem in asked:
             kin = view.kin(stem)
@@ -87,6 +94,10 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
     negated = any("non" in one.match.line.label for one in outcome.found) != ("non" in asked)
     return {
         "rival": float(bool(rivals)),
+        "prose_question": float(prose_question),
+        "open_name": float(any(name in open_words for name in names(question))),
+        "kind_clash": float(_clash(question, outcome)),
+        "aggregate": float(isinstance(plan, Aggregate)),
         "negated": float(negated and bool(outcome.found) and not isinstance(plan, Rows | Count)),
         "plan": 0.9 if _timeless(outcome) else outcome.planned.confidence,
         "coverage": min((one.match.coverage for one in outcome.found), default=0.0),
@@ -112,6 +123,17 @@ def signs(question: str, outcome: Outcome, view: GraphView) -> dict[str, float]:
         "spare_words": float(len(open_words)),
         "text_cell": float(any(point.cell.figure is None and not point.cell.nil for _, point in outcome.chosen)),
     }
+
+
+def _clash(question: str, outcome: Outcome) -> bool:
+    """A count asked for and a percentage found, or a percentage asked for and an amount looked up."""
+    text = fold(question)
+    kinds = {point.cell.figure.kind for _, point in outcome.chosen if point.cell.figure}
+    counts = "number of" in text or text.startswith("how many")
+    per_cent = "percent" in text or "%" in text
+    if counts and not per_cent and kinds and kinds <= {"percent"}:
+        return True
+    return per_cent and outcome.result is None and bool(kinds) and "percent" not in kinds
 
 
 def _timeless(outcome: Outcome) -> bool:

@@ -1,46 +1,40 @@
 """Answers in words, by templates: figures as written with unit, scale and period, and the working of what was computed.
 
-Invariant: every figure in the text is a cell's or the recorded result's; the template adds none of its own.
+Invariant: every figure in the text is a cell's or the recorded result's; a template adds none but the count of rows.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 from retrieval.evidence.compute import Result, rounded
-from retrieval.evidence.outcome import Outcome
-from retrieval.evidence.plan import Compute, Count, Filter, Lookup, Rank, Rows
-from retrieval.graph.figures import SCALE_WORDS, Figure
+from retrieval.evidence.outcome import Found, Outcome
+from retrieval.evidence.phrases import Phrases, phrases
+from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
+from retrieval.graph.figures import Figure
 from retrieval.graph.series import Point
 from retrieval.graph.view import Line
+from retrieval.graph.words import stems
 
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "CAD": "C$", "AUD": "A$", "HKD": "HK$", "SGD": "S$"}
-_NAMES = {
-    "change": "change",
-    "change_pct": "change",
-    "difference": "difference",
-    "average": "average",
-    "sum": "sum",
-    "ratio": "ratio",
-    "share": "share",
-    "difference_of_averages": "change of the average",
-    "product": "product",
-}
+_ENGLISH = phrases("en")
+_FULL_DATE = re.compile(r"\d{1,2}\.? [^\W\d]|[^\W\d]+ \d{1,2}(?:,|$)")
 
 
-def figure_words(figure: Figure) -> str:
+def figure_words(figure: Figure, said: Phrases = _ENGLISH) -> str:
     """'$1,496.5 million', '(194) thousand', '4.7%': the digits as written, the currency and scale that the table states."""
     text = figure.text
     if figure.kind == "percent" and "%" not in text:
         return f"{text}%"
     if figure.kind == "basis points" and "b" not in text:
-        return f"{text} basis points"
+        return f"{text} {said.basis_points}"
     if figure.currency and not _says_currency(text):
         sign = _SIGNS.get(figure.currency)
         text = f"{sign}{text}" if sign else f"{figure.currency} {text}"
     text = text.replace("$ ", "$").replace("€ ", "€").replace("£ ", "£").replace("( ", "(")
-    scale = SCALE_WORDS.get(figure.scale, "")
+    scale = said.scales.get(figure.scale, "")
     return f"{text} {scale}" if scale and scale not in text.lower() and not _says_scale(text) else text
 
 
@@ -52,174 +46,201 @@ def _says_scale(text: str) -> bool:
     return text.rstrip(")").rstrip()[-1:].isalpha()
 
 
-def result_words(result: Result) -> str:
-    """'-12.6 million', '+0.6%', '27.9 percentage points': rounded as the source's figures, plus a digit where computed."""
-    value = rounded(result.value, result.places)
-    digits = f"{value:,f}"
+def result_words(result: Result, said: Phrases = _ENGLISH, comma: bool = False) -> str:
+    """'-12.6 million', '0.6%', '27.9 percentage points': rounded as the source's figures, plus a digit where computed.
+
+    comma: whether the source writes decimals with a comma.
+    """
+    digits = f"{rounded(result.value, result.places):,f}"
+    if comma:
+        digits = digits.translate(str.maketrans(",.", ".,"))
     match result.kind:
         case "percent":
             return f"{digits}%"
         case "points":
-            return f"{digits} percentage points"
+            return f"{digits} {said.points}"
         case "basis points":
-            return f"{digits} basis points"
+            return f"{digits} {said.basis_points}"
     sign = _SIGNS.get(result.currency, f"{result.currency} " if result.currency else "")
     text = f"-{sign}{digits[1:]}" if digits.startswith("-") else f"{sign}{digits}"
-    scale = SCALE_WORDS.get(result.scale, "")
+    scale = said.scales.get(result.scale, "")
     return f"{text} {scale}" if scale else text
 
 
-def cell_words(point: Point) -> str:
+def writes_comma(points: Sequence[Point]) -> bool:
+    """Whether the cells themselves write decimals with a comma."""
+    figures = [p.cell.figure for p in points if p.cell.figure]
+    return any(f.value != int(f.value) and f.text.rfind(",") > f.text.rfind(".") for f in figures)
+
+
+def cell_words(point: Point, said: Phrases = _ENGLISH) -> str:
     """A cell as an answer shows it."""
     cell = point.cell
     if cell.figure is not None:
-        words = figure_words(cell.figure)
+        words = figure_words(cell.figure, said)
         return f"{words} {cell.unit}" if cell.unit and cell.unit not in words else words
     return cell.text
 
 
-def name_of(line: Line) -> str:
-    """'Domestic: Discount rate' — the label with what tells it from its sisters."""
+def name_of(line: Line, said: Phrases = _ENGLISH) -> str:
+    """'Domestic, Discount rate': the label with what tells it from its sisters."""
     series = line.series
     label = series.label
     section = series.path[-1] if series.path else ""
     if not label or label.lower() in ("total", "other", "subtotal"):
-        label = ", ".join(part for part in (section, label or "total") if part)
+        label = ", ".join(part for part in (section, label or said.total) if part)
     elif section and len(section) < 60 and section.lower() not in label.lower():
         label = f"{section}, {label}"
     head = series.head
     return f"{label} ({head})" if head and head.lower() not in label.lower() else label
 
 
+def subject_of(one: Found, said: Phrases) -> str:
+    """The row's name, after the name of its table where the question asked for that ("Annual management charge")."""
+    line = one.match.line
+    name = name_of(line, said)
+    section = line.series.table.section[-1] if line.series.table.section else ""
+    asked = one.match.covered & frozenset(stems(section))
+    if section and len(section) < 70 and asked - {*line.label, *line.path, *line.head}:
+        return f"{section}, {name}"
+    return name
+
+
 def period_words(point: Point, line: Line) -> str:
-    if point.period is None:
-        return ""
+    """'2019', 'Q4 2019', '2021-2022', '15 July 2025': the year alone where the series has one point a year."""
     period = point.period
+    if period is None:
+        return ""
     if period.end:
         return f"{period.year}-{period.end}"
     if period.quarter:
         return f"Q{period.quarter} {period.year or ''}".strip()
     alone = sum(1 for p in line.series.points if p.period and p.period.year == period.year) == 1
-    if period.year and alone:
+    if period.year and alone and not _FULL_DATE.match(point.row.label):
         return str(period.year)
-    return (
-        period.text.strip(" ,")
-        if not period.year or str(period.year) in period.text
-        else f"{period.text.strip(' ,')} {period.year}"
-    )
+    text = period.text.strip(" ,")
+    return text if not period.year or str(period.year) in text else f"{text} {period.year}"
 
 
 def worded(outcome: Outcome, mark: str = "[1]", language: str = "en") -> str:
-    """The answer's text, with its source mark."""
+    """The answer's text, with its source mark, in the asked language; cells stay as the document writes them."""
+    said = phrases(language)
     plan = outcome.plan
     match plan:
-        case Lookup():
-            return _stated(outcome, mark)
-        case Compute(op="list"):
-            return _stated(outcome, mark)
+        case Lookup() | Compute(op="list"):
+            return _stated(outcome, mark, said)
         case Compute():
-            return _computed(outcome, plan, mark)
+            return f"{_computed(outcome, plan, said)} {mark}."
+        case Aggregate(op=op):
+            assert outcome.result is not None
+            line = outcome.found[0].match.line
+            value = result_words(outcome.result, said, writes_comma([point for _, point in outcome.chosen]))
+            topic = line.series.table.section[-1] if line.series.table.section else ""
+            name = ", ".join(part for part in (topic, line.series.head) if part) or line.series.table.corner
+            rows = [f"| {one.series.label} | {cell_words(point, said)} |" for one, point in outcome.chosen]
+            table = "\n".join([f"| {line.series.table.corner or ' '} | {line.series.head or ' '} |", "| --- | --- |", *rows])
+            return f"{said.operations[op]}, {said.column.format(name=name, n=len(rows))}: {value} {mark}.\n\n{table}"
         case Rank(over="rows"):
-            return _ranked_rows(outcome, plan, mark)
+            line, point = outcome.chosen[0]
+            cell = f"{cell_words(point, said)}{_when(point, line, said)}"
+            extreme, n = getattr(said, plan.direction), len(outcome.found)
+            return f"{said.extreme_row.format(name=line.series.label, cell=cell, extreme=extreme, n=n)} {mark}."
         case Filter(over="rows"):
-            return f"{_and([f'{name_of(line)} ({cell_words(p)})' for line, p in outcome.chosen]) or 'None'} {mark}."
+            kept = [f"{name_of(line, said)} ({cell_words(p, said)})" for line, p in outcome.chosen]
+            return f"{_and(kept, said) or said.nothing} {mark}."
         case Rows(of="rows" | "column"):
-            return _listed(outcome, plan, mark)
+            return _listed(outcome, plan, mark, said)
         case Count():
-            return f"{len(outcome.chosen)}: {_and([line.series.label for line, _ in outcome.chosen])} {mark}."
+            return f"{len(outcome.chosen)}: {_and([line.series.label for line, _ in outcome.chosen], said)} {mark}."
         case Rank():
-            return _ranked(outcome, plan, mark)
+            line, point = outcome.chosen[0]
+            extreme, period = getattr(said, plan.direction), _when(point, line, said).strip()
+            name = subject_of(outcome.found[0], said)
+            return f"{said.extreme.format(name=name, extreme=extreme, period=period, cell=cell_words(point, said))} {mark}."
         case Filter():
-            return _filtered(outcome, plan, mark)
+            return f"{_filtered(outcome, plan, said)} {mark}."
         case Rows():
             line = outcome.found[0].match.line
-            periods = [period_words(p, line) for _, p in outcome.chosen]
-            return f"{name_of(line)} is given for {_and(periods)} {mark}."
+            periods = _and([period_words(p, line) for _, p in outcome.chosen], said)
+            return f"{said.given.format(name=name_of(line, said), periods=periods)} {mark}."
         case _:
             return ""
 
 
-def _stated(outcome: Outcome, mark: str) -> str:
+def _stated(outcome: Outcome, mark: str, said: Phrases) -> str:
     sentences = []
     for one in outcome.found:
         line = one.match.line
-        said = [f"{cell_words(p)}{_in(period_words(p, line))}" for p in one.points]
-        sentences.append(f"{name_of(line)}: {_and(said)} {mark}.")
+        values = [f"{cell_words(p, said)}{_when(p, line, said)}" for p in one.points]
+        sentences.append(f"{subject_of(one, said)}: {_and(values, said)} {mark}.")
     return " ".join(sentences)
 
 
-def _in(period: str) -> str:
+def _when(point: Point, line: Line, said: Phrases) -> str:
+    period = period_words(point, line)
     if not period:
         return ""
-    return f" {'on' if re.match(r'[0-9]{1,2} [A-Za-z]|[A-Z][a-z]+ [0-9]{1,2}(?:,|$)', period) else 'in'} {period}"
+    return " " + (said.upon if _FULL_DATE.match(period) else said.within).format(period)
 
 
-def _and(parts: list[str]) -> str:
-    if not parts:
-        return ""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+def _and(parts: Sequence[str], said: Phrases) -> str:
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {said.both} {parts[-1]}"
 
 
-def _computed(outcome: Outcome, plan: Compute, mark: str) -> str:
+def _computed(outcome: Outcome, plan: Compute, said: Phrases) -> str:
     assert outcome.result is not None
-    value = result_words(outcome.result)
+    comma = writes_comma([point for _, point in outcome.chosen])
+    value = result_words(outcome.result, said, comma)
     if plan.op == "ratio" and outcome.result.kind == "number" and not outcome.parts and abs(outcome.result.value) < 1:
-        value = f"{value} or {rounded(outcome.result.value * 100, 2)}%"
+        value = f"{value} ({rounded(outcome.result.value * 100, 2)}%)"
     if outcome.result.value > 0 and plan.op in ("change", "change_pct", "difference_of_averages"):
         value = f"+{value}"
-    names = list(dict.fromkeys(name_of(one.match.line) for one in outcome.found))
-    what = plan.formula or _NAMES[plan.op]
-    cells = [f"{cell_words(p)}{_in(period_words(p, line))}" for line, p in outcome.chosen]
+    names = list(dict.fromkeys(subject_of(one, said) for one in outcome.found))
+    joined = f" {said.both} ".join(names)
+    what = plan.formula[:1].upper() + plan.formula[1:] if plan.formula else said.operations.get(plan.op, "")
+    cells = [f"{cell_words(p, said)}{_when(p, line, said)}" for line, p in outcome.chosen]
     if plan.op in ("change", "change_pct"):
-        return f"{names[0]}: {value}, from {cells[1]} to {cells[0]} {mark}."
-    if plan.op in ("difference",):
-        return f"Difference between {' and '.join(names)}: {value} ({cells[0]} against {cells[1]}) {mark}."
+        return said.moved.format(name=names[0], value=value, a=cells[1], b=cells[0])
+    if plan.op == "difference":
+        return said.apart.format(names=joined, value=value, a=cells[0], b=cells[1])
     if plan.op in ("ratio", "share") and not outcome.parts:
-        return f"{what[:1].upper()}{what[1:]} of {names[0]} to {names[-1]}: {value} ({cells[0]} over {cells[-1]}) {mark}."
+        return said.over.format(what=what, a_name=names[0], b_name=names[-1], value=value, a=cells[0], b=cells[-1])
     if outcome.parts:
-        later, earlier = (result_words(part) for part in outcome.parts[:2])
-        return f"{what[:1].upper()}{what[1:]}, {' and '.join(names)}: {value}, from {earlier} to {later} {mark}."
-    return f"{what[:1].upper()}{what[1:]} of {_and(names)}: {value}, from {_and(cells)} {mark}."
+        later, earlier = (result_words(part, said, comma) for part in outcome.parts[:2])
+        return said.from_to.format(what=what, names=joined, value=value, a=earlier, b=later)
+    return said.derived.format(what=what, names=_and(names, said), value=value, cells=_and(cells, said))
 
 
-def _ranked_rows(outcome: Outcome, plan: Rank, mark: str) -> str:
-    line, point = outcome.chosen[0]
-    period = period_words(point, line)
-    return f"{line.series.label}: {cell_words(point)}{_in(period)}, the {plan.direction} of {len(outcome.found)} {mark}."
-
-
-def _listed(outcome: Outcome, plan: Rows, mark: str) -> str:
+def _listed(outcome: Outcome, plan: Rows, mark: str, said: Phrases) -> str:
     """A sentence with the rows' labels, or what a column says of each; more than three rows follow as a table."""
     pairs = outcome.chosen
     line, first = pairs[0]
-    labels = [line.series.label for line, _ in pairs]
     head = " ".join(part for part in (line.series.head, period_words(first, line)) if part)
-    rows = [f"| {one.series.label} | {cell_words(point)} |" for one, point in pairs]
+    rows = [f"| {one.series.label} | {cell_words(point, said)} |" for one, point in pairs]
     table = "\n".join([f"| {line.series.table.corner or ' '} | {head or ' '} |", "| --- | --- |", *rows])
     if plan.of == "column":
-        topic = line.series.table.section[-1] if line.series.table.section else ""
+        sections = line.series.table.section
+        topic = sections[-1] if len(sections) > 1 else ""  # the outermost heading is the document's title
         name = f"{topic}: {head}" if topic else head
         if len(pairs) <= 3:
-            return f"{name}: {_and([f'{one.series.label} {cell_words(point)}' for one, point in pairs])} {mark}."
-        return f"{name}, {len(pairs)} rows {mark}:\n\n{table}"
-    sentence = f"{_and(labels)} {mark}."
+            return f"{name}: {_and([f'{one.series.label} {cell_words(point, said)}' for one, point in pairs], said)} {mark}."
+        return f"{said.column.format(name=name, n=len(pairs))} {mark}:\n\n{table}"
+    sentence = f"{_and([one.series.label for one, _ in pairs], said)} {mark}."
     return sentence if len(pairs) <= 3 else f"{sentence}\n\n{table}"
 
 
-def _ranked(outcome: Outcome, plan: Rank, mark: str) -> str:
-    line, point = outcome.chosen[0]
-    return f"{name_of(line)} was {plan.direction} in {period_words(point, line)}: {cell_words(point)} {mark}."
-
-
-def _filtered(outcome: Outcome, plan: Filter, mark: str) -> str:
+def _filtered(outcome: Outcome, plan: Filter, said: Phrases) -> str:
     line = outcome.found[0].match.line
-    bound = f"{Decimal(plan.value):,f} {SCALE_WORDS.get(plan.scale, '')}".strip()
-    kept = [f"{period_words(p, line)} with {cell_words(p)}" for _, p in outcome.chosen]
+    name, relation = name_of(line, said), getattr(said, plan.relation)
+    bound = f"{Decimal(plan.value):,f} {said.scales.get(plan.scale, '')}".strip()
+    kept = [f"{period_words(p, line)} ({cell_words(p, said)})" for _, p in outcome.chosen]
     if plan.count:
-        counted = f": {_and(kept)}" if kept else ""
-        return (
-            f"{len(kept)} {'year' if len(kept) == 1 else 'years'}{counted} - {name_of(line)} {plan.relation} {bound} {mark}."
+        periods = f" ({', '.join(kept)})" if kept else ""
+        return said.counted.format(
+            n=len(kept), all=len(outcome.found[0].points), periods=periods, name=name, relation=relation, bound=bound
         )
     if not kept:
-        return f"{name_of(line)} was {plan.relation} {bound} in none of the periods shown {mark}."
-    return f"{name_of(line)} was {plan.relation} {bound} in {_and(kept)} {mark}."
+        return said.unbounded.format(name=name, relation=relation, bound=bound)
+    return said.bounded.format(name=name, relation=relation, bound=bound, periods=_and(kept, said))

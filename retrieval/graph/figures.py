@@ -37,7 +37,8 @@ _SCALES_TEXT2 = "billion billions bn b mrd milliarde milliarden milliards miliar
 _SCALES_TEXT1 = "million millions mm m mn mio mill millionen millones milioni miljoen milhões"
 SCALES = {
     **dict.fromkeys(
-        ("thousand", "thousands", "k", "tausend", "tsd", "mille", "milliers", "miles", "mila", "duizend", "000"), 3
+        ("thousand", "thousands", "k", "tausend", "tsd", "mille", "milliers", "miles", "mila", "migliaia", "duizend", "000"),
+        3,
     ),
     **dict.fromkeys(
         _SCALES_TEXT1.split(),
@@ -193,9 +194,10 @@ def writes_comma_decimals(text: str) -> bool:
 
 
 _SCALE_NOTE = re.compile(
-    rf"(?:\b(?:in|of)\s+(?:{_CURRENCY}\s*|u\.?s\.?\s+|us\s+dollars?\s+)?(?P<words>thousands?|millions?|billions?)\b)"
+    rf"(?:\b(?:in|of|en)\s+(?:{_CURRENCY}\s*|u\.?s\.?\s+|us\s+dollars?\s+)?(?P<words>thousands?|millions?|billions?)\b)"
     rf"|(?P<cur>{_CURRENCY})\s?(?:in\s+)?['’‘]?(?P<short>000s?|mn?\b|bn\b|k\b|millions?\b|thousands?\b|billions?\b)"
-    r"|(?P<german>\bin\s+(?:tsd|mio|mrd|tausend|millionen|milliarden)\b)"
+    r"|(?P<german>\b(?:in|en)\s+(?:tsd|mio|mrd|tausend|millionen|milliarden|milliers|milliards|miles|millones|migliaia|milioni"
+    r"|miliardi|duizenden|duizend|miljoenen|miljoen|miljarden|miljard)\b)"
     rf"|\b(?P<latin>millones|milioni|miljoen|milliers|miles)\s+(?:de|di|d'|euro)"
     rf"|['’‘](?P<zeros>000s?)\b",
     re.I,
@@ -211,6 +213,8 @@ def read_scale(text: str) -> int | None:
         found.group("words") or found.group("short") or found.group("latin") or found.group("zeros") or found.group("german")
     )
     word = word.lower().split()[-1]
+    if word.startswith(("duizend", "miljoen", "miljard")):
+        word = word.removesuffix("en")
     return SCALES.get("000" if word.startswith("000") else word)
 
 

@@ -125,7 +125,14 @@ def _without_period(head: str) -> str:
         head,
         flags=re.I,
     )
-    return " ".join(re.sub(r"^[\s,:]+|[\s,:]+$|\(\d\)", "", head).split())
+    head = " ".join(re.sub(r"^[\s,:]+|[\s,:]+$|\(\d\)", "", head).split())
+    return "" if _SPAN_WORDS.fullmatch(head) else head
+
+
+_SPAN_WORDS = re.compile(
+    r"(?:(?:for|as|of|at|the|and|years?|months?|quarters?|weeks?|periods?|ended|ending|fiscal|twelve|three|six|nine|\d+)\s*)+",
+    re.I,
+)
 
 
 def _merge_over_periods(names: list[str], columns: Sequence[Column]) -> list[str]:

@@ -53,7 +53,7 @@ class GraphView:
         self._names = Postings()
         self._topics: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._of_table: dict[tuple[int, int], list[int]] = defaultdict(list)
-        self._table_words: dict[tuple[int, int], set[str]] = defaultdict(set)
+        self._table_words: dict[tuple[int, int], tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
         self._labels_with: dict[tuple[int, int, str], set[str]] = defaultdict(set)
         for place, document in enumerate(self.documents):
             title = stems(document.title)
@@ -83,7 +83,8 @@ class GraphView:
         self.lines.append(line)
         key = (place, series.table.number)
         self._of_table[key].append(line.number)
-        self._table_words[key].update((*label, *head))
+        self._table_words[key][0].update(label)
+        self._table_words[key][1].update(head)
         for word in set(label):
             self._labels_with[place, series.table.number, word].add(series.label)
         self._names.add({*label, *path, *head})
@@ -117,8 +118,11 @@ class GraphView:
         return [self.lines[number] for number in chosen if score[number] > 0]
 
     def names_elsewhere(self, line: Line, word: str) -> bool:
-        """Whether the word is part of another row's or column's name in the line's own table."""
-        return word in self._table_words[line.document, line.series.table.number]
+        """Whether the word is part of another row's name in the line's own table, or of another column's alone."""
+        if word in self.titles[line.document]:
+            return False  # the document's own subject
+        labels, heads = self._table_words[line.document, line.series.table.number]
+        return word in labels or (word in heads and word not in line.topic)
 
     def tells_apart(self, line: Line, word: str) -> bool:
         """Whether no other row of the line's table has the word in its label."""

@@ -52,7 +52,8 @@ _FUNCTION_TEXT = """
     dei degli delle nel nella nei nelle sul sulla e o con senza è sono era erano ha hanno quale quali che chi quando
     dove perché quanto quanta quanti quante suo sua suoi loro si het een en of van in op bij met voor naar uit onder
     is zijn was waren wordt worden heeft hebben had hoe wat welke wie wanneer waar waarom hoeveel veel als ook hun
-    ons
+    ons hoch hohe hoher hohes groß betrug betrugen beträgt betragen lautet lautete sich élevé élève montant
+    entre tra tussen zwischen fra sind gestiegen gesunken verändert sein stato stata qual cual
 """
 FUNCTION = frozenset(_FUNCTION_TEXT.split())
 

@@ -152,3 +152,29 @@ def test_slots_hold_the_callers_words_alone(view: GraphView) -> None:
     got = answer("What was the revenue in 2018?", view, slots=Slots())
     assert got.slots.question == "What was the revenue in 2018?"
     assert "2,790" not in repr(got.slots)
+
+
+GERMAN = Grid(
+    (("in Mio. EUR", "2019", "2018"), ("Umsatzerlöse", "2.807,5", "2.790,0"), ("Jahresüberschuss", "310,0", "(20,5)")),
+    section=("Geschäftsbericht",),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Wie hoch waren die Umsatzerlöse 2018?", "Umsatzerlöse: €2.790,0 Millionen 2018 [1]."),
+        (
+            "Um wie viel Prozent sind die Umsatzerlöse von 2018 auf 2019 gestiegen?",
+            "Umsatzerlöse: +0,63%, von €2.790,0 Millionen 2018 auf €2.807,5 Millionen 2019 [1].",
+        ),
+        (
+            "In welchem Jahr war der Jahresüberschuss am höchsten?",
+            "Jahresüberschuss war 2019 am höchsten: €310,0 Millionen [1].",
+        ),
+    ],
+)
+def test_a_german_question_is_answered_in_german_with_the_figures_as_written(question: str, text: str) -> None:
+    got = answer(question, GraphView([build("gb.md", "gb", "", [GERMAN], [])]), language="de")
+    assert isinstance(got, Answer)
+    assert got.text == text

@@ -23,7 +23,7 @@ from retrieval.evidence.planner import plans
         ("How many years did total services exceed $5,000 million?", "count(did total services, periods above 5000e6)"),
         (
             "Wie hoch war die prozentuale Veränderung der Umsatzerlöse 2019?",
-            "change_pct(wie hoch war die der umsatzerlöse, 2019)",
+            "change_pct(die der umsatzerlöse, 2019)",
         ),
     ],
 )
