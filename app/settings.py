@@ -23,6 +23,8 @@ from pydantic_settings import (
 )
 
 PREFIX = "COUNTERSIGN_"
+RENAMED = {"leave_s": "drain_grace_s"}
+"""Former names of settings, still read."""
 
 
 class SettingsError(Exception):
@@ -107,7 +109,7 @@ class Settings(BaseSettings):
         description="take connections only once the models are warm, for proxies that ask no /readyz: they find the door "
         "closed and ask another replica; off: 503 meanwhile",
     )
-    leave_s: float = Field(
+    drain_grace_s: float = Field(
         5.0,
         ge=0,
         le=20,
@@ -123,6 +125,16 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_file: Path | None = Field(None, description="where logs go; empty: standard error")
     spans_file: Path | None = Field(None, description="write finished spans there as JSON lines; empty: nowhere")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        """A setting's former name is still read, in the file and in the environment."""
+        for old, new in RENAMED.items():
+            value = given.pop(old, os.environ.get(PREFIX + old.upper()))
+            if value is not None:
+                given.setdefault(new, value)
+        return given
 
     @field_validator("engines", mode="before")
     @classmethod
@@ -265,15 +277,20 @@ def show(settings: Settings) -> list[Shown]:
 
 def _where(name: str) -> str:
     """Where a setting's value comes from, in words."""
-    if any(key.upper() == PREFIX + name.upper() for key in os.environ):
-        return f"environment {PREFIX}{name.upper()}"
+    names = (name, *(old for old, new in RENAMED.items() if new == name))
+    given = {key.upper() for key in os.environ}
+    for known in names:
+        if PREFIX + known.upper() in given:
+            return f"environment {PREFIX}{known.upper()}"
     path = config_path()
     if path.is_file():
         try:
-            if name in tomllib.loads(path.read_text("utf-8")):
-                return f"file {path}, {name}"
+            found = tomllib.loads(path.read_text("utf-8"))
         except tomllib.TOMLDecodeError:
             return f"file {path}"
+        for known in names:
+            if known in found:
+                return f"file {path}, {known}"
     return "default" if name in Settings.model_fields else f"setting {name}"
 
 

@@ -43,19 +43,21 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
+from audit.format.kind import INTEGER, TEXT, Field, Kind, Whose
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from audit.checkpoints import Checkpointer
-from audit.engine import checkpoint_here, create_engine_for
-from audit.events import Clock, Draft, Entry, canonical, draft
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.merkle import leaf_hash
-from audit.note import SecretKey
-from audit.proofs import check_consistency, check_inclusion
-from audit.sequencer import Sequencer
-from audit.tiles import Tiles, prove_consistency, prove_inclusion
-from audit.verify import verify_store
+from audit.append.sequencer import Sequencer
+from audit.append.store import AuditStore
+from audit.checkpoints.issuer import Checkpointer
+from audit.database.engine import checkpoint_here, create_engine_for
+from audit.database.tiles import Tiles, prove_consistency, prove_inclusion
+from audit.format.events import Clock, Draft, Entry, canonical, draft
+from audit.format.merkle import leaf_hash
+from audit.format.notes import SecretKey
+from audit.format.proofs import check_consistency, check_inclusion
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
 
 Tick = Callable[[str], None]
@@ -76,10 +78,19 @@ _TEXT = (
 )
 
 
+_KIND = Kind(
+    "judged",
+    Whose.QUERY,
+    "As large as the service's own, with other fields.",
+    body=(Field("text", TEXT, ""), Field("score", INTEGER, "")),
+    labels=(Field("rail", TEXT, ""), Field("verdict", TEXT, ""), Field("bot", TEXT, ""), Field("score", INTEGER, "")),
+)
+
+
 def an_entry(number: int) -> Entry:
     """About what a judged message leaves: 700 bytes of envelope and 500 of sealed body."""
     return Entry(
-        "judged", f"query-{number // 12}", f"conversation-{number // 60}", "actor:9f1c02ab44d1e8a7",
+        _KIND, f"query-{number // 12}", f"conversation-{number // 60}", "actor:9f1c02ab44d1e8a7",
         f"subject:{number // 60 % 997:016x}", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "aa" * 32, "bb" * 32,
         {"rail": "toxicity", "verdict": "allow", "bot": "rag", "score": number % 1_000_000},
         {"text": f"{number} {_TEXT * 2}", "score": number % 1_000_000},

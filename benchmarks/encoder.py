@@ -39,7 +39,7 @@ from tokenizers import Tokenizer
 
 from inference import kernels
 from inference.encoder import MAX_TOKENS, SentenceEncoder
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 
 WORDS = (8, 20, 60, 150)
 Embed = Callable[[str], NDArray[np.float32]]

@@ -34,7 +34,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from inference import Message, ModelStore, Prompt, Sampling, load_manifest
-from inference.engine import ChatEngine
+from inference.engine.chat import ChatEngine
 
 CACHE = Path.home() / ".cache" / "countersign" / "engine"
 STORY = "The committee approved the amended investment policy after a long debate about liquidity. "

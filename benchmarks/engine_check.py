@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the rooms, befor
 import numpy as np
 
 from inference.encoder import SentenceEncoder
-from inference.engine import ChatEngine
-from inference.manifest import load_manifest
-from inference.store import ModelStore
+from inference.engine.chat import ChatEngine
+from inference.store.manifest import load_manifest
+from inference.store.model_store import ModelStore
 from inference.types import Message, Prompt, Sampling
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "inference" / "golden"

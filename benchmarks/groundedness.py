@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation import claims
+from moderation import grounding as claims
 
 _TURNS = {
     "increased": "decreased", "decreased": "increased", "increase": "decrease", "decrease": "increase", "higher": "lower",

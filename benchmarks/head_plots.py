@@ -11,8 +11,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from moderation.calibration import reliability
-from moderation.train import Table, Trained, balanced
+from moderation.training.calibration import reliability
+from moderation.training.fit import Table, Trained, balanced
 
 RELIABILITY, CURVES = "moderation-heads-reliability.png", "moderation-heads-precision-recall.png"
 _COLUMNS = 4

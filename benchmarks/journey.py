@@ -35,11 +35,13 @@ from rich.table import Table
 from uuid_utils import uuid7
 
 from app.settings import load_settings
-from app.wiring import House
+from app.wiring.deployment import Deployment
+from app.wiring.service import Service
 from moderation.types import Direction, Verdict
-from orchestrator.pipeline import Pipeline
-from orchestrator.ruling import Ruling
-from orchestrator.types import Answer, Query, SegmentOut
+from orchestrator.journey.outgoing import Answer, SegmentOut
+from orchestrator.journey.pipeline import Pipeline
+from orchestrator.judging.pinned_policy import PinnedPolicy
+from orchestrator.types import Query
 
 ROOT = Path(__file__).parents[1]
 LIVE = [f"What is the NAV of the {name} now?" for name in ("Aurora Global Equity Fund", "Borealis Short Duration Bond Fund")]
@@ -87,13 +89,13 @@ def questions(count: int) -> list[tuple[str, str]]:
     return mixed
 
 
-def ask(house: House, pipeline: Pipeline, text: str, tokens: int) -> tuple[float | None, Answer]:
+def ask(deployment: Deployment, pipeline: Pipeline, text: str, tokens: int) -> tuple[float | None, Answer]:
     """Seconds to the first released segment (None if there was none), and the end of the journey."""
     query = Query(
         id=f"q_{uuid7().hex}",
         conversation=f"c_{uuid7().hex}",
         tenant="halden",
-        subject=house.keys.pseudonym("halden", "benchmark"),
+        subject=deployment.keys.pseudonym("halden", "benchmark"),
         actor="benchmark",
         groups=frozenset({"public"}),
         text=text,
@@ -108,16 +110,16 @@ def ask(house: House, pipeline: Pipeline, text: str, tokens: int) -> tuple[float
     raise RuntimeError("a journey ended without an Answer")
 
 
-def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[str, Any]:
-    parts = pipeline.parts
-    off = dataclasses.replace(parts, rule_on=lambda query: _switched_off(parts.rule_on(query)))
+def measure(deployment: Deployment, pipeline: Pipeline, count: int, tokens: int) -> dict[str, Any]:
+    parts = pipeline.dependencies
+    off = dataclasses.replace(parts, policy_for=lambda query: _switched_off(parts.policy_for(query)))
     variants = {
         "off": Pipeline(off, pipeline.tracer),
         "one after another": Pipeline(dataclasses.replace(parts, speculate=False), pipeline.tracer),
         "concurrent": pipeline,
     }
     for variant in variants.values():
-        ask(house, variant, "Hello", 8)
+        ask(deployment, variant, "Hello", 8)
     firsts: dict[str, list[float]] = {name: [] for name in variants}
     steps: dict[str, list[float]] = {}
     routes: dict[str, int] = {}
@@ -127,7 +129,7 @@ def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[s
         turn = names[number % 3 :] + names[: number % 3]
         took: dict[str, float] = {}
         for name in turn:
-            first, answer = ask(house, variants[name], text, tokens)
+            first, answer = ask(deployment, variants[name], text, tokens)
             if first is not None:
                 took[name] = first
             if name == "concurrent":
@@ -161,7 +163,7 @@ def measure(house: House, pipeline: Pipeline, count: int, tokens: int) -> dict[s
     }
 
 
-def _switched_off(ruling: Ruling) -> Ruling:
+def _switched_off(ruling: PinnedPolicy) -> PinnedPolicy:
     quiet: Any = copy.copy(ruling.judges)
     quiet._rails = NoRails(ruling.judges.screen("Good morning."))
     return dataclasses.replace(ruling, judges=quiet)
@@ -200,8 +202,8 @@ def show(figures: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def opened(light: bool) -> Iterator[tuple[House, Pipeline]]:
-    """A whole house in a folder of its own, warm, with the sample documents and live data."""
+def opened(light: bool) -> Iterator[tuple[Deployment, Pipeline]]:
+    """A whole deployment in a folder of its own, warm, with the sample documents and live data."""
     with tempfile.TemporaryDirectory() as folder:
         market = [
             sys.executable,
@@ -212,18 +214,16 @@ def opened(light: bool) -> Iterator[tuple[House, Pipeline]]:
             "--file",
             f"{folder}/market.json",
         ]
-        service = subprocess.Popen(market, cwd=ROOT, stdout=subprocess.DEVNULL)
+        live_data = subprocess.Popen(market, cwd=ROOT, stdout=subprocess.DEVNULL)
         try:
             os.environ["COUNTERSIGN_MARKET_URL"] = "http://127.0.0.1:8093"
             settings = load_settings(home=Path(folder), light=light, connectors_file=ROOT / "samples/connectors.yaml")
-            house = House.open(settings)
-            pipeline = house.warm()
-            assert house.library is not None
-            house.library.ingest([ROOT / "samples/documents"], frozenset({"public"}))
-            yield house, pipeline
-            house.close()
+            with Service.open(settings) as service:
+                running = service.warm()
+                running.library.ingest([ROOT / "samples/documents"], frozenset({"public"}))
+                yield service.deployment, running.pipeline
         finally:
-            service.terminate()
+            live_data.terminate()
 
 
 def main() -> None:
@@ -234,8 +234,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for the figures
-    with opened(options.light) as (house, pipeline):
-        figures = measure(house, pipeline, options.questions, options.tokens)
+    with opened(options.light) as (deployment, pipeline):
+        figures = measure(deployment, pipeline, options.questions, options.tokens)
     if options.json:
         print(json.dumps(figures))
     else:

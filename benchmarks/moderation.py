@@ -29,6 +29,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from moderation.rails.base import Seen
+
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # before NumPy is loaded
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,8 +40,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from inference.store import ModelStore
-from moderation.pii import Pseudonyms, Redactor
+from inference.store.model_store import ModelStore
+from moderation.pii.redactor import Pseudonyms, Redactor
 from moderation.types import Allow, Direction
 
 HARD = (
@@ -175,7 +177,7 @@ def measure_harms(data: Path, peers: Callable[..., Figures]) -> Figures:
     def flags(kind: str) -> list[bool]:
         judged = []
         for text in track(texts[kind], kind, console=ERRORS):
-            verdict = rails.judge(kind, Direction.INPUT, text, embed([text])[0])
+            verdict = rails.judge(kind, Seen(Direction.INPUT, text, embed([text])[0]))
             judged.append(not isinstance(verdict, Allow))
         return judged
 
@@ -198,7 +200,7 @@ def measure_harms(data: Path, peers: Callable[..., Figures]) -> Figures:
 
 def own_rails() -> tuple[Any, Callable[[Sequence[str]], Any]]:
     from inference.encoder import SentenceEncoder
-    from moderation.head import Heads
+    from moderation.heads.head import Heads
     from moderation.policy import load_policy
     from moderation.rails import Rails
 
@@ -239,14 +241,14 @@ def measure_speed(data: Path) -> Figures:
     for name in names:
         fresh, _ = own_rails() if name != names[0] else (rails, None)
         out[f"rail {name}, alone"] = pace(
-            spent(lambda t, r=fresh, n=name: r.judge(n, Direction.INPUT, t, vectors[t]), texts, name)[1]
+            spent(lambda t, r=fresh, n=name: r.judge(n, Seen(Direction.INPUT, t, vectors[t])), texts, name)[1]
         )
     fresh, embed = own_rails()
 
     def everything(text: str) -> None:
         vector = embed([text])[0]
         for name in names:
-            fresh.judge(name, Direction.INPUT, text, vector)
+            fresh.judge(name, Seen(Direction.INPUT, text, vector))
 
     out["all input rails with the encoder"] = pace(spent(everything, texts, "all input rails")[1])
     return out

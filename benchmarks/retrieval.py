@@ -152,7 +152,7 @@ def main() -> None:
     options = parser.parse_args()
 
     from inference.encoder import SentenceEncoder
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
 
     console = Console()
     embed = SentenceEncoder.load(ModelStore().path("all-minilm-l6-v2")).embed

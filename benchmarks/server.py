@@ -75,7 +75,7 @@ def serve(name: str, port: int, threads: int) -> None:
 
         Server(("127.0.0.1", port), application, numthreads=threads, request_queue_size=256).start()
     else:
-        worker = "app.reading.Worker" if name == "countersign" else name
+        worker = "app.serving.slow_reads.Worker" if name == "countersign" else name
         options = ["-w", "1", "-k", worker, "-b", f"127.0.0.1:{port}", "--log-level", "error"]
         options += ["--threads", str(threads), "--worker-connections", "1000"]
         os.chdir(Path(__file__).parent)

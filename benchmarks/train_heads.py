@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from inference.encoder import SentenceEncoder
-from inference.store import ModelStore
-from moderation.head import HEADS_PATH
-from moderation.modelcard import write_card
-from moderation.train import Table, Trained, train
+from inference.store.model_store import ModelStore
+from moderation.heads.head import HEADS_PATH
+from moderation.training.fit import Table, Trained, train
+from moderation.training.model_card import write_card
 
 ROOT = Path(__file__).parent.parent
 CARD = ROOT / "docs" / "model-cards" / "moderation-heads.md"

@@ -1,6 +1,6 @@
 """The on-prem engine: open-weight models that run on the firm's own machines in JAX.
 
-Importing this package is cheap: JAX, Flax and the tokenizers are loaded only by `inference.engine` and
+Importing this package is cheap: JAX, Flax and the tokenizers are loaded only by `inference.engine.chat` and
 `inference.encoder`. What is named here are the plain words of the room and the store of model files.
 """
 
@@ -18,8 +18,8 @@ from inference.errors import (
     TrainingRefused,
     TrainingStopped,
 )
-from inference.manifest import ModelSpec, load_manifest
-from inference.store import ModelStore
+from inference.store.manifest import ModelSpec, load_manifest
+from inference.store.model_store import ModelStore
 from inference.types import Completion, Delta, Message, Prompt, Sampling, Terms
 
 __all__ = [

@@ -4,7 +4,7 @@ Where the engine's kernels can run, weights have 8 bits and a scale for each row
 and within a cosine distance of 0.004 of it; texts then go one by one, so that a text's vector, and what a rail makes of
 it, is the same to the last bit whatever comes beside it. Elsewhere XLA computes in float32 and in batches, and the same
 holds to float32 rounding: padding is masked out of attention and of the mean. Inputs are padded to a few fixed shapes, so
-that nothing is compiled after `warm()`. The network is `inference.minilm`.
+that nothing is compiled after `warm()`. The network is `inference.models.minilm`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from inference import kernels
-from inference.compilation import keep_compiled
-from inference.minilm import MiniLM
+from inference.devices.compilation import keep_compiled
+from inference.models.minilm import MiniLM
 
 DIMENSION = 384
 MAX_TOKENS = 256

@@ -9,7 +9,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from audit.engine import create_engine_for
+from audit.database.engine import create_engine_for
 from migrations.rooms import collect_metadata
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from sqlalchemy import MetaData
 
-ROOMS_WITH_TABLES = ("audit.tables", "orchestrator.memory.tables", "app.tables")
+ROOMS_WITH_TABLES = ("audit.database.tables", "orchestrator.memory.tables", "app.identity.tables")
 
 
 def collect_metadata() -> list[MetaData]:

@@ -2,7 +2,6 @@
 
 from moderation.types import (
     Allow,
-    Beside,
     Block,
     Direction,
     Edit,
@@ -10,6 +9,7 @@ from moderation.types import (
     Hidden,
     ModerationError,
     PiiSpan,
+    RailContext,
     Redact,
     Steer,
     Verdict,
@@ -17,7 +17,6 @@ from moderation.types import (
 
 __all__ = [
     "Allow",
-    "Beside",
     "Block",
     "Direction",
     "Edit",
@@ -25,6 +24,7 @@ __all__ = [
     "Hidden",
     "ModerationError",
     "PiiSpan",
+    "RailContext",
     "Redact",
     "Steer",
     "Verdict",

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
+from moderation.text.sentences import CJK_END, CLOSERS, ends_sentence
 from moderation.types import Allow, Block, ModerationError, Redact, Steer, Verdict
 
 LOOKAHEAD = 2  # characters that must be known after a cut before it is made
@@ -25,12 +27,6 @@ _UNSEEN = re.compile(
     "\ufff0-\ufffb]+"
 )
 _PADDING = re.compile(r"(\s\s)\s+|([\u0300-\u036f]{2})[\u0300-\u036f]+")
-_CJK_END = re.compile(r"[。！？]")
-_CLOSERS = "\"'”’)]»*_"
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|No|Nr|vs|cf|etc|approx|ca|bzw|Inc|Ltd|Co|Corp|e\.g|i\.e|z\.B|U\.S)\.$"
-)
-_LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,3}\.$")
 _CODE = re.compile(r"[A-Z0-9]{2,}$")
 # What must stay in one piece where one entity follows another without a place to cut between them, and no sentence ends.
 # The window ends somewhere in the last of them, so each may also be the beginning of one.
@@ -149,6 +145,8 @@ class StreamGate:
                 self._cleared[segment_id] = replaced
             case Steer() | Block():
                 return self._stop(Halt(segment_id, verdict))
+            case _:
+                assert_never(verdict)
         return self._releases()
 
     def _stop(self, halt: Halt) -> Halt:
@@ -217,13 +215,13 @@ def next_cut(text: str, max_hold: int, *, final: bool) -> int | None:
 def _candidates(text: str, max_hold: int) -> Iterator[tuple[int, bool]]:
     """(position, is a sentence end) of each allowed cut within max_hold, left to right."""
     window = text[: max_hold + 1]
-    cjk = {match.end() for match in _CJK_END.finditer(window)}
+    cjk = {match.end() for match in CJK_END.finditer(window)}
     spaces = {match.end(): match.start() for match in _SPACE.finditer(text[: max_hold + LOOKAHEAD])}
     for end in sorted(cjk | spaces.keys()):
         if not 0 < end <= max_hold:
             continue
         if end in cjk and end not in spaces:
-            if text[end : end + 1] not in tuple(_CLOSERS):
+            if text[end : end + 1] not in tuple(CLOSERS):
                 yield end, end >= MIN_SENTENCE
         elif not _joined(text, spaces[end], end):
             yield end, _ends_sentence(text, spaces[end], end)
@@ -234,10 +232,7 @@ def _ends_sentence(text: str, start: int, end: int) -> bool:
     gap = text[start:end]
     if gap.count("\n") > 1 or ("\n" in gap and end >= MIN_LINE):
         return True
-    before = text[max(0, start - 40) : start].rstrip(_CLOSERS)
-    if end < MIN_SENTENCE or not before.endswith((".", "!", "?", "…")):
-        return False
-    return not (_ABBREVIATION.search(before) or _LIST_NUMBER.search(before))
+    return end >= MIN_SENTENCE and ends_sentence(text, start)
 
 
 def _joined(text: str, start: int, end: int) -> bool:

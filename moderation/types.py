@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class ModerationError(Exception):
     """Base of the room's errors; the message names the thing, the reason and the next step."""
+
+
+def millionths(value: float) -> int:
+    """A score as records, digests and spans hold it: a whole number, since floats are written in several ways."""
+    return round(value * 1_000_000)
 
 
 class Direction(StrEnum):
@@ -45,7 +50,7 @@ class Finding:
 @dataclass(frozen=True)
 class Allow:
     finding: Finding
-    name: ClassVar[str] = "allow"
+    name: ClassVar[Literal["allow"]] = "allow"
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Redact:
     finding: Finding
     text: str
     edits: tuple[Edit, ...] = ()
-    name: ClassVar[str] = "redact"
+    name: ClassVar[Literal["redact"]] = "redact"
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Steer:
 
     finding: Finding
     instruction: str
-    name: ClassVar[str] = "steer"
+    name: ClassVar[Literal["steer"]] = "steer"
 
 
 @dataclass(frozen=True)
@@ -83,10 +88,11 @@ class Block:
     finding: Finding
     message: str
     alternatives: tuple[str, ...]
-    name: ClassVar[str] = "block"
+    name: ClassVar[Literal["block"]] = "block"
 
 
 Verdict = Allow | Redact | Steer | Block
+"""Which of several decides is told by `moderation.severity`; each is named there."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +107,11 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Beside:
+class RailContext:
     """What a rail may look at beside the text. sources: the evidence that a text may cite, by its number."""
 
     sources: Mapping[int, str] = field(default_factory=dict, repr=False)
     hidden: Hidden | None = None
 
 
-NOTHING_BESIDE = Beside()
+NO_CONTEXT = RailContext()

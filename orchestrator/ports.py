@@ -1,17 +1,40 @@
 """What the pipeline needs from other rooms, in the orchestrator's own words.
 
-The composition root hands over implementations; nothing here names a database, a model or a web framework.
+Invariant: the composition root hands over implementations; nothing here names a database, a model or a web framework.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from orchestrator.types import Passage, Turn
+from audit.kinds import Kind
+from orchestrator.types import Turn
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document that may support an answer. `page` counts from 1; `dense` is a cosine."""
+
+    document: str
+    title: str
+    page: int | None
+    section: str
+    text: str
+    score: float
+    dense: float
+    chunk: str = ""
+
+    @property
+    def as_text(self) -> str:
+        """As rails and checks read it: its title and section stand above it, since they say what its figures are about.
+        The form of `retrieval.evidence.support.evidence_text`."""
+        heading = " › ".join(dict.fromkeys(part for part in (self.title, self.section) if part))
+        return f"{heading}\n{self.text}"
 
 
 class Embed(Protocol):
@@ -43,7 +66,7 @@ class Support(Protocol):
 
 
 class Generate(Protocol):
-    """A chat model: yields text, returns usage. digest: SHA-256 of its weights; empty where nobody knows it."""
+    """A chat model: yields text, returns usage. digest: SHA-256 of its weights; empty where it is unknown."""
 
     @property
     def name(self) -> str: ...
@@ -54,10 +77,10 @@ class Generate(Protocol):
         self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
     ) -> Generator[str, None, Mapping[str, Any]]:
         """scope: who may notice that an earlier prompt began like this one; a model may share such a beginning within a
-        scope, and with nobody where it is empty."""
+        scope, and not at all where it is empty."""
 
 
-class Read(Protocol):
+class AnswerReader(Protocol):
     """A model's words as they come, with tags where it meant personal data."""
 
     def feed(self, chunk: str) -> str:
@@ -67,13 +90,13 @@ class Read(Protocol):
         """The rest."""
 
 
-class Cover(Protocol):
+class SurrogateMessages(Protocol):
     """Messages as a model reads them, the reader of its answer, and how many surrogates of each entity stand in them."""
 
     @property
     def messages(self) -> Sequence[tuple[str, str]]: ...
     @property
-    def reader(self) -> Read: ...
+    def reader(self) -> AnswerReader: ...
     @property
     def surrogates(self) -> Mapping[str, int]: ...
 
@@ -84,7 +107,7 @@ class Pseudonymise(Protocol):
     def redact(self, text: str) -> tuple[str, Mapping[str, int]]:
         """The text with tags, and how many of each entity were found."""
 
-    def cover(self, messages: Sequence[tuple[str, str]]) -> Cover:
+    def cover(self, messages: Sequence[tuple[str, str]]) -> SurrogateMessages:
         """The messages with surrogates for tags, where the policy wants them."""
 
     def restore(self, text: str, before: str) -> tuple[str, int]:
@@ -93,7 +116,7 @@ class Pseudonymise(Protocol):
     def dump(self) -> bytes: ...
 
 
-class Redact(Protocol):
+class OpenPseudonyms(Protocol):
     def open(self, dumped: bytes | None) -> Pseudonymise:
         """The pseudonyms of a conversation; None for a new one."""
 
@@ -107,7 +130,7 @@ class Record(Protocol):
     """The audit log of one query: each call appends one event and returns at once."""
 
     def append(
-        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+        self, kind: Kind, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
     ) -> Ticket: ...
 
 

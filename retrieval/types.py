@@ -51,6 +51,19 @@ class Passage:
         return ", ".join(where)
 
 
+class PassageLike(Protocol):
+    """What evidence is judged by: a `Passage`, or a caller's own word for one. Read only."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def section(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def dense(self) -> float: ...
+
+
 @dataclass(frozen=True)
 class DocumentInfo:
     """One document of the library. `key` names it; `digest` is the SHA-256 of its bytes."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from audit.append.store import AuditStore
 from tests.app.browser.service import running
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -28,6 +29,8 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+
+AuditStore.strict = True  # an event that does not fit its kind fails the test that appended it
 
 
 def find_chromium() -> str | None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, request
 
-from app.api.access import caller, house
-from app.keys import Key
-from app.problems import Problem
-from audit.events import Entry
-from audit.reader import EventView
+from app.web.context import caller, deployment
+from app.web.looking import record_access
+from app.web.problems import Problem
+from audit.kinds import VIEWED
+from audit.read.reader import EventView
 
 blueprint = Blueprint("audit", __name__)
 
@@ -21,25 +20,12 @@ blueprint = Blueprint("audit", __name__)
 @blueprint.get("/v1/audit/queries/<query_id>")
 def query(query_id: str) -> dict[str, Any]:
     key = caller("auditor", "administrator")
-    if not house().reader.query(key.tenant, query_id):
+    if not deployment().reader.knows(key.tenant, query_id):
         raise Problem(404, "The log of your tenant has no such query.", code="query_unknown")
     reason = " ".join(request.args.get("reason", "").split())[:200]
-    record_access(key, "access.viewed", query_id, {"channel": "api", **({"reason": reason} if reason else {})})
-    events = house().reader.query(key.tenant, query_id)
+    record_access(key, VIEWED, query_id, {"channel": "api", **({"reason": reason} if reason else {})})
+    events = deployment().reader.query(key.tenant, query_id)
     return {"query_id": query_id, "tenant": key.tenant, "events": [event_view(e) for e in events]}
-
-
-def record_access(key: Key, kind: str, query_id: str | None, details: Mapping[str, Any]) -> None:
-    """Who looked at what; durable before this returns. Raises AuditUnavailable."""
-    entry = Entry(
-        kind=kind,
-        query=query_id,
-        conversation=None,
-        actor=f"key:{key.id}",
-        subject=house().keys.pseudonym(key.tenant, f"key:{key.id}"),
-        body=details,
-    )
-    house().audit.append(key.tenant, entry).wait()
 
 
 def event_view(event: EventView) -> dict[str, Any]:

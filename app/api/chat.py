@@ -11,22 +11,13 @@ import structlog
 from flask import Blueprint, Response, request, stream_with_context
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import problems
-from app.api.access import body, caller, house
-from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
-from app.problems import Problem
-from orchestrator.selector import SWITCHED_OFF
-from orchestrator.types import (
-    Answer,
-    Citation,
-    CitationOut,
-    KeepAlive,
-    Outgoing,
-    RefusalOut,
-    Route,
-    RouteOut,
-    SegmentOut,
-)
+from app.web import problems
+from app.web.context import body, caller, deployment
+from app.web.problems import Problem
+from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
+from orchestrator.journey.outgoing import Answer, CitationOut, KeepAlive, Outgoing, RefusalOut, RouteOut, SegmentOut
+from orchestrator.selection.selector import SWITCHED_OFF
+from orchestrator.types import Citation, Route
 
 blueprint = Blueprint("chat", __name__)
 _OFF = SWITCHED_OFF.rstrip(": ")
@@ -64,7 +55,7 @@ def chat() -> Response:
 
 def check_message(text: str) -> None:
     """Raises Problem 422 where the message is blank, too long, or no text."""
-    longest = house().settings.max_message
+    longest = deployment().settings.max_message
     if not text.strip():
         raise Problem(422, "message: is blank; type a question.", code="body", param="message")
     if len(text) > longest:
@@ -81,7 +72,7 @@ def check_message(text: str) -> None:
 
 
 def default_sampling() -> dict[str, Any]:
-    return {"max_tokens": house().settings.max_tokens, "temperature": 0.0}
+    return {"max_tokens": deployment().settings.max_tokens, "temperature": 0.0}
 
 
 def as_json(underway: Underway) -> Response:

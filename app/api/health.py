@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from app.api.access import house
 from app.api.openapi import document
+from app.web.context import deployment, service
 
 blueprint = Blueprint("health", __name__)
 
@@ -22,12 +22,12 @@ def healthz() -> dict[str, str]:
 @blueprint.get("/readyz")
 def readyz() -> tuple[dict[str, Any], int]:
     """Whether to send questions here: the models are warm, and the service is not about to end."""
-    found = house()
-    policies = found.in_force.standings if found.in_force else {}
+    found = service()
+    policies = found.running.policy.standings if found.running else {}
     ready = found.ready and not found.leaving
     status = {
         "ready": ready,
-        "parts": dict(found.state),
+        "parts": dict(found.parts),
         "policies": {role: dataclasses.asdict(standing) for role, standing in policies.items()},
     }
     return status, 200 if ready else 503
@@ -35,7 +35,7 @@ def readyz() -> tuple[dict[str, Any], int]:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    return Response(house().metrics.text(), mimetype="text/plain; version=0.0.4")
+    return Response(deployment().metrics.text(), mimetype="text/plain; version=0.0.4")
 
 
 @blueprint.get("/openapi.json")

@@ -14,13 +14,13 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, request, stream_with_context
 from pydantic import Field
 
-from app import problems
-from app.api.access import body, caller, house
 from app.api.chat import check_message, default_sampling, event_stream
-from app.api.journeys import LANGUAGE, Underway, languages, link_of, new_query
-from app.completions import DONE, CompletionBody, chunk, event, used, whole
-from app.problems import Problem
-from orchestrator.types import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
+from app.openai_wire import DONE, CompletionBody, chunk, event, used, whole
+from app.web import problems
+from app.web.context import body, caller, deployment
+from app.web.problems import Problem
+from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
+from orchestrator.journey.outgoing import Answer, KeepAlive, RefusalOut, RouteOut, SegmentOut
 
 blueprint = Blueprint("openai", __name__)
 MODEL = "countersign"
@@ -109,7 +109,7 @@ def _chunks(underway: Underway, query: str, usage: bool) -> Iterator[str]:
 
 
 def _sampling(asked: CompletionBody) -> dict[str, Any]:
-    longest = house().settings.max_tokens
+    longest = deployment().settings.max_tokens
     chosen = {**default_sampling(), **asked.sampling()}
     return {**chosen, "max_tokens": min(int(chosen["max_tokens"]), max(longest, 1))}
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app import __version__
+from orchestrator.types import Outcome
 
 
 def document() -> dict[str, Any]:
@@ -143,7 +144,7 @@ _ANSWER = {
         "conversation_id": {"type": "string"},
         "query_id": {"type": "string"},
         "trace_id": {"type": "string"},
-        "outcome": {"enum": ["answered", "refused", "abstained", "failed", "cancelled"]},
+        "outcome": {"enum": [outcome.value for outcome in Outcome if outcome is not Outcome.ABORTED]},
         "receipt": {"type": "object"},
         "route": {"type": ["object", "null"]},
         "verdicts": {"type": "array", "items": {"type": "object"}},

@@ -1,6 +1,6 @@
 """GET /v1/receipts/{query_id}: proof that an answer is in the log, for whoever asked, and for auditors.
 
-What must stay true: a caller gets receipts of their own queries alone, and cannot tell whether another's exists. A receipt
+Invariant: a caller gets receipts of their own queries alone, and cannot tell whether another's exists. A receipt
 is given only with a checkpoint that covers it.
 """
 
@@ -13,19 +13,21 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.api.access import caller, house
-from app.api.audit import record_access
-from app.keys import Key
-from app.problems import Problem
-from audit.checkpoints import latest_checkpoint
-from audit.merkle import leaf_hash
-from audit.note import Checkpoint, Note
-from audit.receipts import MEDIA_TYPE, SUFFIX, LogProof, Step, prove, steps_of
+from app.identity.api_keys import Key
+from app.web.context import caller, deployment
+from app.web.looking import record_access
+from app.web.problems import Problem
+from audit.checkpoints.stored import latest_checkpoint
+from audit.format.merkle import leaf_hash
+from audit.format.notes import Checkpoint, Note
+from audit.format.receipts import MEDIA_TYPE, SUFFIX, LogProof
+from audit.kinds import FINISHED, RELEASED, VIEWED, WITHHELD
+from audit.read.receipts import Step, prove, steps_of
 
 blueprint = Blueprint("receipts", __name__)
 WAIT_S = 2.0
 _LOOK_S = 0.05
-_ENDS = "finished"
+_TOLD = {kind.name for kind in (RELEASED, WITHHELD, FINISHED)}
 
 
 @blueprint.get("/v1/receipts/<query_id>")
@@ -33,7 +35,7 @@ def receipts(query_id: str) -> Response | dict[str, Any]:
     key = caller("caller", "auditor", "administrator")
     steps = _steps(key, query_id)
     if key.role != "caller":
-        record_access(key, "access.viewed", query_id, {"channel": "api", "what": "receipts"})
+        record_access(key, VIEWED, query_id, {"channel": "api", "what": "receipts"})
     wanted = request.args.get("seq", type=int)
     if "seq" in request.args and wanted not in [step.seq for step in steps]:
         raise Problem(404, "This query has no receipt of that event.", code="event_unknown", param="seq")
@@ -41,7 +43,7 @@ def receipts(query_id: str) -> Response | dict[str, Any]:
     tree = Checkpoint.parse(note.text)
     if _as_text():
         one = next((step for step in steps if step.seq == wanted), steps[-1])
-        text = prove(house().engine, key.tenant, one.seq, one.envelope, note, tree.size).dump()
+        text = prove(deployment().engine, key.tenant, one.seq, one.envelope, note, tree.size).dump()
         response = Response(text, mimetype=MEDIA_TYPE)
         response.headers["Content-Disposition"] = f'attachment; filename="{key.tenant}-{one.seq}{SUFFIX}"'
         return response
@@ -50,24 +52,24 @@ def receipts(query_id: str) -> Response | dict[str, Any]:
         "query_id": query_id,
         "log": key.tenant,
         "origin": tree.origin,
-        "complete": steps[-1].kind == _ENDS,
+        "complete": steps[-1].kind == FINISHED.name,
         "checkpoint": note.dump(),
         "receipts": [
-            _told(step, prove(house().engine, key.tenant, step.seq, step.envelope, note, tree.size)) for step in chosen
+            _told(step, prove(deployment().engine, key.tenant, step.seq, step.envelope, note, tree.size)) for step in chosen
         ],
     }
 
 
 def _steps(key: Key, query_id: str) -> Sequence[Step]:
     """What of the query went out. Raises Problem 404 where it is unknown or another person's, 409 where nothing has yet."""
-    steps = steps_of(house().engine, key.tenant, query_id)
+    steps = steps_of(deployment().engine, key.tenant, query_id)
     if key.role == "caller":
-        mine = house().keys.pseudonym(key.tenant, request.headers.get("Countersign-Subject") or f"key:{key.id}")
+        mine = deployment().keys.pseudonym(key.tenant, request.headers.get("Countersign-Subject") or f"key:{key.id}")
         if any(step.subject != mine for step in steps):
             steps = []
     if not steps:
         raise Problem(404, "You have no such query.", code="query_unknown")
-    told = [step for step in steps if step.kind in ("released", "withheld", _ENDS)]
+    told = [step for step in steps if step.kind in _TOLD]
     if not told:
         raise Problem(409, "This query is still being answered; ask again when it is.", code="unanswered", retry_after=1)
     return told
@@ -76,7 +78,7 @@ def _steps(key: Key, query_id: str) -> Sequence[Step]:
 def _checkpoint(tenant: str, size: int) -> Note:
     """The first checkpoint of that size or more. Raises Problem 503 where there is none in time."""
     deadline = time.monotonic() + WAIT_S
-    while (note := latest_checkpoint(house().engine, tenant, size)) is None:
+    while (note := latest_checkpoint(deployment().engine, tenant, size)) is None:
         if time.monotonic() > deadline:
             raise Problem(
                 503, "No checkpoint covers this answer yet; it is recorded. Ask again shortly.",

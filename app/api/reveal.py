@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import reveal
-from app.api.access import body, caller, house
+from app.web import reveal
+from app.web.context import body, caller, reveal_desk
 
 blueprint = Blueprint("reveal", __name__)
 
@@ -26,9 +26,9 @@ class RevealRequest(BaseModel):
 @blueprint.post("/v1/audit/queries/<query_id>/reveal")
 def ask(query_id: str) -> Response:
     key = caller("administrator")
-    asked = reveal.ask(house(), key, query_id, body(RevealRequest).reason)
+    asked = reveal.ask(reveal_desk(), key, query_id, body(RevealRequest).reason)
     if asked.state == "ready":
-        return _shown(reveal.reveal(house(), key, query_id, asked.number))
+        return _shown(reveal.reveal(reveal_desk(), key, query_id, asked.number))
     response = jsonify(_view(asked))
     response.status_code = 202
     return response
@@ -36,12 +36,12 @@ def ask(query_id: str) -> Response:
 
 @blueprint.post("/v1/audit/queries/<query_id>/reveal/<int:number>/approve")
 def approve(query_id: str, number: int) -> dict[str, Any]:
-    return _view(reveal.approve(house(), caller("administrator"), query_id, number))
+    return _view(reveal.approve(reveal_desk(), caller("administrator"), query_id, number))
 
 
 @blueprint.post("/v1/audit/queries/<query_id>/reveal/<int:number>")
 def show(query_id: str, number: int) -> Response:
-    return _shown(reveal.reveal(house(), caller("administrator"), query_id, number))
+    return _shown(reveal.reveal(reveal_desk(), caller("administrator"), query_id, number))
 
 
 def _shown(found: reveal.Revealed) -> Response:

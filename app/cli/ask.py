@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli.shared import console, put, settings
-from app.opening import demo_key_path
 from app.settings import Settings
+from app.wiring.key_material import demo_key_path
 
 Event = tuple[str, dict[str, Any]]
 _STYLES = {"block": "red", "steer": "yellow", "redact": "yellow"}
@@ -84,24 +84,24 @@ def _in_process(found: Settings, question: str, conversation: str | None) -> Ite
     from uuid_utils import uuid7
 
     from app.api.chat import citation_view, done_view, refusal_view, route_view
-    from app.wiring import House
-    from orchestrator.types import Answer, CitationOut, Query, RefusalOut, RouteOut, SegmentOut
+    from app.wiring.service import Service
+    from orchestrator.journey.outgoing import Answer, CitationOut, RefusalOut, RouteOut, SegmentOut
+    from orchestrator.types import Query
 
-    house = House.open(found)
-    try:
+    with Service.open(found) as service:
         with console().status("loading the models (a running service answers at once: countersign up) …"):
-            pipeline = house.warm()
+            running = service.warm()
         query = Query(
             id=f"q_{uuid7().hex}",
             conversation=conversation or f"c_{uuid7().hex}",
             tenant=found.tenant,
-            subject=house.keys.pseudonym(found.tenant, "terminal"),
+            subject=service.deployment.keys.pseudonym(found.tenant, "terminal"),
             actor="terminal",
             groups=frozenset({"public"}),
             text=question,
             fresh=conversation is None,
         )
-        for out in pipeline.answer(query, {"max_tokens": found.max_tokens, "temperature": 0.0}):
+        for out in running.pipeline.answer(query, {"max_tokens": found.max_tokens, "temperature": 0.0}):
             match out:
                 case RouteOut(route):
                     yield "route", route_view(route)
@@ -113,8 +113,6 @@ def _in_process(found: Settings, question: str, conversation: str | None) -> Ite
                     yield "refusal", refusal_view(out)
                 case Answer():
                     yield "done", done_view(out)
-    finally:
-        house.close()
 
 
 def _show(events: Iterator[Event], as_json: bool) -> None:

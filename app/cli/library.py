@@ -31,8 +31,8 @@ def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
     countersign ingest samples/documents
     countersign ingest reports/ --access research --access board
     """
-    from app.opening import open_encoder
-    from inference.store import ModelStore
+    from app.wiring.parts import open_encoder
+    from inference.store.model_store import ModelStore
     from retrieval.library import Library
 
     found = settings()
@@ -55,11 +55,14 @@ def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
 
 def _orders(library: Library, keys: Sequence[str], settings: Settings, embed: Embed) -> Iterator[str]:
     """Passages that no model will be shown, as the policy stands: an attack, or a document that speaks to machines."""
-    from moderation.head import Heads
+    from moderation.heads.head import Heads
     from moderation.policy import load_policy
-    from moderation.rails.passages import PassageScreen
+    from moderation.rails.passage_screen import PassageScreen
 
-    screen = PassageScreen(load_policy(settings.policy_file).rails["injection"], Heads.load(), embed)
+    rules = load_policy(settings.policy_file).rails.get("injection")
+    if rules is None or not rules.enabled:
+        return
+    screen = PassageScreen(rules, Heads.load(), embed)
     for document, page, text in library.texts(keys):
         finding = screen.judge(text)
         if finding.probability >= finding.threshold:
@@ -79,8 +82,8 @@ def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...]) -
     countersign search "dealing cut-off time"
     countersign search --jsonl -k 10 < questions.jsonl > passages.jsonl
     """
-    from app.opening import open_encoder
-    from inference.store import ModelStore
+    from app.wiring.parts import open_encoder
+    from inference.store.model_store import ModelStore
     from retrieval.library import Library
 
     if jsonl == (question is not None):

@@ -6,7 +6,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from rich.console import Console
@@ -22,7 +23,10 @@ from rich.progress import (
 
 from app.cli.printable import printable
 from app.settings import Settings, load_settings
-from app.telemetry import configure_logging
+from app.wiring.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from app.wiring.read_side import ReadSide
 
 
 class InputError(click.ClickException):
@@ -35,6 +39,22 @@ def settings(**overrides: Any) -> Settings:
     found = load_settings(**{k: v for k, v in overrides.items() if v is not None})
     configure_logging(found)
     return found
+
+
+def open_read_side() -> ReadSide:
+    """The log of the settings, to read it or to append to it. Raises ClickException where there is none yet."""
+    from app.wiring import read_side
+
+    found = settings()
+    require(found.url)
+    return read_side.open_read_side(found)
+
+
+def require(url: str) -> None:
+    """Raises ClickException where there is no log yet."""
+    path = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:///") and not path.is_file():
+        raise click.ClickException(f"there is no log at {path}; set COUNTERSIGN_HOME or COUNTERSIGN_DATABASE_URL")
 
 
 def console() -> Console:

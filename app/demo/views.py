@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.api.access import house
-from app.opening import demo_key_path
+from app.web.context import deployment
+from app.wiring.key_material import demo_key_path
 
 blueprint = Blueprint("demo", __name__)
 EXAMPLES = (
@@ -20,7 +20,7 @@ EXAMPLES = (
 
 @blueprint.get("/")
 def page() -> Response | BaseResponse | str:
-    settings = house().settings
+    settings = deployment().settings
     if not settings.demo:
         return redirect(url_for("review.queries"))
     path = demo_key_path(settings)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from inference.errors import ModelUnsupported, PromptInvalid
 from inference.finetune.rows import Row, refuse
-from inference.template import ChatTemplate
-from inference.tokenizer import ChatTokenizer
+from inference.text.chat_template import ChatTemplate
+from inference.text.tokenizer import ChatTokenizer
+from inference.text.vocabulary import Vocabulary
 from inference.types import Message
-from inference.vocabulary import Vocabulary
 
 _T = TypeVar("_T")
 _WINDOW = 16

@@ -19,10 +19,10 @@ from jax.ad_checkpoint import checkpoint_name
 from numpy.typing import NDArray
 
 from inference.architecture import Architecture
+from inference.devices.mesh import Grid
 from inference.finetune.plan import Base, Plan
-from inference.grid import Grid
-from inference.hf_folder import file_name_of
-from inference.model import Layer, Linear
+from inference.models.transformer import Layer, Linear
+from inference.weights.huggingface import file_name_of
 
 Factors = dict[str, dict[str, Any]]
 """By the matrix's name in a layer ("q"): A, float32[layers, rank, in], and B, float32[layers, out, rank]."""

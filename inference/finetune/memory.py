@@ -8,10 +8,10 @@ from pathlib import Path
 import jax
 
 from inference.architecture import Architecture
+from inference.devices.mesh import Grid
 from inference.errors import TrainingRefused
 from inference.finetune.plan import Plan
-from inference.grid import Grid
-from inference.weights import read_source
+from inference.weights.checkpoint import read_source
 
 PROCESS = 800 << 20
 """Of Python, JAX and a compilation."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inference.errors import TrainingRefused
-from inference.manifest import ModelSpec
-from inference.store import check_model, model_digest
+from inference.store.manifest import ModelSpec
+from inference.store.model_store import check_model, model_digest
 
 
 @dataclass(frozen=True)

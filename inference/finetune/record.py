@@ -14,9 +14,9 @@ from typing import IO, Any
 import jax
 import numpy as np
 
+from inference.devices.hosts import is_first, together
 from inference.errors import TrainingRefused
 from inference.finetune.curve import Point, read_points, write_points
-from inference.hosts import is_first, together
 
 _KEPT = 2
 

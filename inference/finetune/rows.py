@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.errors import RowsUnfit, TrainingRefused
-from inference.template import ROLES
+from inference.text.chat_template import ROLES
 from inference.types import Message
 
 _TOLD = 10

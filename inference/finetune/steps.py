@@ -16,13 +16,13 @@ import optax
 from flax import nnx
 
 from inference.architecture import Architecture
-from inference.cache import Turns
+from inference.devices.mesh import Grid
 from inference.finetune.examples import Batch
 from inference.finetune.factors import MATRIX, Factors, attach
 from inference.finetune.plan import Plan
-from inference.grid import Grid
-from inference.model import Transformer
-from inference.weights import Arrays
+from inference.kv_cache import Turns
+from inference.models.transformer import Transformer
+from inference.weights.checkpoint import Arrays
 
 _KEPT = jax.checkpoint_policies.save_only_these_names(MATRIX)
 

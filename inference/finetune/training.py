@@ -15,17 +15,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.compilation import keep_compiled
+from inference.devices.compilation import keep_compiled
+from inference.devices.hosts import anywhere, same_everywhere
+from inference.devices.mesh import ALONE, Grid, make_grid
 from inference.errors import TrainingRefused, TrainingStopped
 from inference.finetune.curve import Point, draw, write_points
 from inference.finetune.examples import Course, Encoder, Example, encode_rows, in_order
 from inference.finetune.factors import Factors, fresh, write_adapter
 from inference.finetune.plan import Base, Outcome, Plan, Tell
 from inference.finetune.rows import held_apart, read_rows
-from inference.grid import ALONE, Grid, make_grid
-from inference.hosts import anywhere, same_everywhere
-from inference.store import file_digest
-from inference.weights import Checkpoint, open_checkpoint
+from inference.store.model_store import file_digest
+from inference.weights.checkpoint import Checkpoint, open_checkpoint
 
 if TYPE_CHECKING:
     from inference.finetune.record import Run
@@ -47,7 +47,7 @@ def finetune(
     """Train an adapter and put it into the folder `out`, in PEFT's layout.
 
     rows: see `inference.finetune.rows`. cache_dir: where the weights in float32 and the compiled programs are kept.
-    mesh: places along `data`, which share a batch's examples, and `model` (see `inference.grid`).
+    mesh: places along `data`, which share a batch's examples, and `model` (see `inference.devices.mesh`).
 
     Raises `RowsUnfit` naming every line that cannot be used, `TrainingRefused` where something else stands against it (the
     folder, the memory, a run that was begun otherwise), `ModelUnsupported`. Nothing has been written then. Setting `stop`

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.cache import Turns
 from inference.kernels.tiles import GROUP, KINDS
+from inference.kv_cache import Turns
 
 _TARGETS = ("product", "rows", "attention", "norm_add", "dense", "text_attention", "layer_norm")
 _WIDEST_HEAD = 256

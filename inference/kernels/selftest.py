@@ -8,8 +8,8 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 
 from inference import kernels
-from inference.cache import Turns
 from inference.kernels.tiles import round_to_q8_0, tiles
+from inference.kv_cache import Turns
 
 _TOLERANCE = 0.02
 

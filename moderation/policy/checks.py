@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moderation.entities import ALIASES, ENTITIES
+from moderation.pii.entities import ALIASES, ENTITIES
+from moderation.policy.catalogue import RAILS, is_language, near, unknown, unknown_language
 from moderation.policy.layers import Where
-from moderation.policy.names import RAILS, REDACTING, is_language, near, unknown, unknown_language
-from moderation.types import Direction
+from moderation.types import Direction, millionths
 
 # What a tenant or an audience cannot have of its own.
 _WHOLE = ("version", "extends", "tenants")
@@ -52,24 +52,17 @@ def _rails(tree: Mapping[str, Any]) -> Iterator[Problem]:
             yield from _categories(here, rail)
             yield from _thresholds((*here, "thresholds"), _mapping(rail.get("thresholds")))
             yield from _actions(here, rail)
-    meant = {near(str(name), RAILS) for name in rails if name not in RAILS}
-    for name in RAILS:
-        if name not in rails and near(name, RAILS) not in meant:
-            yield Problem(
-                ("rails", name),
-                f"rail '{name}' is missing; write it down, even if enabled: false, or inherit it with `extends: default`",
-            )
 
 
 def _categories(here: Where, rail: Mapping[str, Any]) -> Iterator[Problem]:
-    name = here[-1]
+    name, known = here[-1], RAILS[here[-1]].categories
     for section in ("thresholds", "categories"):
         for category in _mapping(rail.get(section)):
-            if category not in RAILS[name]:
-                told = unknown("category", str(category), RAILS[name], of=f"rail '{name}'", plural="categories")
+            if category not in known:
+                told = unknown("category", str(category), known, of=f"rail '{name}'", plural="categories")
                 yield Problem((*here, section, str(category)), told)
     if isinstance(thresholds := rail.get("thresholds"), Mapping):
-        missing = [category for category in RAILS[name] if category not in thresholds]
+        missing = [category for category in known if category not in thresholds]
         if missing:
             told = f"rail '{name}' gives no threshold for {', '.join(missing)}; add one between 0 and 1"
             yield Problem((*here, "thresholds", missing[0]), told)
@@ -88,7 +81,7 @@ def _thresholds(here: Where, thresholds: Mapping[str, Any]) -> Iterator[Problem]
                 continue
             if not 0.0 < value <= 1.0:
                 yield Problem(place, f"threshold of '{category}' is {value}; it must be above 0 and at most 1")
-            elif abs(value * 1e6 - round(value * 1e6)) > 1e-6:
+            elif abs(value * 1e6 - millionths(value)) > 1e-6:
                 told = f"threshold of '{category}' is {value}; give at most six decimals, the record keeps no more"
                 yield Problem(place, told)
 
@@ -102,7 +95,7 @@ def _actions(here: Where, rail: Mapping[str, Any]) -> Iterator[Problem]:
             given.append(((*here, "categories", str(category), "action"), action))
     for where, action in given:
         chosen = list(_mapping(action).values()) or [action]
-        if "redact" in chosen and name not in REDACTING:
+        if "redact" in chosen and not RAILS[name].redacts:
             yield Problem(where, f"rail '{name}' cannot redact, it finds no spans; use block, steer or allow")
         if "steer" in chosen and not _mapping(rail.get("words")).get("instruction"):
             yield Problem(where, f"rail '{name}' steers but its words give no instruction; add one")

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from moderation.policy.names import RAILS
+from moderation.policy.catalogue import RAILS
 from moderation.policy.schema import Policy, RailPolicy, Words
+from moderation.severity import OFF, severity
 from moderation.types import Direction
 
 Kind = Literal["stricter", "looser", "reworded", "changed"]
 KINDS: tuple[Kind, ...] = ("looser", "stricter", "reworded", "changed")  # what a reviewer must see comes first
 
-_SEVERITY = {"off": 0, "allow": 1, "steer": 2, "redact": 3, "block": 4}
 # Lists of which more is stricter, and those of which more is looser.
 _MORE_IS_STRICTER = {("pii", "pseudonymise"), ("restricted", "names")}
 _MORE_IS_LOOSER = {("topic", "in_scope")}
@@ -85,32 +85,38 @@ def _whole(old: Policy, new: Policy) -> list[Change]:
     found: list[Change] = []
     spoken = [language for language in old.languages if language in new.languages]  # `languages` itself tells the others
     for name in RAILS:
-        found += _rail(name, old.rails[name], new.rails[name], spoken)
+        found += _rail(name, old.rails.get(name), new.rails.get(name), spoken)
     before, after = (one.model_dump(mode="json", exclude={"rails", "tenants", "audiences"}) for one in (old, new))
     found += _rest((), before, after)
     return found
 
 
-def _rail(name: str, old: RailPolicy, new: RailPolicy, languages: Sequence[str]) -> Iterator[Change]:
-    for category in RAILS[name]:
-        what = name if RAILS[name] == (category,) else f"{name}/{category}"
+def _rail(name: str, old: RailPolicy | None, new: RailPolicy | None, languages: Sequence[str]) -> Iterator[Change]:
+    """A rail that a policy does not name is off, and there is nothing else to compare."""
+    categories = RAILS[name].categories
+    for category in categories:
+        what = name if categories == (category,) else f"{name}/{category}"
         actions = {d: (_action(old, category, d), _action(new, category, d)) for d in Direction}
         yield from _by_direction(f"{what}, action", actions)
+        if old is None or new is None:
+            continue
         # What a rail that does not judge would have needed is no difference.
-        judging = [direction for direction, pair in actions.items() if "off" not in pair]
+        judging = [direction for direction, pair in actions.items() if OFF not in pair]
         thresholds = {d: (old.threshold_for(category, d), new.threshold_for(category, d)) for d in judging}
         yield from _by_direction(f"{what}, threshold", thresholds)
+    if old is None or new is None:
+        return
     if old.fail != new.fail:
         yield Change("looser" if new.fail == "allow" else "stricter", f"{name}, when it fails", old.fail, new.fail)
     yield from _words(name, old.words, new.words, languages)
-    for category in RAILS[name]:
+    for category in categories:
         own = [one.categories[category].words if category in one.categories else None for one in (old, new)]
         if any(own):
             yield from _words(f"{name}/{category}", own[0] or old.words, own[1] or new.words, languages)
 
 
-def _action(rail: RailPolicy, category: str, direction: Direction) -> str:
-    return rail.action_for(category, direction) if rail.enabled and direction in rail.directions else "off"
+def _action(rail: RailPolicy | None, category: str, direction: Direction) -> str:
+    return rail.action_for(category, direction) if rail is not None and rail.judges(direction) else OFF
 
 
 def _by_direction(what: str, values: Mapping[Direction, tuple[Any, Any]]) -> Iterator[Change]:
@@ -127,7 +133,7 @@ def _by_direction(what: str, values: Mapping[Direction, tuple[Any, Any]]) -> Ite
 
 def _moved(what: str, old: Any, new: Any) -> Change:
     """An action, or a threshold, of which a lower one catches more."""
-    stricter = _SEVERITY[new] > _SEVERITY[old] if isinstance(old, str) else new < old
+    stricter = severity(new) > severity(old) if isinstance(old, str) else new < old
     return Change("stricter" if stricter else "looser", what, str(old), str(new))
 
 

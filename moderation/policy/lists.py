@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from moderation.policy.layers import LATER, Where
 from moderation.policy.source import Origin, PolicyError, Sourced
+from moderation.severity import Action
 from moderation.types import Direction
 
 LARGEST = 50_000_000  # bytes of one file of names
@@ -36,7 +37,7 @@ class RestrictedList(BaseModel):
     name: str = Field(min_length=1)
     names: tuple[str, ...] = ()
     file: str = ""
-    action: Literal["block", "steer", "redact", "allow"] | None = None
+    action: Action | None = None
     directions: tuple[Direction, ...] = (Direction.OUTPUT,)
     message: str = ""
     replacement: str = "another firm"

@@ -10,12 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from moderation.policy.catalogue import RAILS, near
 from moderation.policy.checks import Problem, problems
 from moderation.policy.layers import Where, laid_over, layer_places, layers_of, stale, vain
 from moderation.policy.lists import filled
-from moderation.policy.names import RAILS, near
+from moderation.policy.rail_defaults import over_defaults
 from moderation.policy.schema import Policy
-from moderation.policy.shape import misshapen
+from moderation.policy.schema_errors import misshapen
 from moderation.policy.source import Origin, PolicyError, Sourced, read
 
 DEFAULT_PATH = Path(__file__).parent.parent / "policies" / "default.yaml"
@@ -55,6 +56,7 @@ def load_policy(path: Path | None = None) -> Policy:
 def read_policy(path: Path | None = None) -> PolicyFile:
     """The same, with where each value was written."""
     files, sourced, faults = _read(path or DEFAULT_PATH, ())
+    sourced = over_defaults(sourced)
     sourced, listed = filled(sourced)
     faults += _layering_faults(sourced)
     try:
@@ -81,7 +83,11 @@ def _fault(origin: Origin, what: str) -> _Fault:
 
 def _lines(faults: Iterable[_Fault], files: Sequence[Path]) -> list[str]:
     """In the order of who reads them: their own file first, from its top."""
-    ordered = sorted(set(faults), key=lambda one: (files.index(one.file), one.line, one.what))
+
+    def place(one: _Fault) -> tuple[int, int, str]:  # a rail's own default is in none of the files
+        return files.index(one.file) if one.file in files else len(files), one.line, one.what
+
+    ordered = sorted(set(faults), key=place)
     return [f"{one.file}:{one.line}: {one.what}" for one in ordered]
 
 

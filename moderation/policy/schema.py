@@ -1,6 +1,6 @@
 """What a moderation policy is: the rails, their categories, thresholds, actions and words, as pydantic models.
 
-Invariant: a `Policy` that exists is complete (every rail named, every category with a threshold), and its
+Invariant: a `Policy` that exists is complete (of every rail that it names, every category has a threshold), and its
 digest depends on its meaning alone: comments, order and layout of the file do not change it.
 """
 
@@ -14,14 +14,13 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from moderation.entities import ALIASES
+from moderation.pii.entities import ALIASES
+from moderation.policy.catalogue import RAILS
 from moderation.policy.checks import problems
 from moderation.policy.layers import laid_over, layers_of
 from moderation.policy.lists import RestrictedPolicy
-from moderation.policy.names import RAILS
-from moderation.types import Direction
-
-Action = Literal["block", "steer", "redact", "allow"]
+from moderation.severity import Action
+from moderation.types import Direction, millionths
 
 
 class _Strict(BaseModel):
@@ -66,6 +65,10 @@ class RailPolicy(_Strict):
     fail: Literal["block", "allow"] = "block"
     words: Words
     categories: Mapping[str, CategoryRule] = {}
+
+    def judges(self, direction: Direction) -> bool:
+        """Whether the rail is switched on in this direction."""
+        return self.enabled and direction in self.directions
 
     def threshold_for(self, category: str, direction: Direction) -> float:
         given = self.thresholds[category]
@@ -126,6 +129,7 @@ class TopicPolicy(_Strict):
 class Policy(_Strict):
     """One deployment's policy, and the layers that tenants and audiences lay over it.
 
+    rails       what holds for each rail; one that is not among them is off
     language    the one that words are written in; empty: the first of `languages`
     languages   those in which every message can be read; the first is for readers who name none of them
     audiences   name to {groups: […], and what differs for them}, the first that fits counts
@@ -153,16 +157,22 @@ class Policy(_Strict):
     def redacted_first(self) -> tuple[str, ...]:
         """The entities that go before anything else sees a question: those that become pseudonyms, and secrets,
         unless the policy takes no offence at them."""
-        secrets = self.rails["secrets"]
-        minded = any(secrets.action_for(category, Direction.INPUT) != "allow" for category in RAILS["secrets"])
-        if secrets.enabled and Direction.INPUT in secrets.directions and minded:
-            return (*self.pii.pseudonymise, "SECRET")
+        secrets, direction = self.rails.get("secrets"), Direction.INPUT
+        if secrets is not None and secrets.judges(direction):
+            actions = {secrets.action_for(category, direction) for category in RAILS["secrets"].categories}
+            if actions != {"allow"}:
+                return (*self.pii.pseudonymise, "SECRET")
         return tuple(name for name in self.pii.pseudonymise if name != "SECRET")
+
+    @property
+    def unnamed_rails(self) -> tuple[str, ...]:
+        """The rails that this policy does not name, so that they are off; a newer version may have brought them."""
+        return tuple(name for name in RAILS if name not in self.rails)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical form: sorted compact ASCII JSON, numbers as millionths."""
-        whole = _millionths(self.model_dump(mode="json"))
+        whole = _without_fractions(self.model_dump(mode="json"))
         whole["audiences"] = list(whole["audiences"].items())  # of two that fit, the first counts: their order is meaning
         canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
@@ -208,13 +218,13 @@ class Policy(_Strict):
         return Policy.model_validate({**whole, "tenants": {}, "audiences": {}})
 
 
-def _millionths(value: Any) -> Any:
+def _without_fractions(value: Any) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        return round(value * 1_000_000)
+        return millionths(value)
     if isinstance(value, Mapping):
-        return {key: _millionths(item) for key, item in value.items()}
+        return {key: _without_fractions(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_millionths(item) for item in value]
+        return [_without_fractions(item) for item in value]
     return value

@@ -1,27 +1,31 @@
-"""What every rail is, and what it is shown of a text.
+"""What every rail is, what it is shown of a text, and the verdicts that actions come to.
 
-Invariant: a rail's verdict is a function of its policy and of what `Seen` holds. It never swallows an error.
+Invariant: a rail's verdict is a function of its policy and of what `Seen` holds. It never swallows an error. `together`
+leaves no character of any edit's span in the text that is released.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moderation.policy import RailPolicy
+from moderation.severity import Action
 from moderation.types import (
-    NOTHING_BESIDE,
+    NO_CONTEXT,
     Allow,
-    Beside,
     Block,
     Direction,
+    Edit,
     Finding,
     ModerationError,
     PiiSpan,
+    RailContext,
+    Redact,
     Steer,
     Verdict,
 )
@@ -42,13 +46,18 @@ class FindsHardIdentifiers(Protocol):
 
 @dataclass(frozen=True)
 class Seen:
-    """One text as a rail sees it. embedding: float32[384], unit length; before: what came just before, already judged."""
+    """One text as the rails see it.
+
+    embedding: float32[384], unit length. before: what came just before, already judged. segment: its number within the
+    answer; None for what is no segment of one.
+    """
 
     direction: Direction
-    text: str
-    embedding: Embedding
-    before: str = ""
-    beside: Beside = NOTHING_BESIDE
+    text: str = field(repr=False)
+    embedding: Embedding = field(repr=False)
+    before: str = field(default="", repr=False)
+    beside: RailContext = NO_CONTEXT
+    segment: int | None = None
 
 
 class Rail(Protocol):
@@ -60,13 +69,39 @@ class Rail(Protocol):
     def judge(self, seen: Seen) -> Verdict: ...
 
 
-def act(action: str, finding: Finding, rules: RailPolicy) -> Verdict:
-    """The verdict that an action other than redact comes to."""
+def act(action: Action, finding: Finding, rules: RailPolicy) -> Verdict:
+    """The verdict that an action comes to. A rail that can redact does so itself, since it alone knows the edits."""
     words = rules.words_for(finding.category)
     match action:
         case "allow":
             return Allow(finding)
         case "steer":
             return Steer(finding, words.instruction or rules.words.instruction)
-        case _:
+        case "block" | "redact":  # `policy check` refuses redact of a rail that finds no spans: nothing is let through
             return Block(finding, words.message, words.alternatives)
+        case _:
+            assert_never(action)
+
+
+def replaced(text: str, edits: Iterable[Edit]) -> str:
+    """`text` with every edit made; of edits that overlap, the first (and of these the longest) says what stands there."""
+    parts: list[str] = []
+    at = 0
+    for edit in sorted(edits, key=lambda e: (e.start, -e.end)):
+        if edit.start >= at:
+            parts += [text[at : edit.start], edit.text]
+        at = max(at, edit.end)
+    return "".join([*parts, text[at:]])
+
+
+def redaction(finding: Finding, text: str, edits: Sequence[Edit]) -> Redact:
+    return Redact(finding, replaced(text, edits), tuple(edits))
+
+
+def together(text: str, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The same verdicts, every redaction among them with the edits of all made."""
+    redactions = [verdict for verdict in verdicts if isinstance(verdict, Redact)]
+    if len(redactions) < 2:
+        return list(verdicts)
+    whole = replaced(text, [edit for one in redactions for edit in one.edits])
+    return [replace(v, text=whole) if isinstance(v, Redact) else v for v in verdicts]

@@ -6,18 +6,21 @@ On redact, the sentence is replaced by the rail's message; the sentences beside 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from moderation.claims import Weighed, weigh
+from moderation.grounding import Weighed, weigh
 from moderation.policy import RailPolicy
-from moderation.rails.base import Seen, act
-from moderation.rails.edits import redaction
+from moderation.rails.base import Rail, Seen, act, redaction
+from moderation.rails.parts import RailParts
+from moderation.text.sentences import begun, cited_sentences
 from moderation.types import Allow, Direction, Edit, Finding, Verdict
 
 _CATEGORY = "unsupported"
 _MARK = re.compile(r"\[(\d+)\]")
-_SENTENCE = re.compile(r"\S.*?(?:[.!?…](?:\s*\[\d+\])*[\"'”’)]*(?=\s|$)|$)", re.S)
-_OPEN = re.compile(r"(?:(?<=[.!?…]\s)|^)[^.!?…]*$")
+
+
+def rail(parts: RailParts) -> Rail:
+    return GroundednessRail(parts.rules)
 
 
 class GroundednessRail:
@@ -32,7 +35,7 @@ class GroundednessRail:
         threshold = rules.threshold_for(_CATEGORY, seen.direction)
         if not sources or not seen.text.strip():
             return Allow(Finding("groundedness", _CATEGORY, 0.0, threshold, "cites nothing"))
-        judged = [(span, self._weighed(seen, span, sources)) for span in _sentences(seen.text)]
+        judged = [(span, self._weighed(seen, span, sources)) for span in cited_sentences(seen.text)]
         worst = min((weighed for _, weighed in judged), key=lambda one: one.probability)
         doubtful = [span for span, weighed in judged if 1.0 - weighed.probability >= threshold]
         probability = 1.0 - worst.probability
@@ -50,12 +53,6 @@ class GroundednessRail:
         """A sentence that a segment cuts in two is read from its beginning; one without a mark against every source."""
         claim = seen.text[slice(*span)]
         cited = [number for number in map(int, _MARK.findall(claim)) if number in sources]
-        if not seen.text[: span[0]].strip() and (begun := _OPEN.search(seen.before)):
-            claim = begun.group() + claim
+        if not seen.text[: span[0]].strip():
+            claim = begun(seen.before) + claim
         return weigh(claim, [sources[number] for number in cited] or list(sources.values()))
-
-
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    for match in _SENTENCE.finditer(text):
-        if re.search(r"\w", match.group()):
-            yield match.start(), match.start() + len(match.group().rstrip())

@@ -12,8 +12,8 @@ import re
 from functools import lru_cache
 
 from moderation.policy import RailPolicy
-from moderation.rails.base import Seen, act
-from moderation.rails.scored import Readings
+from moderation.rails.base import Rail, Seen, act
+from moderation.rails.parts import RailParts, Readings
 from moderation.types import Allow, Direction, Finding, Verdict
 
 PIECE = 8  # letters of the canary that give it away; by chance they stand together once in 20**8 places
@@ -21,6 +21,10 @@ RUN = 9  # words in a row that are as likely copied as not: ordinary language sh
 _CATEGORY = "system_prompt"
 _GRAM = 5
 _WORD = re.compile(r"[^\W_]+")
+
+
+def rail(parts: RailParts) -> Rail:
+    return LeakageRail(parts.rules, parts.readings)
 
 
 class LeakageRail:
@@ -35,7 +39,7 @@ class LeakageRail:
         if hidden is None or not seen.text.strip():
             return Allow(Finding("leakage", _CATEGORY, 0.0, threshold, "no prompt of ours lies beside it"))
         whole = seen.before + seen.text
-        readings = [whole, *(view.text for view in self._readings.views(whole))]
+        readings = [whole, *(variant.text for variant in self._readings.variants(whole))]
         if any(_holds_canary(reading, hidden.canary) for reading in readings):
             probability, reason = 1.0, "repeats a part of the prompt's canary"
         else:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from moderation.nameindex import NameIndex
 from moderation.policy import RailPolicy
 from moderation.policy.lists import RestrictedList
-from moderation.rails.base import Seen, act
-from moderation.rails.edits import redaction
-from moderation.rails.scored import Readings
+from moderation.rails.base import Rail, Seen, act, redaction
+from moderation.rails.parts import RailParts, Readings
+from moderation.severity import severity
+from moderation.text.name_index import NameIndex
 from moderation.types import Allow, Block, Direction, Edit, Finding, Verdict
 
 _CATEGORY = "name"
-_SEVERITY = ("allow", "redact", "steer", "block")
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,10 @@ class _Found:
     start: int
     end: int
     owner: RestrictedList
+
+
+def rail(parts: RailParts) -> Rail:
+    return RestrictedRail(parts.rules, parts.policy.restricted.lists, parts.readings)
 
 
 class RestrictedRail:
@@ -41,7 +44,7 @@ class RestrictedRail:
         if not found:
             return Allow(Finding("restricted", _CATEGORY, 0.0, threshold, "no restricted name"))
         actions = {one.owner.name: one.owner.action or rules.action_for(_CATEGORY, direction) for one in found}
-        worst = max(actions.values(), key=_SEVERITY.index)
+        worst = max(actions.values(), key=severity)
         chosen = [one for one in found if actions[one.owner.name] == worst]
         lists = ", ".join(sorted({one.owner.name for one in chosen}))
         where = tuple((one.start, one.end) for one in chosen)
@@ -60,11 +63,11 @@ class RestrictedRail:
         lists, index = self._lists[seen.direction], self._indexes[seen.direction]
         whole, at = seen.before + seen.text, len(seen.before)
         found: dict[tuple[int, int], _Found] = {}
-        for view in self._readings.views(whole):
-            for match in index.find(view.text):
+        for variant in self._readings.variants(whole):
+            for match in index.find(variant.text):
                 if match.owner is None:
                     continue
-                owner, (start, end) = lists[match.owner], view.traced.span(match.start, match.end)
+                owner, (start, end) = lists[match.owner], variant.offset_text.span(match.start, match.end)
                 if end > at and (not owner.capital or whole[start].isupper()):
                     found.setdefault((start, end), _Found(max(0, start - at), end - at, owner))
         return sorted(found.values(), key=lambda one: (one.start, -one.end))

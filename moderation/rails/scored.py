@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-from moderation.head import Heads, Lexical, lexical_parts
+from moderation.heads.head import Heads
 from moderation.policy import RAILS, RailPolicy
-from moderation.rails.base import Embed, Embedding, Seen, act
+from moderation.rails.base import Embedding, Rail, Seen, act
+from moderation.rails.parts import RailParts, Reading, Readings
 from moderation.rules import Hit, hits
-from moderation.traced import Traced
+from moderation.severity import severity
 from moderation.types import Allow, Direction, Finding, Verdict
-from moderation.views import View, views
 
-_SEVERITY = {"allow": 0, "steer": 1, "redact": 2, "block": 3}
 # Where several are over, by how much (in log odds) one comes before another: what sexualises a child shall not be filed as
 # merely sexual, a person who speaks of harming themselves shall read words of help, and hate is most often violent too.
 _FIRST = {"minors": 4.0, "self_harm": 1.0, "hate": 1.0}
-_REMEMBERED = 128  # texts whose views and features are kept, so that rails judging one text share the work
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way to read a text, as the heads see it; kind: empty for the text as given, else how it was found."""
-
-    kind: str
-    traced: Traced
-    embedding: Embedding
-    parts: list[Lexical]
-
-
-class Readings:
-    """The views and lexical features of texts, shared by the rails that judge them. A bounded memo, no more."""
-
-    def __init__(self, embed: Embed | None = None) -> None:
-        """embed: for what stands hidden in a text; without it a hidden reading has the given text's embedding."""
-        self._embed = embed
-        self.views: Callable[[str], Sequence[View]] = lru_cache(_REMEMBERED)(views)
-        self.parts: Callable[[str], list[Lexical]] = lru_cache(_REMEMBERED)(lexical_parts)
-        self._hidden: Callable[[str], Sequence[tuple[View, Embedding | None]]] = lru_cache(_REMEMBERED)(self._embedded)
-
-    def all_of(self, text: str, embedding: Embedding) -> list[Reading]:
-        """What the heads are asked about: the text as given, then each reading of it that was hidden."""
-        given = Reading("", Traced.of(text), embedding, self.parts(text))
-        return [given, *(self._read(view, vector, embedding) for view, vector in self._hidden(text))]
-
-    def _read(self, view: View, vector: Embedding | None, given: Embedding) -> Reading:
-        return Reading(view.kind, view.traced, given if vector is None else vector, self.parts(view.text))
-
-    def _embedded(self, text: str) -> Sequence[tuple[View, Embedding | None]]:
-        seen = self.views(text)
-        hidden = [view for view in seen if view.hidden and view.text.strip()]
-        if _letters(text) != _letters(seen[0].text):  # an encoder does not know a letter by its look
-            hidden.insert(0, replace(seen[0], kind="its plain letters"))
-        if not hidden or self._embed is None:
-            return [(view, None) for view in hidden]
-        return list(zip(hidden, self._embed([view.text for view in hidden]), strict=True))
 
 
 @dataclass(frozen=True)
@@ -79,6 +37,10 @@ class Score:
     @property
     def over(self) -> bool:
         return self.probability >= self.threshold
+
+
+def rail(parts: RailParts) -> Rail:
+    return ScoredRail(parts.name, parts.rules, parts.heads, parts.readings)
 
 
 class ScoredRail:
@@ -103,7 +65,9 @@ class ScoredRail:
 
     def scores(self, seen: Seen) -> list[Score]:
         """Every category's score, in the rail's order."""
-        thresholds = {category: self._rules.threshold_for(category, seen.direction) for category in RAILS[self._name]}
+        thresholds = {
+            category: self._rules.threshold_for(category, seen.direction) for category in RAILS[self._name].categories
+        }
         if not seen.text.strip():
             return [Score(category, 0.0, threshold, "empty text") for category, threshold in thresholds.items()]
         chances = {} if self._excused(seen.embedding) else self._chances(seen)
@@ -132,7 +96,7 @@ class ScoredRail:
 
     def _moved(self, category: str, reading: Reading) -> tuple[str, tuple[tuple[int, int], ...]]:
         """Why the head scored so: in which reading, by which words of the given text, or by the sense of the whole."""
-        moved = self._heads.moved_by(self._name, category, reading.embedding, reading.traced, reading.parts)
+        moved = self._heads.moved_by(self._name, category, reading.embedding, reading.offset_text, reading.parts)
         reason = _head_of(category)
         if reading.kind:
             reason += f" (read as {reading.kind})"
@@ -142,11 +106,11 @@ class ScoredRail:
 
     def _hits(self, seen: Seen) -> list[Hit]:
         """Rules that fire in the text, or only once it is read together with what came before."""
-        views, name, direction = self._readings.views, self._name, seen.direction
-        found = hits(name, direction, views(seen.text), views(seen.before)[0].text if seen.before else "")
+        variants, name, direction = self._readings.variants, self._name, seen.direction
+        found = hits(name, direction, variants(seen.text), variants(seen.before)[0].text if seen.before else "")
         if seen.before:
-            before = {(hit.category, hit.reason) for hit in hits(name, direction, views(seen.before))}
-            across = hits(name, direction, views(seen.before + seen.text))
+            before = {(hit.category, hit.reason) for hit in hits(name, direction, variants(seen.before))}
+            across = hits(name, direction, variants(seen.before + seen.text))
             shift = len(seen.before)
             found += [
                 replace(hit, spans=tuple((max(0, a - shift), b - shift) for a, b in hit.spans if b > shift))
@@ -154,11 +118,6 @@ class ScoredRail:
                 if (hit.category, hit.reason) not in before
             ]
         return sorted(found, key=lambda hit: -hit.probability)
-
-
-def _letters(text: str) -> str:
-    """The letters and digits of a text as the encoder takes them: without case and accents."""
-    return "".join(c for c in unicodedata.normalize("NFD", text).casefold() if c.isalnum())
 
 
 def _head_of(category: str) -> str:
@@ -169,8 +128,8 @@ def _verdict(rail: str, rules: RailPolicy, direction: Direction, scores: Sequenc
     """The severest action among the categories over their thresholds; where it is close, by `_FIRST`."""
 
     def weight(score: Score) -> tuple[bool, int, float]:
-        severity = _SEVERITY[rules.action_for(score.category, direction)] if score.over else 0
-        return score.over, severity, score.log_odds + _FIRST.get(score.category, 0.0)
+        strictness = severity(rules.action_for(score.category, direction)) if score.over else 0
+        return score.over, strictness, score.log_odds + _FIRST.get(score.category, 0.0)
 
     worst = max(scores, key=weight)
     finding = Finding(rail, worst.category, worst.probability, worst.threshold, worst.reason, worst.spans)

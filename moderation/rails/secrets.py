@@ -1,16 +1,20 @@
 """The secrets rail: keys, tokens and passwords, in answers; and in questions what the first redaction could not see.
 
-What a person types loses its secrets before anything is recorded (moderation.pii); this rail looks again, because a rail
-alone would come too late, and a redaction alone would leave no verdict.
+What a person types loses its secrets before anything is recorded (moderation.pii.redactor); this rail looks again, because
+a rail alone would come too late, and a redaction alone would leave no verdict.
 """
 
 from __future__ import annotations
 
 from moderation.policy import RailPolicy
-from moderation.rails.base import Seen, act
-from moderation.rails.edits import redaction
+from moderation.rails.base import Rail, Seen, act, redaction
+from moderation.rails.parts import RailParts
 from moderation.secrets import MARKER, find
 from moderation.types import Allow, Direction, Edit, Finding, Verdict
+
+
+def rail(parts: RailParts) -> Rail:
+    return SecretsRail(parts.rules)
 
 
 class SecretsRail:

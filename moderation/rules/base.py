@@ -1,8 +1,8 @@
-"""What a rule is: one pattern over the views of a text, with a probability and a reason.
+"""What a rule is: one pattern over the variants of a text, with a probability and a reason.
 
 Invariant: a rule only ever raises a probability, and gives its reason and its places; no pattern repeats anything
 without a bound, so that judging is linear in the text's length (a test reads every pattern for it). Patterns see the
-views of moderation.views: lower case, without accents, unmasked.
+variants of moderation.text.variants: lower case, without accents, unmasked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from moderation.disguises import folded
+from moderation.text.disguises import folded
 from moderation.types import Direction
 
 
@@ -55,5 +55,5 @@ _WORDS = re.compile(r"(?<!\[)\\w\+")
 
 
 def _bounded(pattern: str) -> str:
-    r"""A pattern may be written with accents (its views have none) and with \w+ (a word of at most 30 letters)."""
+    r"""A pattern may be written with accents (its variants have none) and with \w+ (a word of at most 30 letters)."""
     return _WORDS.sub(r"\\w{1,30}", "".join(c if c.isascii() else folded(c) for c in pattern))

@@ -6,13 +6,15 @@ Invariant: offsets point into the very text that was given; what is only the pic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moderation.secrets import forms
 from moderation.secrets.forms import KEY, PASSWORD, PRIVATE_KEY
-from moderation.secrets.shown import bare, decoded_runs
 from moderation.secrets.strength import basic_credentials, chosen_password, placeholder, random_looking
+from moderation.text.encodings import carried
+from moderation.text.offsets import OffsetText
+from moderation.text.spelt_out import bare
 
 MARKER = "[SECRET]"
 """What stands where a secret was: nothing of it is kept, so nobody can ask for it back."""
@@ -41,8 +43,8 @@ def find(text: str, before: str = "") -> list[Secret]:
     found = [*_plain(whole), *_continued(before, text)]
     shown = bare(whole)
     if shown.text != whole:
-        found += [_moved(one, shown.offsets) for one in _plain(shown.text)]
-    for start, end, decoded in decoded_runs(whole[:LONGEST_ENCODED]):
+        found += [_moved(one, shown) for one in _plain(shown.text)]
+    for start, end, decoded in carried(whole[:LONGEST_ENCODED]):
         found += [Secret(start, end, one.category, one.probability, f"{one.kind}, encoded") for one in _plain(decoded)]
     at = len(before)
     cut = [
@@ -82,7 +84,7 @@ def _plain(text: str) -> Iterator[Secret]:
             yield Secret(*match.span("value"), PASSWORD, 0.8, "PIN or one-time code")
 
 
-def _likely(form: forms.Form, value: str) -> float:
+def _likely(form: forms.SecretForm, value: str) -> float:
     """0 for a picture of the form; a checksum that holds proves, one that does not makes a mistyped key likely."""
     if placeholder(value) or not random_looking(value):
         return 0.0
@@ -135,8 +137,8 @@ def _continued(before: str, text: str) -> Iterator[Secret]:
         yield Secret(len(before), len(before) + head.end(), KEY, 0.75, "rest of a long key")
 
 
-def _moved(one: Secret, offsets: Sequence[int]) -> Secret:
-    return Secret(offsets[one.start], offsets[one.end - 1] + 1, one.category, one.probability, one.kind)
+def _moved(one: Secret, shown: OffsetText) -> Secret:
+    return Secret(*shown.span(one.start, one.end), one.category, one.probability, one.kind)
 
 
 def _apart(found: list[Secret]) -> list[Secret]:

@@ -17,7 +17,7 @@ _END = r"(?![A-Za-z0-9_])"
 
 
 @dataclass(frozen=True)
-class Form:
+class SecretForm:
     """hints: one of them stands in every secret of the form. proves: a checksum or a structure, where the form has one."""
 
     name: str
@@ -27,11 +27,11 @@ class Form:
     category: str = KEY
 
 
-def _form(name: str, hints: str, pattern: str, proves: Callable[[str], bool] | None = None) -> Form:
-    return Form(name, tuple(hints.split()), re.compile(_EDGE + rf"(?:{pattern})" + _END), proves)
+def _form(name: str, hints: str, pattern: str, proves: Callable[[str], bool] | None = None) -> SecretForm:
+    return SecretForm(name, tuple(hints.split()), re.compile(_EDGE + rf"(?:{pattern})" + _END), proves)
 
 
-FORMS: tuple[Form, ...] = (
+FORMS: tuple[SecretForm, ...] = (
     # cloud providers
     _form("AWS access key", "AKIA ASIA ABIA ACCA", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
     _form("Google API key", "AIza", r"AIza[\w-]{35}"),

@@ -6,14 +6,14 @@ checksum in base 62, which npm took over; RFC 7519 and RFC 7515 for JSON Web Tok
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
 import re
 import zlib
 from collections import Counter
 from itertools import pairwise
+
+from moderation.text.encodings import base64_bytes
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PLACEHOLDER = re.compile(
@@ -84,10 +84,10 @@ def crc32_base62(token: str) -> bool:
 
 def json_web_token(token: str) -> bool:
     """Whether the first part is a JOSE header: base64url of JSON that names an algorithm (RFC 7515, section 4.1.1)."""
-    head = token.split(".", 1)[0]
+    head = base64_bytes(token.split(".", 1)[0])
     try:
-        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-    except (binascii.Error, ValueError):
+        header = json.loads(head or b"")
+    except ValueError:
         return False
     return isinstance(header, dict) and "alg" in header
 
@@ -95,8 +95,8 @@ def json_web_token(token: str) -> bool:
 def basic_credentials(value: str) -> bool:
     """Whether base64 that decodes to user:password (RFC 7617)."""
     try:
-        plain = base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+        plain = (base64_bytes(value) or b"").decode("utf-8")
+    except UnicodeDecodeError:
         return False
     return ":" in plain and plain.isprintable() and not placeholder(plain.split(":", 1)[1])
 

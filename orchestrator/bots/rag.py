@@ -1,6 +1,6 @@
 """The rag bot: answers from the firm's documents, and from nothing else.
 
-Every sentence that leaves this bot is supported by one of the passages and carries its number; a sentence that
+Invariant: every sentence that leaves this bot is supported by one of the passages and carries its number; a sentence that
 no passage supports is dropped. When the model's own words have no support, or it cannot be asked, the passages' sentences
 answer.
 When the passages do not answer either, the bot abstains.
@@ -16,19 +16,21 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator import prompts
+from orchestrator.bots.base import Abstained, Ask, BotEvidence, Cited, Made, Piece, Question, Role, Text
 from orchestrator.bots.onprem import said
+from orchestrator.citations import sentences, with_mark, without_marks
 from orchestrator.errors import BotUnavailable
-from orchestrator.ports import Generate, Support
-from orchestrator.types import Abstained, Ask, Citation, Cited, Made, Passage, Piece, Text
+from orchestrator.ports import Generate, Passage, Support
+from orchestrator.prompting import messages as prompts
+from orchestrator.types import Citation
 
 PASSAGES = 4
 """Passages that the model is shown: more cost prefill time and dilute a small model's attention."""
+SUPPORT_WEIGHT = 4.0
+"""Log-odds from documents that surely do not answer (0) to surely do (1)."""
 QUOTE = 320
 SENTENCES = 3
 Weigh = Callable[[str], tuple[int, float]]
-_MARK = re.compile(r"\s*\[(\d+)(?:\s*,\s*\d+)*\]")
-_SENTENCE_END = re.compile(r"(?<=[.!?])(?:\s*\[[\d, ]+\])*\s+(?=[^\s\[])|\n+")
 _UNKNOWN = re.compile(r"\bI (?:do not|don't|don’t) know\b", re.IGNORECASE)
 
 
@@ -39,8 +41,8 @@ class Bar:
     patience_s: time the model has for its first supported sentence; after it the passages are quoted.
     """
 
-    answer: float = 0.3
-    sentence: float = 0.5
+    answer: float
+    sentence: float
     patience_s: float = 45.0
 
 
@@ -48,14 +50,19 @@ class RagBot:
     """Retrieval-augmented answers. `model` is None where no generator is to be used: then it quotes."""
 
     name = "rag"
+    role = Role.DOCUMENTS
     leaves_boundary = False
 
-    def __init__(self, support: Support, model: Generate | None, bar: Bar | None = None) -> None:
-        self._support, self._model, self._bar = support, model, bar or Bar()
+    def __init__(self, support: Support, model: Generate | None, bar: Bar) -> None:
+        self._support, self._model, self._bar = support, model, bar
+
+    def evidence(self, question: Question) -> BotEvidence:
+        if not question.passages:
+            return document_evidence(0.0)
+        return document_evidence(self._support.answerable(question.embedding, question.passages, question.text))
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
-        likely = self._support.answerable(ask.embedding, ask.passages, ask.question)
-        if not ask.passages or likely < self._bar.answer:
+        if not ask.passages or ask.evidence.support < self._bar.answer:
             yield Abstained(_nothing_found(ask.passages))
             return
         passages = list(ask.passages[:PASSAGES])
@@ -73,9 +80,9 @@ class RagBot:
     ) -> Generator[Piece, None, int]:
         """The model's sentences that a passage supports; returns how many there were."""
         weigh = self._support.weigh(passages)
-        messages = prompts.from_passages(ask.question, passages, ask.instruction, ask.marks)
+        messages = prompts.from_passages(ask.question, passages, ask.instruction, ask.markers)
         patience = _Patience(self._bar.patience_s, ask.cancel)
-        stream = said(ask.veil(model).stream(messages, ask.sampling, patience))
+        stream = said(ask.with_surrogates(model).stream(messages, ask.sampling, patience))
         spoken, dropped, rest = 0, 0, ""
         usage: Mapping[str, Any] = {}
         try:
@@ -90,7 +97,7 @@ class RagBot:
                         raise
                     usage, rest = {"failed": str(error)}, ""
                     break
-                *whole, rest = _SENTENCE_END.split(rest)
+                whole, rest = sentences(rest)
                 for sentence in whole:
                     pieces = self._checked(sentence, weigh, cited)
                     spoken, dropped = spoken + bool(pieces), dropped + (not pieces)
@@ -107,13 +114,13 @@ class RagBot:
         yield Made(
             model.name,
             model.digest,
-            {"prompt": prompts.digest(messages, ask.marks), "kept": spoken, "dropped": dropped, **usage},
+            {"prompt": prompts.digest(messages, ask.markers), "kept": spoken, "dropped": dropped, **usage},
         )
         return spoken
 
     def _checked(self, sentence: str, weigh: Weigh, cited: _Cited) -> list[Piece]:
         """A sentence with the number of the passage that supports it; nothing if none does."""
-        bare = _MARK.sub("", sentence).strip(" -*•\t\n")
+        bare = without_marks(sentence).strip(" -*•\t\n")
         if len(bare) < 8 or _UNKNOWN.search(bare):
             return []
         index, score = weigh(bare)
@@ -123,12 +130,17 @@ class RagBot:
 
     def _quoted(self, ask: Ask, cited: _Cited) -> Generator[Piece, None, int]:
         """The passages' own best sentences; returns how many there were."""
-        sentences = self._support.extract(ask.embedding, ask.passages[:PASSAGES], SENTENCES, ask.question)
-        for sentence, index in sentences:
+        best = self._support.extract(ask.embedding, ask.passages[:PASSAGES], SENTENCES, ask.question)
+        for sentence, index in best:
             yield from cited.say(sentence.strip(), index)
-        if sentences:
-            yield Made("extractive", "", {"kept": len(sentences)})
-        return len(sentences)
+        if best:
+            yield Made("extractive", "", {"kept": len(best)})
+        return len(best)
+
+
+def document_evidence(support: float) -> BotEvidence:
+    """support: how likely the passages answer the question, 0..1."""
+    return BotEvidence(SUPPORT_WEIGHT * (support - 0.5), support, f"document support {support:.2f}")
 
 
 class _Patience(threading.Event):
@@ -164,16 +176,8 @@ class _Cited:
             passage = self.passages[index]
             quote = passage.text if len(passage.text) <= QUOTE else passage.text[:QUOTE].rsplit(" ", 1)[0] + " …"
             citation = Citation(self.numbers[index], passage.document, passage.page, passage.section, quote)
-            evidence = "\n".join((" › ".join(part for part in (passage.title, passage.section) if part), passage.text))
-            pieces.append(Cited(citation, evidence))
-        return [*pieces, Text(_with_mark(sentence, self.numbers[index]))]
-
-
-def _with_mark(sentence: str, number: int) -> str:
-    """The mark stands before the full stop, so that it is released together with its sentence."""
-    if sentence[-1] in ".!?":
-        return f"{sentence[:-1]} [{number}]{sentence[-1]} "
-    return f"{sentence} [{number}]. "
+            pieces.append(Cited(citation, passage.as_text))
+        return [*pieces, Text(with_mark(sentence, self.numbers[index]))]
 
 
 def _nothing_found(passages: Sequence[Passage]) -> str:

@@ -1,4 +1,7 @@
-"""Conversations in the database: a conversation belongs to one subject of one tenant and to nobody else."""
+"""Conversations in the database.
+
+Invariant: a conversation belongs to one subject of one tenant, and is neither read nor written for anybody else.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from audit.engine import writing
+from audit.database.engine import writing
 from audit.errors import KeyDestroyed
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.memory.tables import conversation, turn
-from orchestrator.types import Turn
+from orchestrator.types import Outcome, Turn
 
 REMEMBERED = 4
 """Turns that a model sees: enough for "and of the other one?", little enough to keep prompts short."""
@@ -47,7 +50,7 @@ class ConversationStore:
                     raise ConversationUnknown(f"conversation '{conversation_id}' is unknown; leave it out to start one")
                 rows = db.execute(
                     select(turn.c.query, turn.c.sealed)
-                    .where(turn.c.conversation == conversation_id, turn.c.outcome == "answered")
+                    .where(turn.c.conversation == conversation_id, turn.c.outcome == Outcome.ANSWERED.value)
                     .order_by(turn.c.number.desc())
                     .limit(REMEMBERED)
                 ).all()

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from retrieval.documents.chunk import COLUMN_HEADS
 from retrieval.documents.sentences import is_title_line, sentences
 from retrieval.evidence.figures_and_names import figures, names, negated, words
 from retrieval.index.tokens import tokens
-from retrieval.types import Embed, Passage, Vectors
+from retrieval.types import Embed, PassageLike, Vectors
 
 __all__ = [
     "ANSWERABLE",
@@ -30,6 +31,7 @@ __all__ = [
     "support",
 ]
 
+Found = TypeVar("Found", bound=PassageLike)
 SUPPORTED = 0.6  # a sentence of an answer at or above this is kept with its citation
 ANSWERABLE = 0.5  # a question below this is better answered with "the documents do not say"
 
@@ -38,12 +40,12 @@ _UNANCHORED = 0.5  # factor for a claim whose figures or names stand nowhere nea
 _DENIAL = 0.55  # factor where one of claim and source denies and the other does not
 
 
-def evidence_text(passage: Passage) -> str:
+def evidence_text(passage: PassageLike) -> str:
     """A passage as evidence: its title and section stand above it, since they say what its figures are about."""
     return f"{_heading(passage)}\n{passage.text}"
 
 
-def _heading(passage: Passage) -> str:
+def _heading(passage: PassageLike) -> str:
     return " › ".join(dict.fromkeys(part for part in (passage.title, passage.section) if part))
 
 
@@ -103,14 +105,14 @@ def support(sentence: str, passage_texts: Sequence[str], embed: Embed) -> tuple[
 
 
 def extract(
-    question_embedding: Vectors, passages: Sequence[Passage], embed: Embed, limit: int, question: str = ""
-) -> list[tuple[str, Passage, float]]:
+    question_embedding: Vectors, passages: Sequence[Found], embed: Embed, limit: int, question: str = ""
+) -> list[tuple[str, Found, float]]:
     """The sentences that answer best, in order of worth, each with its passage and score; none twice.
 
     A sentence is judged under its title and section, since "Number of holdings 52" alone says of what to nobody.
     With the question's words at hand, the share of them that stand there counts too.
     """
-    found: dict[str, tuple[str, Passage]] = {}
+    found: dict[str, tuple[str, Found]] = {}
     for passage in passages:
         for said in _units(passage.text):
             if _says_something(said, passage):
@@ -128,7 +130,7 @@ def extract(
     return [(said, found[said][1], scores[said]) for said in ranked]
 
 
-def answerable(question_embedding: Vectors, passages: Sequence[Passage], question: str = "") -> float:
+def answerable(question_embedding: Vectors, passages: Sequence[PassageLike], question: str = "") -> float:
     """How likely the passages answer the question, in 0..1; abstain below ANSWERABLE.
 
     A logistic curve over the nearest passage's cosine, and, where the question's words are given, over the share of
@@ -150,7 +152,7 @@ _COSINE, _BIAS = 22.8, -11.5
 _COSINE_WORDS, _COVERED, _BIAS_WORDS = 19.5, 8.1, -13.95
 
 
-def covered(question: str, passages: Sequence[Passage]) -> float:
+def covered(question: str, passages: Sequence[PassageLike]) -> float:
     """The share of the question's words that one passage holds, at best; names count double."""
     asked = set(tokens(question))
     if not asked:
@@ -198,7 +200,7 @@ def _head(text: str) -> str:
     return text.split("\n", 1)[0]
 
 
-def _says_something(sentence: str, passage: Passage) -> bool:
+def _says_something(sentence: str, passage: PassageLike) -> bool:
     bare = sentence.strip(" -•*:")
     if bare in (passage.section, passage.title) or bare in passage.section.split(" › "):
         return False

@@ -1,6 +1,6 @@
 """Real deployments for the tests of the HTTP surface: SQLite in a folder of their own, without a server in between.
 
-cold      the house opened, no model loaded: enough for everything that is refused before a journey begins
+cold      the deployment opened, no model loaded: enough for everything that is refused before a journey begins
 warm      the encoder, the redactor and the sample documents (marked `models`); no chat model, so answers are quotes
 """
 
@@ -14,11 +14,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.keys import Role
+from app.identity.api_keys import Role
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
-from inference.store import ModelStore
+from app.wiring.deployment import Deployment
+from app.wiring.service import Service
+from inference.store.model_store import ModelStore
 
 ROOT = Path(__file__).parents[2]
 QUESTION = "What is the dealing cut-off time?"
@@ -28,9 +29,13 @@ QUESTION = "What is the dealing cut-off time?"
 class Site:
     """A deployment and one key of each role; `other` is another tenant's caller."""
 
-    house: House
+    service: Service
     app: Flask
     keys: dict[str, str]
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.service.deployment
 
     def client(self) -> FlaskClient:
         return self.app.test_client()
@@ -40,18 +45,19 @@ class Site:
 
 
 def site(home: Path) -> Site:
-    house = House.open(Settings(home=home, light=True))
+    service = Service.open(Settings(home=home, light=True))
+    deployment = service.deployment
     roles: tuple[Role, ...] = ("caller", "auditor", "administrator")
-    keys = {role: house.keys.create("halden", role, role, ("public",)) for role in roles}
-    keys |= {f"other {role}": house.keys.create("other", role, role, ("public",)) for role in roles}
-    return Site(house, create_app(house), keys)
+    keys = {role: deployment.keys.create("halden", role, role, ("public",)) for role in roles}
+    keys |= {f"other {role}": deployment.keys.create("other", role, role, ("public",)) for role in roles}
+    return Site(service, create_app(service), keys)
 
 
 @pytest.fixture(scope="session")
 def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     found = site(tmp_path_factory.mktemp("cold"))
     yield found
-    found.house.close()
+    found.service.close()
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +66,6 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if missing := [name for name in ("all-minilm-l6-v2", "en-core-web-md") if store.state(name) != "present"]:
         pytest.skip(f"models are not here: {', '.join(missing)}; fetch them with: countersign models pull --light")
     found = site(tmp_path_factory.mktemp("warm"))
-    found.house.warm(chat=False)
-    assert found.house.library is not None
-    found.house.library.ingest([ROOT / "samples/documents"], frozenset({"public"}))
+    found.service.warm(chat=False).library.ingest([ROOT / "samples/documents"], frozenset({"public"}))
     yield found
-    found.house.close()
+    found.service.close()

@@ -23,16 +23,17 @@ import psycopg
 from alembic.script import ScriptDirectory
 from sqlalchemy import Executable, select, text
 
-from audit import tables
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys, load_kek
-from audit.reader import AuditReader
+from audit.database import tables
+from audit.database.engine import create_engine_for
+from audit.read.reader import AuditReader
+from audit.sealing.kek import load_kek
+from audit.sealing.subject_keys import SubjectKeys
 from benchmarks import load as benchmark
 from migrations.run import alembic_config
 from tests.deploy.callers import Heard
 from tests.deploy.proxies import KINDS, Proxy, started
 from tests.faults.server import Server, a_server
-from tests.waiting import eventually, free_port
+from tests.support.waiting import eventually, free_port
 
 ROOT = Path(__file__).parents[2]
 READY_S = 180

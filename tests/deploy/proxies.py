@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.deploy.tools import tool
-from tests.waiting import eventually, free_port
+from tests.support.waiting import eventually, free_port
 
 FILES = Path(__file__).parents[2] / "deploy" / "onprem" / "proxy"
 KINDS = ("nginx", "haproxy")

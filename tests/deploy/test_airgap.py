@@ -24,10 +24,10 @@ import pytest
 from deploy.onprem.bundle.build import Built, Wanted, build
 from deploy.onprem.bundle.errors import BundleError
 from deploy.onprem.bundle.minisign import SecretKey
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from tests.deploy.gap import ROOT, Gap, gap, why_not
 from tests.journeys.conftest import NEEDED
-from tests.waiting import free_port
+from tests.support.waiting import free_port
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(1800)]
 OLDER = "0.0.9"

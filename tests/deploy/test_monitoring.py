@@ -16,12 +16,13 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine.metrics import EngineMetrics
+from app.engine_server.metrics import EngineMetrics
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.deployment import open_deployment
+from app.wiring.service import Service
 from deploy.onprem.bundle.pages import anchor, pages
-from inference.scheduler import Load
+from inference.engine.scheduler import Load
 from tests.deploy.commands import problem_of
 from tests.deploy.tools import tool
 
@@ -126,15 +127,15 @@ def dashboard() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Every series that a real service and a real engine show, with the labels that each may have."""
-    house = House.open(Settings(home=tmp_path_factory.mktemp("metrics"), light=True))
+    deployment = open_deployment(Settings(home=tmp_path_factory.mktemp("metrics"), light=True))
     try:
-        house.metrics.watch_engines(lambda: 0, lambda: 0)  # as where the settings name engines
-        text = create_app(house).test_client().get("/metrics").get_data(as_text=True)
+        deployment.metrics.watch_engines(lambda: 0, lambda: 0)  # as where the settings name engines
+        text = create_app(Service(deployment)).test_client().get("/metrics").get_data(as_text=True)
     finally:
-        house.close()
+        deployment.close()
     engine = EngineMetrics()
     engine.watch(lambda: Load(*(0 for _ in fields(Load))))
-    return _series(text, house.metrics.registry) | _series(engine.text().decode(), engine._registry)
+    return _series(text, deployment.metrics.registry) | _series(engine.text().decode(), engine._registry)
 
 
 def _series(text: str, registry: CollectorRegistry) -> dict[str, set[str]]:

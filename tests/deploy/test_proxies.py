@@ -16,7 +16,7 @@ from app.settings import Settings
 from tests.deploy import proxies
 from tests.deploy.proxies import FILES, KINDS, certificate, started, written
 from tests.deploy.replicas import Replica, replica
-from tests.waiting import eventually, free_port
+from tests.support.waiting import eventually, free_port
 
 FORGED = {
     "X-Forwarded-For": "6.6.6.6", "X-Forwarded-Client-Cert": "forged", "X-Real-IP": "6.6.6.6", "Forwarded": "for=6.6.6.6",

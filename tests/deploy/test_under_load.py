@@ -21,7 +21,7 @@ from benchmarks.load import memory_mib
 from tests.deploy.callers import Load, loaded
 from tests.deploy.fleet import NEXT, ROOT, Fleet, a_fleet, next_version
 from tests.deploy.proxies import Proxy, certificate
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.models]
 WARM, SOAKED, LEAK_KIB = 450, 250, 40

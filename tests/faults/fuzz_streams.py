@@ -26,15 +26,15 @@ from typing import Any
 import structlog
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
+from app.wiring.service import Service
 from tests.faults import shipped
 from tests.faults.oracle import wrongs
 from tests.faults.stage import Stage, a_stage
 from tests.faults.streams import stream
 from tests.faults.wire import playable, wired
-from tests.waiting import free_port
+from tests.support.waiting import free_port
 
 Wrong = tuple[int, str, str]
 FOLDER = "/dev/shm" if os.path.isdir("/dev/shm") else None
@@ -59,15 +59,15 @@ def worker(seed: int, numbers: range, stored: bool, threads: int, told: Any) -> 
     """Plays numbers in one process and tells (how many, wrongs) every now and then."""
     hush()
     with tempfile.TemporaryDirectory(dir=FOLDER) as home:
-        house = House.open(Settings(home=Path(home), light=True))
-        key = house.keys.create("halden", "caller", "fuzz", ())
-        app = create_app(house)
-        with a_stage(house, app, key, stored=stored) as stage, ThreadPoolExecutor(threads) as pool:
+        service = Service.open(Settings(home=Path(home), light=True))
+        key = service.deployment.keys.create("halden", "caller", "fuzz", ())
+        app = create_app(service)
+        with a_stage(service, app, key, stored=stored) as stage, ThreadPoolExecutor(threads) as pool:
             for begin in range(0, len(numbers), 200):
                 some = numbers[begin : begin + 200]
                 found = [wrong for wrongs in pool.map(lambda n: played(stage, seed, n), some) for wrong in wrongs]
                 told.put((len(some), found))
-        house.close()
+        service.close()
 
 
 def in_processes(seed: int, numbers: range, stored: bool, processes: int, threads: int) -> Iterator[tuple[int, list[Wrong]]]:

@@ -1,4 +1,4 @@
-"""The real service with a scripted model in it, for tests that kill it: server, house, log, keys and memory are real.
+"""The real service with a scripted model in it, for tests that kill it: server, deployment, log, keys and memory are real.
 
 `python -m tests.faults.service HOME PORT` serves until it is stopped. The model says the question back in sentences.
 """
@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.adapters import QueryRecord
-from app.server import Server
+from app.adapters.record import QueryRecord
+from app.serving.server import Server
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.service import Service
 from orchestrator.bots.onprem import OnPremBot
-from tests.orchestrator.house import a_house
+from tests.support.house import a_house
+from tests.support.running import running
 
 SENTENCES = 12
 
@@ -42,24 +43,24 @@ class Echo:
 
 
 @contextmanager
-def scripted(house: House, pause_s: float = 0.005) -> Iterator[House]:
-    """The house with a pipeline whose rails allow everything and whose model is the echo."""
+def scripted(service: Service, pause_s: float = 0.005) -> Iterator[Service]:
+    """The service with a pipeline whose rails allow everything and whose model is the echo."""
+    deployment = service.deployment
     with a_house(
         OnPremBot(Echo(pause_s)),
-        memory=house.memory,
-        open_record=lambda **who: QueryRecord(house.audit, **who),
-        meter=house.metrics,
+        memory=deployment.memory,
+        open_record=lambda **who: QueryRecord(deployment.audit, **who),
+        meter=deployment.metrics,
     ) as inner:
-        house.pipeline = inner.pipeline
-        house._warmed.set()
-        yield house
+        service.begin(running(inner.pipeline))
+        yield service
 
 
 class ScriptedServer(Server):
-    def _warm(self, house: House) -> None:
-        house.recover().join()
-        with scripted(house):
-            while house.ready:
+    def _warm(self, service: Service) -> None:
+        service.recover().wait()
+        with scripted(service):
+            while service.ready:
                 time.sleep(1)
 
 

@@ -14,18 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from flask import Flask
 from opentelemetry.trace import NoOpTracerProvider
 
-from app.wiring import House
-from audit.events import Entry
-from moderation.types import NOTHING_BESIDE, Allow, Beside, Direction, Verdict
-from orchestrator.breaker import Breaker
+from app.wiring.deployment import Deployment
+from app.wiring.service import Service
+from audit.format.events import Entry
+from audit.format.kind import Kind, Whose
+from moderation.rails.base import Seen
+from moderation.types import Verdict
+from orchestrator.bots.base import NO_EVIDENCE, Ask, BotEvidence, Piece, Question, Role
 from orchestrator.errors import RecordUnavailable
-from orchestrator.pipeline import Pipeline
+from orchestrator.journey.pipeline import Pipeline
 from orchestrator.ports import Record, Ticket
-from orchestrator.types import Ask, Piece
+from orchestrator.selection.breaker import Breaker
 from tests.faults.reading import plain
 from tests.faults.streams import (
     BLOCKED,
@@ -40,57 +42,49 @@ from tests.faults.streams import (
     Pause,
     Stream,
 )
-from tests.orchestrator import house as small
+from tests.support import house as small
+from tests.support.running import running
 
 RAIL_TIMEOUT_S = 0.4
 LEFT_OUT = "[left out] "
 _NUMBER = re.compile(r"\[(\d+)\]")
 
 
-class Rails:
-    """One rail that acts by words, and takes its time."""
+def by_words(rail: str, seen: Seen) -> Verdict | BaseException | None:
+    """The rule of the one rail here: it acts by words that were not there before, and takes its time."""
+    if pause := (0, 0, 0, 0, 0, 0.001, 0.004)[zlib.crc32(seen.text.encode()) % 7]:
+        time.sleep(pause)
+    before, both = plain(seen.before), plain(seen.before + seen.text)
+    new = [word for word in (*STOPPING, REDACTED) if word in both and word not in before]
+    if RAISES in new:
+        return ValueError(f"the rail broke on {seen.text}")
+    if DIES in new:
+        return BotDied(f"the rail died on {seen.text}")
+    if HANGS in new:
+        time.sleep(RAIL_TIMEOUT_S * 1.5)
+    if BLOCKED in new:
+        return small.block("words")
+    if STEERED in new:
+        return small.steer("Speak of something else.", "words")
+    if REDACTED in new:
+        return small.redact(LEFT_OUT, "words")
+    return None
 
-    def names(self, direction: Direction) -> tuple[str, ...]:
-        return ("words",)
 
-    def judge(
-        self,
-        rail: str,
-        direction: Direction,
-        text: str,
-        embedding: np.ndarray,
-        context: str = "",
-        beside: Beside = NOTHING_BESIDE,
-    ) -> Verdict:
-        if pause := (0, 0, 0, 0, 0, 0.001, 0.004)[zlib.crc32(text.encode()) % 7]:
-            time.sleep(pause)
-        before, both = plain(context), plain(context + text)
-        new = [word for word in (*STOPPING, REDACTED) if word in both and word not in before]
-        if RAISES in new:
-            raise ValueError(f"the rail broke on {text}")
-        if DIES in new:
-            raise BotDied(f"the rail died on {text}")
-        if HANGS in new:
-            time.sleep(RAIL_TIMEOUT_S * 1.5)
-        if BLOCKED in new:
-            return small.block("words")
-        if STEERED in new:
-            return small.steer("Speak of something else.", "words")
-        if REDACTED in new:
-            return small.redact(LEFT_OUT, "words")
-        return Allow(small.finding("words"))
-
-    def fail(self, rail: str, direction: Direction, why: str) -> Verdict:
-        return small.block(rail, why)
+def rails_by_words() -> small.ScriptedRails:
+    return small.ScriptedRails(by_words, names=("words",))
 
 
 class Player:
     """The bot: plays the stream whose number stands in the question."""
 
-    name, leaves_boundary = "onprem", False
+    name, role, leaves_boundary = "onprem", Role.MEMORY, False
 
     def __init__(self, find: Callable[[int], Stream]) -> None:
         self._find = find
+
+    def evidence(self, question: Question) -> BotEvidence:
+        return NO_EVIDENCE
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
         found = _NUMBER.search(ask.question)
@@ -105,6 +99,9 @@ class Player:
                     yield step
 
 
+_LOOK = Kind("test.look", Whose.ACCESS, "Of a test.")
+
+
 @dataclass
 class Breaking:
     """A record that can no longer be written from one event on; otherwise the one inside."""
@@ -116,7 +113,7 @@ class Breaking:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def append(
-        self, kind: str, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
+        self, kind: Kind, body: Mapping[str, Any], *, labels: Mapping[str, str] | None = None, model: str = ""
     ) -> Ticket:
         with self.lock:
             broken = self.fails is not None and self.count >= self.fails
@@ -167,9 +164,9 @@ class InMemory:
 class Stored(InMemory):
     """Logs in the house's own store."""
 
-    def __init__(self, house: House, record: Callable[..., Record]) -> None:
+    def __init__(self, deployment: Deployment, record: Callable[..., Record]) -> None:
         super().__init__()
-        self._house, self._record = house, record
+        self._deployment, self._record = deployment, record
 
     def open(self, **who: str) -> Record:
         return self._record(**who)
@@ -179,11 +176,11 @@ class Stored(InMemory):
 
     def take(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:
         """The end of a cancelled query is not waited for by anybody, so this waits for an event after it."""
-        self._house.audit.append("halden", Entry("test.look", None, None, "actor:test", "subject:test")).wait()
+        self._deployment.audit.append("halden", Entry(_LOOK, None, None, "actor:test", "subject:test")).wait()
         return self._read(query)
 
     def _read(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:
-        return [(event.kind, event.body or {}) for event in self._house.reader.query("halden", query)]
+        return [(event.kind, event.body or {}) for event in self._deployment.reader.query("halden", query)]
 
 
 @dataclass
@@ -210,7 +207,7 @@ class Heard:
 class Stage:
     """The service and its listener. Used by several threads, each with its own client."""
 
-    def __init__(self, app: Flask, key: str, record: InMemory, rails: Rails | None) -> None:
+    def __init__(self, app: Flask, key: str, record: InMemory, rails: small.ScriptedRails | None) -> None:
         self.record, self.rails = record, rails
         self._app, self._key = app, key
         self._streams: dict[int, Stream] = {}
@@ -347,25 +344,25 @@ def strings(document: Any) -> list[str]:
 
 
 @contextmanager
-def a_stage(house: House, app: Flask, key: str, *, stored: bool = False) -> Iterator[Stage]:
+def a_stage(service: Service, app: Flask, key: str, *, stored: bool = False) -> Iterator[Stage]:
     """stored: the records go to the house's own store, on its disk, instead of memory.
 
     The bot is asked again however often it failed: a stream that meets an open breaker would test nothing.
     """
-    from app.adapters import QueryRecord
+    from app.adapters.record import QueryRecord
 
-    record = Stored(house, lambda **who: QueryRecord(house.audit, **who)) if stored else InMemory()
-    stage = Stage(app, key, record, Rails())
+    deployment = service.deployment
+    record = Stored(deployment, lambda **who: QueryRecord(deployment.audit, **who)) if stored else InMemory()
+    stage = Stage(app, key, record, rails_by_words())
     with small.a_house(
         Player(stage.find),
         known={NAME: "PERSON"},
         rail_timeout_s=RAIL_TIMEOUT_S,
-        memory=house.memory if stored else Quiet(),
-        meter=house.metrics,
+        memory=deployment.memory if stored else Quiet(),
+        meter=deployment.metrics,
         open_record=stage.open_record,
-        rails=Rails(),
+        rails=rails_by_words(),
         breakers={Player.name: Breaker(failures=1_000_000_000)},
     ) as inner:
-        house.pipeline = Pipeline(inner.parts, NoOpTracerProvider().get_tracer("test"))
-        house._warmed.set()
+        service.begin(running(Pipeline(inner.dependencies, NoOpTracerProvider().get_tracer("test"))))
         yield stage

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from orchestrator.types import Abstained, Citation, Cited, Made, Piece, Text
+from orchestrator.bots.base import Abstained, Cited, Made, Piece, Text
+from orchestrator.types import Citation
 
 BLOCKED = "verboten"
 STEERED = "lenkbar"

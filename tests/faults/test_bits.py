@@ -1,7 +1,8 @@
 """Every bit of a sample, flipped: the verifier says so, and names the record, batch, tile, checkpoint or cosignature.
 
 A flip stands alone in its row, but each verification looks at many of them, so that every position of every column can be
-tried. Keys (log, seq, size) are tried in tests/audit/test_verify.py, the file outside in tests/audit/test_checkpoints.py.
+tried. Keys (log, seq, size) are tried in tests/audit/verify/test_whole_log.py, the file outside in
+tests/audit/checkpoints/test_checkpoints.py.
 """
 
 import sqlite3
@@ -13,14 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from audit.checkpoints import Checkpointer
-from audit.engine import create_engine_for
-from audit.guards import sqlite_guards
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.note import COSIGNATURE, Note, SecretKey
-from audit.tiles import LEAVES
-from audit.verify import Trust, verify_store
+from audit.append.store import AuditStore
+from audit.checkpoints.issuer import Checkpointer
+from audit.database.engine import create_engine_for
+from audit.database.tiles import LEAVES
+from audit.database.triggers import sqlite_triggers
+from audit.format.notes import COSIGNATURE, Note, SecretKey
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import LogTrust, verify_store
 from migrations.run import upgrade
 from tests.audit.conftest import KEK, entry
 from tests.faults.drivers import LOG_KEY, origin_of
@@ -34,10 +35,10 @@ SHORT_LOGS = 16
 class Filled:
     path: Path
     engine: Engine
-    trust: Trust
+    trust: LogTrust
     client: sqlite3.Connection
 
-    def wrong(self, tenant: str | None = None, trust: Trust | None = None) -> set[tuple[str, int | None]]:
+    def wrong(self, tenant: str | None = None, trust: LogTrust | None = None) -> set[tuple[str, int | None]]:
         """Log and number of each problem; that the guards are down is known."""
         report = verify_store(self.engine, tenant, trust=trust)
         assert report.unlisted == 0
@@ -52,7 +53,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     upgrade(f"sqlite:///{path}")
     engine = create_engine_for(f"sqlite:///{path}")
     keys = SubjectKeys(f"sqlite:///{folder}/keys.db", KEK)
-    store = AuditStore(engine, keys)
+    store = AuditStore(engine, keys, strict=False)
     file = folder / "checkpoints.jsonl"
 
     def cosigned(note: Note) -> Note:
@@ -71,9 +72,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     checkpointer.close()
     client = sqlite3.connect(path, isolation_level=None)
     client.execute("PRAGMA synchronous=OFF")
-    for name in sqlite_guards():
+    for name in sqlite_triggers():
         client.execute(f"DROP TRIGGER {name}")
-    trust = Trust((LOG_KEY.key,), (WITNESS.key,), file, origin_of)
+    trust = LogTrust((LOG_KEY.key,), (WITNESS.key,), file, origin_of)
     filled = Filled(path, engine, trust, client)
     assert filled.wrong(trust=trust) == set()
     yield filled

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from audit import clock
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader
-from audit.verify import verify_store
+from audit.append import clock
+from audit.append.store import AuditStore
+from audit.read.reader import AuditReader
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from tests.faults.drivers import STEPS, step
 
 HOUR_US = 3_600_000_000

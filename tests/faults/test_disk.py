@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
-from audit.engine import create_engine_for
-from audit.verify import verify_store
+from app.wiring.deployment import Deployment
+from app.wiring.service import Service
+from audit.database.engine import create_engine_for
+from audit.verify.whole_log import verify_store
 from tests.faults.drivers import ROOT, Nursery
 from tests.faults.service import scripted
 
@@ -27,9 +28,9 @@ QUESTION = "What is inflation, and what does it do to a bond?"
 
 
 @contextmanager
-def quota(house: House, pages: int) -> Iterator[None]:
+def quota(deployment: Deployment, pages: int) -> Iterator[None]:
     """The database may grow by so many pages and no more."""
-    with house.engine.connect() as connection:
+    with deployment.engine.connect() as connection:
         most = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()) + pages
 
     def bound(connection: Connection) -> None:
@@ -38,30 +39,31 @@ def quota(house: House, pages: int) -> Iterator[None]:
     def free(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {2**30}")
 
-    event.listen(house.engine, "begin", bound)
+    event.listen(deployment.engine, "begin", bound)
     try:
         yield
     finally:
-        event.remove(house.engine, "begin", bound)
-        event.listen(house.engine, "begin", free)
+        event.remove(deployment.engine, "begin", bound)
+        event.listen(deployment.engine, "begin", free)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "sse"])
 def test_a_full_disk_means_503_and_not_a_byte_of_an_unrecorded_answer_and_passes_without_a_restart(
     tmp_path: Path, stream: bool
 ) -> None:
-    house = House.open(Settings(home=tmp_path / "var"))
-    key = house.keys.create("halden", "caller", "test", ())
-    client = create_app(house).test_client()
+    service = Service.open(Settings(home=tmp_path / "var"))
+    deployment = service.deployment
+    key = deployment.keys.create("halden", "caller", "test", ())
+    client = create_app(service).test_client()
 
     def ask() -> Any:
         body = {"message": QUESTION, "stream": stream}
         return client.post("/v1/chat", json=body, headers={"Authorization": f"Bearer {key}"})
 
-    with scripted(house, pause_s=0.0):
+    with scripted(service, pause_s=0.0):
         assert "Sentence 3 about" in ask().text
         statuses, texts = [], []
-        with quota(house, pages=30):
+        with quota(deployment, pages=30):
             for _ in range(20):
                 response = ask()
                 statuses.append(response.status_code)
@@ -76,16 +78,16 @@ def test_a_full_disk_means_503_and_not_a_byte_of_an_unrecorded_answer_and_passes
         after = ask()
         assert after.status_code == 200
         assert "Sentence 3 about" in after.text
-        released = [kind for kind in kinds(house) if kind == "released"]
+        released = [kind for kind in kinds(deployment) if kind == "released"]
         assert len(released) >= spoken
-    house.close()
-    engine = create_engine_for(house.settings.url)
+    service.close()
+    engine = create_engine_for(deployment.settings.url)
     assert verify_store(engine).ok
     engine.dispose()
 
 
-def kinds(house: House) -> list[str]:
-    with house.engine.connect() as connection:
+def kinds(deployment: Deployment) -> list[str]:
+    with deployment.engine.connect() as connection:
         return list(connection.exec_driver_sql("SELECT kind FROM audit_record").scalars())
 
 
@@ -129,10 +131,10 @@ int fdatasync(int file) { if (broken()) { errno = EIO; return -1; } return sysca
 """
 WRITER = """
 import json, os, sys
-from audit.engine import create_engine_for
+from audit.database.engine import create_engine_for
 from audit.errors import AuditUnavailable
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
+from audit.sealing.subject_keys import SubjectKeys
+from audit.append.store import AuditStore
 from tests.faults.drivers import KEK, step
 store = AuditStore(create_engine_for(sys.argv[1]), SubjectKeys(sys.argv[2], KEK))
 def append():

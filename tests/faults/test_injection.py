@@ -18,12 +18,12 @@ import pytest
 
 from app.cli.shared import plain
 from app.settings import Settings
-from app.wiring import House
-from audit.events import Entry
-from audit.guards import sqlite_guards
-from audit.note import VerifierKey
-from audit.offline import Trust, verify_bundle
+from app.wiring.deployment import open_deployment
+from audit.database.triggers import sqlite_triggers
+from audit.format.notes import VerifierKey
+from audit.verify.offline import ReaderTrust, verify_bundle
 from tests.faults.drivers import ROOT
+from tests.support.events import step
 
 TENANT = "halden"
 HOSTILE = {
@@ -56,12 +56,12 @@ def run(home: Path, *arguments: str, code: int) -> tuple[bytes, bytes]:
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VerifierKey]:
     """A log whose bodies hold all that is hostile."""
     home = tmp_path_factory.mktemp("hostile") / "var"
-    house = House.open(Settings(home=home))
+    deployment = open_deployment(Settings(home=home))
     for number, text in enumerate(HOSTILE.values()):
-        body = {"question": text, "parts": [text, {"text": text}]}
-        house.audit.append(TENANT, Entry("redacted", f"q-{number}", "c-1", "key:1", "subject:1", body=body)).wait()
-    key = VerifierKey.parse(str(house.signing.public[0]))
-    house.close()
+        body = {"question": text, "entities": {"parts": [text, {"text": text}]}}
+        deployment.audit.append(TENANT, step("redacted", f"q-{number}", "subject:1", conversation="c-1", body=body)).wait()
+    key = VerifierKey.parse(str(deployment.signing.public[0]))
+    deployment.close()
     return home, key
 
 
@@ -73,7 +73,7 @@ def test_a_bundle_has_one_line_for_each_event_and_gives_every_text_back(written:
     said = [json.loads(event["opened"]["body"]) for event in events[: len(HOSTILE)]]
     assert [body["question"] for body in said] == list(HOSTILE.values())
     assert set(bundle) & set(range(32)) == {ord("\n")}
-    assert verify_bundle(io.BytesIO(bundle), Trust((key,))).ok
+    assert verify_bundle(io.BytesIO(bundle), ReaderTrust((key,))).ok
 
 
 def test_a_table_has_one_row_for_each_event_and_no_formula(written: tuple[Path, VerifierKey]) -> None:
@@ -101,18 +101,18 @@ def test_a_text_on_a_terminal_is_shown_and_does_nothing(name: str) -> None:
 
 def test_who_alters_the_database_cannot_write_on_the_terminal_of_who_verifies_it(tmp_path: Path) -> None:
     home = tmp_path / "var"
-    house = House.open(Settings(home=home))
+    deployment = open_deployment(Settings(home=home))
     for number in range(len(HOSTILE)):
-        house.audit.append(TENANT, Entry("received", f"q-{number}", "c-1", "key:1", "subject:1")).wait()
-    house.close()
-    client = sqlite3.connect(home / Path(house.settings.url).name)
-    for name in sqlite_guards():
+        deployment.audit.append(TENANT, step("received", f"q-{number}", "subject:1", conversation="c-1")).wait()
+    deployment.close()
+    client = sqlite3.connect(home / Path(deployment.settings.url).name)
+    for name in sqlite_triggers():
         client.execute(f"DROP TRIGGER {name}")
     for number, text in enumerate(HOSTILE.values()):
         client.execute("UPDATE audit_record SET outcome = ? WHERE seq = ?", [text, number])
     client.execute("UPDATE audit_batch SET log = ? WHERE first = 0", [HOSTILE["a terminal"]])
     client.execute("UPDATE audit_batch SET log = ? WHERE first = 1", [HOSTILE["markup"]])
-    for statement in sqlite_guards().values():
+    for statement in sqlite_triggers().values():
         client.execute(statement)
     client.commit()
     client.close()

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
-from audit import tables
-from audit.checkpoint_file import read_checkpoints
-from audit.verify import Trust, verify_store
+from audit.checkpoints.file import read_checkpoints
+from audit.database import tables
+from audit.verify.whole_log import LogTrust, verify_store
 from tests.faults.drivers import GATES, LOG_KEY, Nursery, origin_of
 
 # Together with tests/faults/test_service.py: 200 and more on SQLite.
@@ -30,7 +30,7 @@ def test_no_acknowledged_event_is_missing_after_kill_9_at_any_moment(
     nursery: Nursery, engine: Engine, url: str, keys_url: str, tmp_path: Path
 ) -> None:
     rng = random.Random(1)
-    trust = Trust(keys=(LOG_KEY.key,), file=tmp_path / "outside" / "checkpoints.jsonl", origin_of=origin_of)
+    trust = LogTrust(keys=(LOG_KEY.key,), file=tmp_path / "outside" / "checkpoints.jsonl", origin_of=origin_of)
     rounds = ROUNDS[engine.dialect.name]
     known, acknowledged, open_queries = 0, 0, set[str]()
     for number in range(rounds):

@@ -5,17 +5,18 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, text
 
-from app.adapters import QueryRecord
-from audit.engine import writing
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader
-from audit.verify import verify_store
+from app.adapters.record import QueryRecord
+from audit.append.store import AuditStore
+from audit.database.engine import writing
+from audit.read.reader import AuditReader
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from orchestrator.errors import RecordUnavailable
-from orchestrator.types import Answer, Outgoing, Query, SegmentOut
+from orchestrator.journey.outgoing import Answer, Outgoing, SegmentOut
+from orchestrator.types import Query
 from tests.faults.drivers import step
-from tests.orchestrator.house import ScriptedModel, a_house
-from tests.waiting import eventually
+from tests.support.house import ScriptedModel, a_house
+from tests.support.waiting import eventually
 
 CALLERS, CAPACITY = 16, 12
 SENTENCES = [f"This is sentence number {n} of the whole answer. " for n in range(4)]

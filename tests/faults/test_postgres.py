@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from audit import tables
-from audit.engine import create_engine_for
+from audit.append.store import AuditStore
+from audit.database import tables
+from audit.database.engine import create_engine_for
 from audit.errors import AuditUnavailable
-from audit.log import AuditStore
-from audit.verify import Trust, verify_store
+from audit.verify.whole_log import LogTrust, verify_store
 from migrations.run import upgrade
 from tests.faults.drivers import GATES, LOG_KEY, Driver, Nursery, origin_of, step
 from tests.faults.server import Server, a_server, frozen
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.postgres
 CRASHES, WRITERS = 3, 2
@@ -90,7 +90,7 @@ def test_a_server_that_crashes_loses_nothing_acknowledged_and_the_writers_go_on_
             one.end()
     assert not [said for one in listeners for said in one.heard if said[0] == "error"]
     report = verify_store(
-        own, trust=Trust((LOG_KEY.key,), file=tmp_path / "outside" / "checkpoints.jsonl", origin_of=origin_of)
+        own, trust=LogTrust((LOG_KEY.key,), file=tmp_path / "outside" / "checkpoints.jsonl", origin_of=origin_of)
     )
     assert report.ok, report.problems
     record = tables.record.c

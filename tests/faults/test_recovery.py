@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys
-from audit.log import AuditStore
-from audit.reader import AuditReader
-from audit.recovery import end_abandoned
-from audit.verify import verify_store
+from audit.append.abandoned import end_abandoned
+from audit.append.store import AuditStore
+from audit.database.engine import create_engine_for
+from audit.read.reader import AuditReader
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
 from tests.faults.drivers import Driver, Nursery, step
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 Opened = Callable[..., AuditStore]
 

@@ -18,15 +18,16 @@ from typing import Any
 import httpx
 import pytest
 
-from app.opening import open_keys
 from app.settings import Settings
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys, load_kek
-from audit.reader import AuditReader, EventView
-from audit.signing import public_keys
-from audit.verify import Trust, verify_store
+from app.wiring.key_material import open_keys
+from audit.checkpoints.signing_keys import public_keys
+from audit.database.engine import create_engine_for
+from audit.read.reader import AuditReader, EventView
+from audit.sealing.kek import load_kek
+from audit.sealing.subject_keys import SubjectKeys
+from audit.verify.whole_log import LogTrust, verify_store
 from tests.faults.drivers import ROOT
-from tests.waiting import free_port
+from tests.support.waiting import free_port
 
 ROUNDS, CLIENTS = 3, 6
 
@@ -130,7 +131,7 @@ def test_no_answer_that_a_client_received_is_missing_from_the_log_after_kill_9(t
                 assert ending.labels["outcome"] == "answered"
     assert outcomes["answered"] > ROUNDS
     assert outcomes["aborted"] >= 1, "no kill ever hit an answer under way"
-    report = verify_store(engine, trust=Trust(public_keys(settings.audit_key_path), file=settings.checkpoint_path))
+    report = verify_store(engine, trust=LogTrust(public_keys(settings.audit_key_path), file=settings.checkpoint_path))
     assert report.ok, report.problems
     keys.close()
     engine.dispose()

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from app.wiring import House
-from audit.engine import create_engine_for
+from app.wiring.deployment import open_deployment
+from audit.database.engine import create_engine_for
 from audit.errors import LogDamaged
-from audit.verify import Report, Trust, verify_store
+from audit.verify.whole_log import LogTrust, Report, verify_store
 from tests.faults.drivers import ROOT, step
 
 STARTED = 4
@@ -23,15 +23,15 @@ SERVICE = """
 import sys
 from pathlib import Path
 from app.settings import Settings
-from app.wiring import House
+from app.wiring.deployment import Deployment, open_deployment
 from tests.faults.drivers import step
 print("imported", flush=True)
 sys.stdin.readline()
-house = House.open(Settings(home=Path(sys.argv[1])))
+deployment = open_deployment(Settings(home=Path(sys.argv[1])))
 for number in range(20):
-    receipt = house.audit.append("halden", step("received", f"{sys.argv[2]}-{number}")).wait(30)
+    receipt = deployment.audit.append("halden", step("received", f"{sys.argv[2]}-{number}")).wait(30)
     print(receipt.seq, flush=True)
-house.close()
+deployment.close()
 """
 
 
@@ -52,16 +52,16 @@ def test_processes_that_start_at_once_on_an_empty_home_share_one_log_and_its_key
     receipts = [int(line) for service in services for line in service.communicate(timeout=120)[0].split()]
     assert [service.returncode for service in services] == [0] * STARTED
     assert sorted(receipts) == list(range(20 * STARTED))
-    house = House.open(Settings(home=home))  # one key-encryption key and one signing key, or this would refuse
-    views = [house.reader.query("halden", f"{n}-{m}")[0] for n in range(STARTED) for m in range(20)]
+    deployment = open_deployment(Settings(home=home))  # one key-encryption key and one signing key, or this would refuse
+    views = [deployment.reader.query("halden", f"{n}-{m}")[0] for n in range(STARTED) for m in range(20)]
     assert {(view.state, view.intact) for view in views} == {("open", True)}
-    trust = Trust(house.signing.public, file=house.settings.checkpoint_path)
-    house.close()
+    trust = LogTrust(deployment.signing.public, file=deployment.settings.checkpoint_path)
+    deployment.close()
     report = verify(home, trust)
     assert (report.ok, report.events) == (True, 20 * STARTED), report.problems
 
 
-def verify(home: Path, trust: Trust) -> Report:
+def verify(home: Path, trust: LogTrust) -> Report:
     engine = create_engine_for(Settings(home=home).url)
     try:
         return verify_store(engine, trust=trust)
@@ -69,15 +69,15 @@ def verify(home: Path, trust: Trust) -> Report:
         engine.dispose()
 
 
-def live(home: Path, first: int, end: int, word: str = "said") -> Trust:
+def live(home: Path, first: int, end: int, word: str = "said") -> LogTrust:
     """A deployment that lived a while and was closed properly. It signs where it is told to, and at no size between."""
-    house = House.open(Settings(home=home, checkpoint_every_s=60))
+    deployment = open_deployment(Settings(home=home, checkpoint_every_s=60))
     for number in range(first, end):
-        last = house.audit.append("halden", step("received", f"q-{number}", body={"text": f"{word} {number}"}))
+        last = deployment.audit.append("halden", step("released", f"q-{number}", body={"text": f"{word} {number}"}))
     last.wait(30)
-    house.checkpoints.issue("halden")
-    trust = Trust(house.signing.public, file=house.settings.checkpoint_path)
-    house.close()
+    deployment.checkpoints.issue("halden")
+    trust = LogTrust(deployment.signing.public, file=deployment.settings.checkpoint_path)
+    deployment.close()
     return trust
 
 
@@ -105,7 +105,7 @@ def test_an_old_database_beside_a_newer_checkpoint_file_is_refused_at_the_start_
     assert verify(home, trust).ok
     shutil.copy(tmp_path / "old", database(home))
     with pytest.raises(LogDamaged, match=r"12 records only: it was cut, or restored from an old backup\. .* of size 20"):
-        House.open(Settings(home=home))
+        open_deployment(Settings(home=home))
     found = command(home, "audit", "verify", "--json")
     assert found.returncode == 1
     problems = json.loads(found.stdout)["problems"]
@@ -140,10 +140,10 @@ def test_a_history_forked_with_the_same_keys_is_refused_at_the_start_and_named_b
     shutil.copytree(home, other)
     trust = live(home, 12, 20)
     live(other, 12, 24, "never said")
-    assert verify(other, Trust(trust.keys)).ok
+    assert verify(other, LogTrust(trust.keys)).ok
     shutil.copy(database(other), database(home))
     with pytest.raises(LogDamaged, match="the history was rewritten"):
-        House.open(Settings(home=home))
+        open_deployment(Settings(home=home))
     report = verify(home, trust)
     assert [(problem.seq, problem.what) for problem in report.problems] == [(12, "history")], report.problems
     assert "records 12 to 19 are not what was signed" in report.problems[0].detail

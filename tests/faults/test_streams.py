@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
-from orchestrator.types import Text
+from app.wiring.service import Service
+from orchestrator.bots.base import Text
 from tests.faults.oracle import wrongs
 from tests.faults.reading import plain
 from tests.faults.stage import Stage, a_stage
 from tests.faults.streams import BLOCKED, KINDS, TRANSPORTS, Stream, stream
 from tests.faults.wire import playable, wired
-from tests.waiting import free_port
+from tests.support.waiting import free_port
 
 SEED = 7
 EACH = 40
@@ -29,13 +29,13 @@ EACH = 40
 
 @contextmanager
 def staged(home: Path, *, stored: bool = False) -> Iterator[Stage]:
-    house = House.open(Settings(home=home, light=True))
+    service = Service.open(Settings(home=home, light=True))
     try:
-        key = house.keys.create("halden", "caller", "streams", ())
-        with a_stage(house, create_app(house), key, stored=stored) as stage:
+        key = service.deployment.keys.create("halden", "caller", "streams", ())
+        with a_stage(service, create_app(service), key, stored=stored) as stage:
             yield stage
     finally:
-        house.close()
+        service.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,39 +16,41 @@ from pathlib import Path
 
 import httpx
 
-from app.adapters import QueryRecord
-from app.opening import open_keys
-from app.server import Server
+from app.adapters.record import QueryRecord
+from app.serving.server import Server
 from app.settings import Settings
-from app.wiring import House
-from audit.engine import create_engine_for
-from audit.keys import SubjectKeys, load_kek
-from audit.reader import AuditReader
-from orchestrator.breaker import Breaker
+from app.wiring.key_material import open_keys
+from app.wiring.service import Service
+from audit.database.engine import create_engine_for
+from audit.read.reader import AuditReader
+from audit.sealing.kek import load_kek
+from audit.sealing.subject_keys import SubjectKeys
+from orchestrator.selection.breaker import Breaker
 from tests.faults.drivers import ROOT
 from tests.faults.oracle import Events, wrongs
-from tests.faults.stage import RAIL_TIMEOUT_S, Heard, Player, Rails, asked_of, hear_whole, listen
+from tests.faults.stage import RAIL_TIMEOUT_S, Heard, Player, asked_of, hear_whole, listen, rails_by_words
 from tests.faults.streams import NAME, Stream, stream
-from tests.orchestrator.house import a_house
+from tests.support.house import a_house
+from tests.support.running import running
 
 
 class PlayingServer(Server):
     seed = 0
 
-    def _warm(self, house: House) -> None:
+    def _warm(self, service: Service) -> None:
+        deployment = service.deployment
         with a_house(
             Player(lambda number: stream(self.seed, number)),
-            rails=Rails(),
+            rails=rails_by_words(),
             breakers={Player.name: Breaker(failures=1_000_000_000)},
             known={NAME: "PERSON"},
             rail_timeout_s=RAIL_TIMEOUT_S,
-            memory=house.memory,
-            meter=house.metrics,
-            open_record=lambda **who: QueryRecord(house.audit, **who),
+            memory=deployment.memory,
+            meter=deployment.metrics,
+            open_record=lambda **who: QueryRecord(deployment.audit, **who),
         ) as inner:
-            house.pipeline = inner.pipeline
-            house._warmed.set()
-            while house.ready:
+            service.begin(running(inner.pipeline))
+            while service.ready:
                 time.sleep(1)
 
 

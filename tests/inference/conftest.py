@@ -31,7 +31,7 @@ def golden(name: str) -> dict[str, Any]:
 
 
 def load_engine(name: str, **options: Any) -> Any:
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
     path = model_path(name)
     cache = ModelStore().root.parent / "engine"

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from inference.finetune.plan import Base, Outcome, Plan
 from inference.finetune.training import finetune
-from inference.weights import open_checkpoint
+from inference.weights.checkpoint import open_checkpoint
 from tests.inference import tiny_models
 
 PAIRS = (

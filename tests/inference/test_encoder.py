@@ -10,7 +10,7 @@ import pytest
 
 from inference import kernels
 from inference.encoder import SentenceEncoder
-from inference.store import ModelStore
+from inference.store.model_store import ModelStore
 from tests.inference.conftest import golden
 
 pytestmark = pytest.mark.models

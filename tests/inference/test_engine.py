@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference import Message, Prompt, PromptTooLong, Sampling, kernels, load_manifest
-from inference.engine import ChatEngine
+from inference.engine.chat import ChatEngine
 from inference.errors import ModelDamaged, ModelUnsupported
-from inference.tokenizer import Detokenizer
+from inference.text.tokenizer import Detokenizer
 from inference.types import Completion
 from tests.inference.conftest import LIGHT, ask, golden, load_engine, model_path
 
@@ -303,7 +303,7 @@ def test_a_file_that_is_not_the_manifest_s_is_refused(tmp_path: Any) -> None:
     from dataclasses import replace
 
     from inference import load_manifest
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
 
     spec = replace(load_manifest()[LIGHT], digest="0" * 64)
     with pytest.raises(ModelDamaged, match="countersign models pull"):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from inference import Message, Prompt, TrainingRefused, TrainingStopped
-from inference.engine import ChatEngine
+from inference.devices.mesh import ALONE
+from inference.engine.chat import ChatEngine
 from inference.finetune import memory
 from inference.finetune.curve import Point, draw, read_points
 from inference.finetune.examples import Encoder, Example, fill
@@ -20,7 +21,6 @@ from inference.finetune.plan import Base, Plan
 from inference.finetune.rows import read_rows
 from inference.finetune.steps import Trainer
 from inference.finetune.training import finetune
-from inference.grid import ALONE
 from tests.inference import gguf_files, tiny_models
 from tests.inference.conftest import LIGHT, ask, model_path
 from tests.inference.finetuning import PAIRS, PLAN, Told, opened, pairs, trained, weights, write_rows

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inference.devices.mesh import ALONE
 from inference.finetune.examples import Batch, Example, fill
 from inference.finetune.factors import fresh
 from inference.finetune.plan import Base
 from inference.finetune.steps import Trainer
-from inference.grid import ALONE
-from inference.weights import open_checkpoint
+from inference.weights.checkpoint import open_checkpoint
 from tests.inference import tiny_models
 from tests.inference.finetuning import PLAN, opened
 
@@ -36,9 +36,9 @@ def some_factors(checkpoint: Any) -> Any:
 
 def logits_with(checkpoint: Any, factors: Any, place: Path, tokens: Sequence[int]) -> NDArray[np.float32]:
     """What the engine's own loader makes of the factors: logits behind every token, float32[tokens, vocabulary]."""
+    from inference.engine.runner import Feed, Runner
     from inference.finetune.factors import write_adapter
-    from inference.lora import Adapter
-    from inference.runner import Feed, Runner
+    from inference.weights.lora import Adapter
 
     place.mkdir()
     write_adapter(place, factors, checkpoint.architecture, PLAN, Base("tiny", "tiny", place, "tiny"))

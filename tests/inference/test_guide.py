@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference import EngineFailed, Message, Prompt, SchemaInvalid
-from inference.guide import Guide, GuideFailed
+from inference.engine.constrained_decoding import Guide, GuideFailed
 from tests.inference.conftest import ask
 
 pytestmark = pytest.mark.models

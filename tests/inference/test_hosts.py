@@ -15,11 +15,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from inference import EngineFailed, ModelUnsupported
+from inference.devices.hosts import join_hosts
 from inference.finetune.curve import read_points
-from inference.hosts import join_hosts
 from tests.inference import tiny_models
 from tests.inference.test_sharding import FAMILIES
-from tests.waiting import free_port
+from tests.support.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 PROCESSES, DEVICES = 2, 4
@@ -55,7 +55,7 @@ def ended(processes: list[subprocess.Popen[str]]) -> list[Any]:
 def on_two(code: str, *arguments: str) -> list[Any]:
     """The code in two processes that have joined; `arguments` are its sys.argv[3:]."""
     joined = (
-        "import json, sys; from inference.hosts import join_hosts;"
+        "import json, sys; from inference.devices.hosts import join_hosts;"
         f"join_hosts('127.0.0.1:' + sys.argv[1], {PROCESSES}, int(sys.argv[2]), wait_s=120);" + code
     )
     port = str(free_port())
@@ -113,7 +113,7 @@ def answered(folder: str, crew: str, mesh: tuple[int, int] | None, memory: int =
     import jax
 
     from inference import Message, Prompt
-    from inference.engine import ChatEngine
+    from inference.engine.chat import ChatEngine
     from tests.inference.conftest import ask
 
     options: dict[str, Any] = {"mesh": mesh, "cache_dir": None, "context": 128, "precision": "float32"}

@@ -15,8 +15,8 @@ from gguf.quants import dequantize, quantize
 from numpy.typing import NDArray
 
 from inference import kernels
-from inference.cache import Turns
 from inference.kernels.tiles import ROWS, Layout, dense_tiles, kind_of, tiles
+from inference.kv_cache import Turns
 
 pytestmark = pytest.mark.skipif(
     kernels.library_path() is None, reason="the C++ kernels were not built: see setup.py's message"

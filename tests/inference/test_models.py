@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from inference import AdapterUnfit, Message, ModelMissing, ModelUnsupported, Prompt, kernels
 from inference.architecture import read_architecture, read_config
-from inference.engine import ChatEngine
-from inference.lora import Adapter, combined_digest
-from inference.runner import Feed, Runner
-from inference.template import ChatTemplate
-from inference.tokenizer import ChatTokenizer
-from inference.weights import Checkpoint, Precision, open_checkpoint
+from inference.engine.chat import ChatEngine
+from inference.engine.runner import Feed, Runner
+from inference.text.chat_template import ChatTemplate
+from inference.text.tokenizer import ChatTokenizer
+from inference.weights.checkpoint import Checkpoint, Precision, open_checkpoint
+from inference.weights.lora import Adapter, combined_digest
 from tests.inference import gguf_files, tiny_models
 from tests.inference.conftest import ask
 

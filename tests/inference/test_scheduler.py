@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from inference import EngineBusy, EngineFailed, PromptTooLong, Sampling, Terms, kernels
 from inference.architecture import Architecture
-from inference.blocks import Blocks, Names
-from inference.cache import POSITIONS
-from inference.drafts import Drafts
-from inference.job import Job
+from inference.engine.draft_tokens import Drafts
+from inference.engine.fair_queue import Waiting
+from inference.engine.prefix_cache import Blocks, Names
+from inference.engine.request import Job
+from inference.engine.runner import Runner
+from inference.engine.scheduler import Scheduler
 from inference.kernels.tiles import Matrix, round_to_q8_0, tiles
-from inference.runner import Runner
-from inference.scheduler import Scheduler
-from inference.waiting import Waiting
-from inference.weights import Checkpoint
+from inference.kv_cache import POSITIONS
+from inference.weights.checkpoint import Checkpoint
 
 WIDTH, VOCABULARY, CONTEXT = 64, 96, 256
 STOP = frozenset({5})

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from inference import ModelUnsupported
-from inference.grid import Grid, make_grid
+from inference.devices.mesh import Grid, make_grid
 from tests.inference import tiny_models
 
 DEVICES = 8
@@ -24,8 +24,8 @@ FAMILIES = ("qwen2", "gemma3")
 def logits_of(data: int, model: int, families: tuple[str, ...]) -> dict[str, Any]:
     """Runs in the process with eight devices: what each family says in three steps, and where its weights lie."""
     from inference.architecture import Architecture
-    from inference.runner import Feed, Runner
-    from inference.weights import Checkpoint
+    from inference.engine.runner import Feed, Runner
+    from inference.weights.checkpoint import Checkpoint
 
     found: dict[str, Any] = {}
     for family in families:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from inference import ModelDamaged, ModelMissing, ModelSpec, ModelStore
-from inference import store as store_module
 from inference.errors import ManifestError, NotEnoughSpace, PullFailed, UnknownModel
-from inference.manifest import ModelFile, Part, listing_digest, load_manifest
+from inference.store import model_store as store_module
+from inference.store.manifest import ModelFile, Part, listing_digest, load_manifest
 
 PARTS = [bytes([index]) * (1000 + index) for index in range(3)]
 

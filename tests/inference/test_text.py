@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.conversion import quantise_rows
 from inference.encoder import BATCHES, LENGTHS, SINGLE, plan
+from inference.engine.sampling import Sampler, nucleus
+from inference.engine.stop_strings import StopFilter
 from inference.errors import PromptInvalid
-from inference.sampling import Sampler, nucleus
-from inference.stopping import StopFilter
-from inference.template import ChatTemplate
+from inference.text.chat_template import ChatTemplate
 from inference.types import Message, Sampling
+from inference.weights.conversion import quantise_rows
 
 texts = st.text(alphabet="abEND \n", max_size=40)
 

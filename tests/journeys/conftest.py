@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 import pytest
 
-from inference.store import ModelStore
-from tests.waiting import free_port
+from inference.store.model_store import ModelStore
+from tests.support.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("smollm2-135m-instruct", "all-minilm-l6-v2", "en-core-web-md")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.conftest import POLICY, Deployment
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.models
 QUESTION = "What is the dealing cut-off time?"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from app.serving.application import create_app
 from app.settings import Settings
-from app.web import create_app
-from app.wiring import House
-from inference.store import ModelStore
+from app.wiring.service import Service
+from inference.store.model_store import ModelStore
 from moderation.policy import DEFAULT_PATH
 from tests.app.conftest import Site
 from tests.journeys.conftest import NEEDED
@@ -41,14 +41,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     text = DEFAULT_PATH.read_text("utf-8")
     assert "  pseudonym: tag\n" in text
     policy.write_text(text.replace("  pseudonym: tag\n", "  pseudonym: surrogate\n"), "utf-8")
-    house = House.open(Settings(home=home / "var", light=True, policy_file=policy, max_tokens=48))
+    service = Service.open(Settings(home=home / "var", light=True, policy_file=policy, max_tokens=48))
     keys = {
-        "caller": house.keys.create("halden", "caller", "caller", ("public",)),
-        "administrator": house.keys.create("halden", "administrator", "administrator", ("public",)),
+        "caller": service.deployment.keys.create("halden", "caller", "caller", ("public",)),
+        "administrator": service.deployment.keys.create("halden", "administrator", "administrator", ("public",)),
     }
-    house.warm()
-    yield Site(house, create_app(house), keys)
-    house.close()
+    service.warm()
+    yield Site(service, create_app(service), keys)
+    service.close()
 
 
 def post(site: Site, path: str, body: dict[str, Any], person: str = "wilhelmina") -> Any:
@@ -90,13 +90,13 @@ def test_a_name_comes_back_right_through_every_transport(site: Site, transport: 
 
 def test_the_record_holds_tags_and_neither_the_name_nor_its_surrogate(site: Site) -> None:
     said = post(site, "/v1/chat", {"message": f"{ASKED[1]} My IBAN is {IBAN}."}).get_json()
-    events = site.house.reader.query("halden", said["query_id"])
+    events = site.deployment.reader.query("halden", said["query_id"])
     bodies = {event.kind: event.body for event in events}
     assert bodies["redacted"]["question"].startswith("My name is <PERSON_1>.")
     assert bodies["generated"]["surrogates"] == {"PERSON": 1, "IBAN_CODE": 1}
     conversation = said["conversation_id"]
-    subject = site.house.keys.pseudonym("halden", "wilhelmina")
-    dumped, turns = site.house.memory.load("halden", subject, conversation)
+    subject = site.deployment.keys.pseudonym("halden", "wilhelmina")
+    dumped, turns = site.deployment.memory.load("halden", subject, conversation)
     assert dumped is not None
     false = list(json.loads(dumped)["words"].values())
     everything = repr([event.body for event in events]) + repr(turns)

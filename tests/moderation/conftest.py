@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import pytest
 
-from moderation.head import Heads
+from moderation.heads.head import Heads
 from moderation.policy import load_policy
 from moderation.rails import Embed, Rails
+from moderation.rails.base import Seen
 from moderation.types import Allow, Direction, Verdict
-from tests.encoder import real_embed
+from tests.support.encoder import real_embed
 
 Judge = Callable[..., Verdict]
 
@@ -38,7 +39,7 @@ def rails(heads: Heads, embed: Embed) -> Rails:
 @pytest.fixture(scope="session")
 def judge(rails: Rails, embed: Embed) -> Judge:
     def judge(text: str, rail: str, direction: Direction = Direction.INPUT, context: str = "") -> Verdict:
-        return rails.judge(rail, direction, text, embed([text])[0], context)
+        return rails.judge(rail, Seen(direction, text, embed([text])[0], context))
 
     return judge
 
@@ -48,7 +49,7 @@ def over(rails: Rails, embed: Embed) -> Callable[..., dict[str, str]]:
     def over(text: str, direction: Direction = Direction.INPUT) -> dict[str, str]:
         """Rail to what it did and why, for each rail that did not simply allow."""
         vector = embed([text])[0]
-        verdicts = [rails.judge(rail, direction, text, vector) for rail in rails.names(direction)]
+        verdicts = [rails.judge(rail, Seen(direction, text, vector)) for rail in rails.names(direction)]
         return {
             v.finding.rail: f"{v.name}: {v.finding.category}, {v.finding.reason}"
             for v in verdicts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, select, text, update
 
-from audit.keys import KeyMissing, SealBroken, SubjectKeys
+from audit.sealing.subject_keys import KeyMissing, SealBroken, SubjectKeys
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.memory.store import REMEMBERED, ConversationStore
 from orchestrator.memory.tables import conversation, turn

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moderation.rails.base import Seen
 from moderation.types import Direction, Verdict
-from orchestrator.types import Citation, CitationOut, Cited, SegmentOut, Text
-from tests.orchestrator.house import (
+from orchestrator.bots.base import Cited, Text
+from orchestrator.journey.outgoing import CitationOut, SegmentOut
+from orchestrator.types import Citation
+from tests.support.house import (
     LONG_S,
     ScriptedBot,
     ScriptedModel,
@@ -52,10 +55,10 @@ def test_nothing_of_a_blocked_sentence_or_after_it_goes_out(
 ) -> None:
     chunks, blocked, delays = script
 
-    def rule(rail: str, direction: Direction, text: str) -> Verdict | None:
+    def rule(rail: str, seen: Seen) -> Verdict | None:
         if rail == "stern":
-            time.sleep(delays[sum(map(ord, text)) % len(delays)])
-            if direction is Direction.OUTPUT and SECRET in text:
+            time.sleep(delays[sum(map(ord, seen.text)) % len(delays)])
+            if seen.direction is Direction.OUTPUT and SECRET in seen.text:
                 return block()
         return None
 
@@ -78,8 +81,8 @@ def test_nothing_of_a_blocked_sentence_or_after_it_goes_out(
 def test_nothing_goes_out_when_the_question_is_blocked_however_late(
     script: tuple[list[str], int | None, list[float]], delay: float
 ) -> None:
-    def rule(rail: str, direction: Direction, text: str) -> Verdict | None:
-        if direction is Direction.INPUT and rail == "calm":
+    def rule(rail: str, seen: Seen) -> Verdict | None:
+        if seen.direction is Direction.INPUT and rail == "calm":
             time.sleep(delay)
             return block("calm")
         return None
@@ -95,8 +98,8 @@ def test_a_question_blocked_after_generation_has_begun_stops_the_model() -> None
     never = threading.Event()
     model = ScriptedModel([sentence(0), sentence(1), never, sentence(2)])
 
-    def rule(rail: str, direction: Direction, text: str) -> Verdict | None:
-        if direction is Direction.INPUT and rail == "stern":
+    def rule(rail: str, seen: Seen) -> Verdict | None:
+        if seen.direction is Direction.INPUT and rail == "stern":
             assert model.spoke.wait(LONG_S)
             return block()
         return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from moderation.types import Direction
+from orchestrator.bots.base import Text
 from orchestrator.errors import RecordUnavailable
-from orchestrator.types import Answer, Outgoing, RefusalOut, RouteOut, SegmentOut, Text
-from tests.orchestrator.house import (
+from orchestrator.journey.outgoing import Answer, Outgoing, RefusalOut, RouteOut, SegmentOut
+from tests.support.house import (
     House,
     Log,
     ScriptedBot,

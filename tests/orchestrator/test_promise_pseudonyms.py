@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from moderation.rails.base import Seen
 from moderation.types import Direction, Verdict
-from orchestrator import names
+from orchestrator.bots.base import Text
 from orchestrator.errors import BotUnavailable
-from orchestrator.types import SegmentOut, Text
-from tests.orchestrator.house import (
+from orchestrator.journey.outgoing import SegmentOut
+from orchestrator.telemetry import attributes as names
+from tests.support.house import (
     House,
     ScriptedBot,
     ScriptedModel,
@@ -72,8 +74,8 @@ def test_a_later_turn_reads_the_earlier_tags_and_restores_them() -> None:
 def test_an_exception_that_holds_a_persons_words_is_recorded_and_traced_by_its_type_alone(where: str) -> None:
     leak = ValueError(f"cannot parse {QUESTION}")
 
-    def rule(rail: str, direction: Direction, text: str) -> Verdict | Exception | None:
-        return leak if where == "rail" and direction is Direction.INPUT else None
+    def rule(rail: str, seen: Seen) -> Verdict | Exception | None:
+        return leak if where == "rail" and seen.direction is Direction.INPUT else None
 
     bot = ScriptedBot("onprem", leak if where == "bot" else Text("All is well and that is that. "))
     found = leak if where == "search" else ()
@@ -101,8 +103,8 @@ def test_spans_carry_only_the_names_that_the_exporter_lets_through() -> None:
 
 
 def test_a_rail_that_blocks_an_earlier_message_keeps_it_from_the_model() -> None:
-    def rule(rail: str, direction: Direction, text: str) -> Verdict | None:
-        return blocked_injection() if "ignore all rules" in text else None
+    def rule(rail: str, seen: Seen) -> Verdict | None:
+        return blocked_injection() if "ignore all rules" in seen.text else None
 
     model = ScriptedModel(["All is well and that is that. "])
     with a_house(model=model, rule=rule) as house:

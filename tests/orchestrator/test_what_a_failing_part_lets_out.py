@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from audit import kinds
+from moderation.rails.base import Seen
 from moderation.types import Allow, Direction, Finding, Verdict
+from orchestrator.bots.base import Cited, Made, Text
 from orchestrator.errors import RecordUnavailable
-from orchestrator.recording import UntilFinished
-from orchestrator.types import Citation, Cited, Made, Text
-from tests.orchestrator.house import (
+from orchestrator.journey.record import UntilFinished
+from orchestrator.types import Citation
+from tests.support.house import (
     LONG_S,
     Log,
     ScriptedBot,
@@ -38,10 +41,10 @@ class Panic(BaseException):
 
 
 class DyingRails(ScriptedRails):
-    def judge(self, rail: str, direction: Direction, text: str, *rest: Any, **more: Any) -> Verdict:
-        if "sharks" in text:
+    def judge(self, rail: str, seen: Seen) -> Verdict:
+        if "sharks" in seen.text:
             raise Panic
-        return super().judge(rail, direction, text, *rest, **more)
+        return super().judge(rail, seen)
 
 
 class DyingBot(ScriptedBot):
@@ -85,13 +88,13 @@ def test_nothing_follows_the_end_of_the_record_however_late_a_judge_is() -> None
     late = threading.Event()
     model = ScriptedModel([FIRST, SECOND, "A third sentence is still being judged then. "])
 
-    def rule(rail: str, direction: Direction, text: str) -> Any:
-        return {"sharks": block(), "third": late}.get(next((w for w in ("sharks", "third") if w in text), ""))
+    def rule(rail: str, seen: Seen) -> Any:
+        return {"sharks": block(), "third": late}.get(next((w for w in ("sharks", "third") if w in seen.text), ""))
 
     with a_house(model=model, rule=rule) as house:
         out = house.ask()
         late.set()
-        house.parts.pool.shutdown(wait=True)
+        house.dependencies.pool.shutdown(wait=True)
     assert answer_of(out).outcome == "refused"
     assert house.log.kinds()[-1] == "finished"
 
@@ -99,14 +102,15 @@ def test_nothing_follows_the_end_of_the_record_however_late_a_judge_is() -> None
 def test_after_the_end_of_a_record_nothing_may_be_released_on_its_word() -> None:
     log = Log()
     record = UntilFinished(log)
-    record.append("received", {}).wait()
-    record.append("finished", {}).wait()
-    late = record.append("released", {"text": FIRST})
+    record.append(kinds.RECEIVED, {"characters": 3}).wait()
+    record.append(kinds.FINISHED, ENDED, labels={"outcome": "answered", "bot": "rag"}).wait()
+    late = record.append(kinds.RELEASED, {"segment": 0, "text": FIRST, "citations": []}, labels={"bot": "rag"})
     assert log.kinds() == ["received", "finished"]
     with pytest.raises(RecordUnavailable):
         late.wait()
 
 
+ENDED = {"outcome": "answered", "finish_reason": "stop", "reason": "", "segments": 1, "us": {}}
 HOSTILE: tuple[Mapping[str, Any], ...] = (
     {"finish_reason": "FORBIDDEN words"},
     {"finish_reason": {"FORBIDDEN": 1}},
@@ -148,10 +152,10 @@ def test_an_answer_steered_by_its_own_words_still_heeds_the_correction_that_the_
     spoken = threading.Event()
     bot = ScriptedBot("onprem", Text(SECOND), Text("Then more follows."))
 
-    def rule(rail: str, direction: Direction, text: str) -> Any:
+    def rule(rail: str, seen: Seen) -> Any:
         if rail != "stern" or len(bot.asked) > 1:
             return None
-        if direction is Direction.INPUT:
+        if seen.direction is Direction.INPUT:
             assert spoken.wait(LONG_S)
             return steer("Give no advice.")
         spoken.set()
@@ -172,7 +176,7 @@ def test_a_bot_that_says_everything_in_one_breath_is_cut_a_little_at_a_time() ->
         going = house.start()
         for _ in range(6):
             next(going)
-            waiting.append(house.parts.pool._work_queue.qsize())  # type: ignore[attr-defined]
+            waiting.append(house.dependencies.pool._work_queue.qsize())  # type: ignore[attr-defined]
         going.close()
     assert max(waiting) < 200
 

@@ -64,7 +64,7 @@ def encoder() -> Embed:
     """all-MiniLM-L6-v2, or a skip that says what is missing."""
     from inference.encoder import SentenceEncoder
     from inference.errors import InferenceError
-    from inference.store import ModelStore
+    from inference.store.model_store import ModelStore
 
     try:
         path = ModelStore().path("all-minilm-l6-v2")

@@ -22,8 +22,8 @@ from deploy.onprem.bundle.provenance import head, statement
 from deploy.onprem.bundle.sbom import bill
 from deploy.onprem.bundle.wheels import PLATFORM, PYTHON, build_own, collect, export, lock_of, sha256
 from deploy.onprem.install.verify import SIGNATURE, SUMS
-from inference.manifest import ModelSpec, find_model, load_manifest
-from inference.store import ModelStore
+from inference.store.manifest import ModelSpec, find_model, load_manifest
+from inference.store.model_store import ModelStore
 
 COPIED = ("deploy", "migrations", "samples")
 ASSETS = ("app/static", "app/templates")

@@ -17,7 +17,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
-from inference.manifest import ModelSpec
+from inference.store.manifest import ModelSpec
 
 Json = dict[str, Any]
 _CLASSIFIERS = {

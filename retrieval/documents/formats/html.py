@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from retrieval.documents.formats.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
+from retrieval.documents.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
 from retrieval.documents.formats.html_tables import is_layout, read_table
 from retrieval.documents.grid import Grid
 from retrieval.documents.heads import leading_heads, spread_heads

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from retrieval.documents.formats.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
+from retrieval.documents.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
 from retrieval.documents.formats.html import read_html
 from retrieval.documents.grid import Grid
 from retrieval.documents.heads import leading_heads, spread_heads

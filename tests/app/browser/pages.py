@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, render_template
 
-from app.visible import review_filters
+from app.console.filters import review_filters
 
 APP = Path(__file__).resolve().parents[3] / "app"
 HOSTILE = '</pre><script>document.title="owned"</script><img src=x onerror=alert(1)>"\' \u202eevil\u202c\u200b\x1b[31m'

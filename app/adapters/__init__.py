@@ -1,0 +1,1 @@
+"""The rooms' abilities in the orchestrator's words."""

@@ -1,0 +1,76 @@
+"""Puts the inference engine of this process behind the orchestrator's port for a chat model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from inference.errors import EngineBusy, EngineFailed, PromptTooLong
+from inference.types import Message, Prompt, Sampling
+from moderation.types import millionths
+from orchestrator.errors import BotUnavailable
+from orchestrator.prompting.messages import BEGINNINGS
+
+if TYPE_CHECKING:
+    from inference.engine.chat import ChatEngine
+
+
+class LoadedLater:
+    """The chat model, which is loaded and warmed while the service already answers /healthz. Implements
+    `ports.Generate`; until the model is warm, asking it raises BotUnavailable. The event is set once."""
+
+    def __init__(self, name: str, load: Callable[[], ChatEngine]) -> None:
+        self.name, self.digest = name, ""
+        self._load = load
+        self._ready = threading.Event()
+        self._engine: ChatEngine | None = None
+
+    def load(self) -> str:
+        """Loads and warms the model; called once, by the thread that prepares the service. Returns its state in a word."""
+        engine = self._load()
+        engine.warm()
+        engine.share(BEGINNINGS)
+        self._engine, self.digest = engine, engine.digest
+        self._ready.set()
+        return "ready"
+
+    def close(self) -> None:
+        """Ends what is being answered."""
+        if self._engine is not None:
+            self._engine.close()
+
+    @property
+    def ready(self) -> bool:
+        return self._ready.is_set()
+
+    def stream(
+        self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
+    ) -> Generator[str, None, Mapping[str, Any]]:
+        engine = self._engine
+        if engine is None:
+            raise BotUnavailable(f"model {self.name} is still being loaded")
+        prompt = Prompt(tuple(Message(role, content) for role, content in messages), reuse=scope or None)
+        try:
+            stream = engine.stream(prompt, Sampling(**sampling), cancel)
+        except PromptTooLong as error:
+            raise BotUnavailable("the question and what belongs to it are too long for the model") from error
+        except EngineBusy as error:
+            raise BotUnavailable(f"the model is busy: {error}") from error
+        try:
+            while True:
+                try:
+                    yield next(stream).text
+                except StopIteration as end:
+                    done = end.value
+                    return {
+                        "prompt_tokens": done.prompt_tokens,
+                        "completion_tokens": done.completion_tokens,
+                        "finish_reason": done.finish_reason,
+                        "seed": int(sampling.get("seed", 0)),
+                        "temperature_micro": millionths(float(sampling.get("temperature", 0.0))),
+                    }
+                except EngineFailed as error:
+                    raise BotUnavailable(str(error)) from error
+        finally:
+            stream.close()

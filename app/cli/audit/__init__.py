@@ -1,0 +1,1 @@
+"""`countersign audit` and `countersign witness`."""

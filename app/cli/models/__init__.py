@@ -1,0 +1,1 @@
+"""`countersign models` and `countersign engine`."""

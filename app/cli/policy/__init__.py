@@ -1,0 +1,1 @@
+"""`countersign policy` and `countersign switch`."""

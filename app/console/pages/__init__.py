@@ -1,0 +1,12 @@
+"""The console's pages, in the order of the navigation. A new page is a module, a template, and a line here."""
+
+from app.console.pages import queries, query, retention, reveal, sign_in, switches
+
+PAGES = (
+    sign_in,
+    queries,
+    query,
+    reveal,
+    retention,
+    switches,
+)

@@ -1,0 +1,1 @@
+"""What people decide while it runs: policies, kill switches, shadow reports."""

@@ -1,0 +1,1 @@
+"""Copies of log and keys, and their way back."""

@@ -1,0 +1,84 @@
+"""What a request is answered with: the service, the caller's key, the body checked against a model, room for a journey."""
+
+from __future__ import annotations
+
+import threading
+
+from flask import current_app, request
+
+from app.identity.api_keys import Key
+from app.web.bodies import Body, read_body
+from app.web.problems import Problem
+from app.web.reveal import RevealDesk
+from app.wiring.deployment import Deployment
+from app.wiring.service import Service
+
+
+def service() -> Service:
+    """Of the application that answers this request."""
+    found: Service = current_app.extensions["countersign"]
+    return found
+
+
+def deployment() -> Deployment:
+    return service().deployment
+
+
+def reveal_desk() -> RevealDesk:
+    found = deployment()
+    return RevealDesk(found.reader, found.audit, found.keys, found.memory, found.settings.reveal_persons)
+
+
+def caller(*roles: str) -> Key:
+    """The key of the request. Raises Problem 401 without a valid one, 403 where its role is not among `roles`."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Problem(401, "Send an API key: Authorization: Bearer cs_…", code="key_missing")
+    key = deployment().keys.find(secret.strip())
+    if key is None:
+        raise Problem(
+            401,
+            "This API key is unknown or revoked. Ask your administrator for a new one.",
+            code="key_unknown",
+        )
+    if key.role not in roles:
+        raise Problem(
+            403,
+            f"This needs a key with the role {' or '.join(roles)}; this one is a {key.role}'s.",
+            code="role",
+        )
+    return key
+
+
+def body(model: type[Body]) -> Body:
+    """The request's JSON as `model`. Raises Problem 415, 413, 400 or 422; never echoes what was sent."""
+    return read_body(model, deployment().settings.max_body)
+
+
+class Admission:
+    """Lets at most `limit` journeys run at a time, so that slow streams never take every thread of the server.
+    The semaphore is its only state."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = threading.BoundedSemaphore(limit)
+
+    def enter(self) -> None:
+        """Raises Problem 429 where there is no room."""
+        if not self._free.acquire(blocking=False):
+            deployment().metrics.turned_away.inc()
+            raise Problem(
+                429,
+                "Too many questions are being answered; try again in a moment.",
+                code="busy",
+                retry_after=2,
+            )
+        deployment().metrics.chats.inc()
+
+    def leave(self, found: Deployment) -> None:
+        found.metrics.chats.dec()
+        self._free.release()
+
+
+def admission() -> Admission:
+    found: Admission = current_app.extensions["countersign.admission"]
+    return found

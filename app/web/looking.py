@@ -1,0 +1,24 @@
+"""Records who looked into the log. Invariant: nothing is shown before the record of looking at it is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.identity.api_keys import Key
+from app.web.context import deployment
+from audit.format.events import Entry
+from audit.kinds import Kind
+
+
+def record_access(key: Key, kind: Kind, query_id: str | None, details: Mapping[str, Any]) -> None:
+    """Who looked at what; durable before this returns. Raises AuditUnavailable."""
+    entry = Entry(
+        kind=kind,
+        query=query_id,
+        conversation=None,
+        actor=f"key:{key.id}",
+        subject=deployment().keys.pseudonym(key.tenant, f"key:{key.id}"),
+        body=details,
+    )
+    deployment().audit.append(key.tenant, entry).wait()

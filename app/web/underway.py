@@ -1,0 +1,107 @@
+"""Starts a journey for a request and keeps hold of it until the response is over, however it ends."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from flask import request
+from opentelemetry.trace import SpanContext
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from uuid_utils import uuid7
+
+from app.identity.api_keys import Key
+from app.web.context import admission, deployment, service
+from app.web.problems import Problem
+from orchestrator.journey.outgoing import Outgoing
+from orchestrator.types import Query
+
+LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"
+"""A tag like "de" or "pt-BR" (RFC 5646, as far as anybody uses it)."""
+MOST_LANGUAGES = 4
+
+
+class Underway:
+    """An admitted journey: iterate for what goes out, close to cancel. Closing twice is harmless.
+
+    The first item is taken when it is made, so that an error becomes a status code and not a broken stream.
+    """
+
+    def __init__(self, query: Query, sampling: Mapping[str, Any], link: SpanContext | None) -> None:
+        self.query = query
+        self._deployment, self._admission = deployment(), admission()
+        running = service().running
+        if running is None or not service().ready:
+            raise Problem(503, "The models are still being loaded; try again shortly.", code="starting", retry_after=5)
+        self._admission.enter()
+        self._lock = threading.Lock()
+        self._open = True
+        self._items = running.pipeline.answer(query, sampling, link)
+        try:
+            self._first: Outgoing | None = next(self._items, None)
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        try:
+            if self._first is not None:
+                yield self._first
+            yield from self._items
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            if not self._open:
+                return
+            self._open = False
+        try:
+            self._items.close()  # type: ignore[attr-defined]
+        finally:
+            self._admission.leave(self._deployment)
+
+
+def new_query(
+    key: Key,
+    text: str,
+    person: str | None,
+    conversation: str | None,
+    before: tuple[tuple[str, str], ...] = (),
+    languages: tuple[str, ...] = (),
+) -> Query:
+    """A query of this caller. person: the end user, as the portal names them; becomes a pseudonym here."""
+    keys = deployment().keys
+    return Query(
+        id=f"q_{uuid7().hex}",
+        conversation=conversation or f"c_{uuid7().hex}",
+        tenant=key.tenant,
+        subject=keys.pseudonym(key.tenant, person or f"key:{key.id}"),
+        actor=f"key:{key.id}",
+        groups=key.groups,
+        text=text,
+        before=before,
+        fresh=conversation is None,
+        languages=languages,
+    )
+
+
+def languages(asked: str | None) -> tuple[str, ...]:
+    """What the caller reads, best first: what the body asks for, else the Accept-Language header (RFC 9110, 12.5.4)."""
+    if asked is not None:
+        return (asked,)
+    named = (tag for tag, quality in request.accept_languages if quality > 0 and re.fullmatch(LANGUAGE, tag))
+    return tuple(islice(named, MOST_LANGUAGES))
+
+
+def link_of(headers: Mapping[str, str]) -> SpanContext | None:
+    """The caller's span from `traceparent` (W3C trace context), if there is one."""
+    from opentelemetry import trace
+
+    carrier = {k.lower(): v for k, v in headers.items() if k.lower() in {"traceparent", "tracestate"}}
+    context = TraceContextTextMapPropagator().extract(carrier)
+    found = trace.get_current_span(context).get_span_context()
+    return found if found.is_valid else None

@@ -1,0 +1,54 @@
+"""The key-encryption key of the settings, what is derived from it, and the API keys that need no more than it.
+
+Invariant: secrets of different uses are derived under different names, so that none tells another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from app.identity.api_keys import ApiKeys
+from app.settings import Settings
+from audit.database.engine import create_engine_for
+from audit.sealing.kek import load_kek
+from migrations.run import upgrade
+
+
+def key_encryption_key(settings: Settings) -> bytes:
+    """From the settings (base64), or from its file, which is made at first start with mode 0600."""
+    environ = {} if settings.kek is None else {"COUNTERSIGN_KEK": settings.kek.get_secret_value()}
+    return load_kek(settings.kek_path, environ)
+
+
+def pepper(kek: bytes) -> bytes:
+    """The secret under which people's names become pseudonyms."""
+    return _derived("countersign subject pseudonyms", kek)
+
+
+def engine_scope_secret(kek: bytes) -> bytes:
+    """The secret under which conversations become scopes at the engines: the same in every service that has the same key."""
+    return _derived("countersign engine scopes", kek)
+
+
+def session_secret(kek: bytes) -> bytes:
+    """The secret that signs the console's session cookies."""
+    return _derived("countersign review session", kek)
+
+
+def open_keys(settings: Settings) -> tuple[Engine, ApiKeys]:
+    """The API keys alone, for the command line; dispose of the engine afterwards. Migrates the database."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.url)
+    engine = create_engine_for(settings.url)
+    return engine, ApiKeys(engine, pepper(key_encryption_key(settings)))
+
+
+def demo_key_path(settings: Settings) -> Path:
+    return settings.home / "demo.key"
+
+
+def _derived(use: str, kek: bytes) -> bytes:
+    return hashlib.sha256(use.encode() + b"\x00" + kek).digest()

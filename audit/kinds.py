@@ -1,0 +1,277 @@
+"""Every kind of event that the log knows: one value each. docs/events.md is made from this file (`python docs/events.py`).
+
+Invariant: a kind that was ever written keeps its name and the meaning of its fields, because logs that hold it are never
+rewritten; a new meaning is a new kind. Kinds of looks, and only those, begin with `access.`.
+To add one: write it here, append it, test that it is appended, and make docs/events.md again.
+"""
+
+from __future__ import annotations
+
+from audit.format.kind import (
+    COUNT,
+    COUNT_OR_NULL,
+    DAYS,
+    DIGEST,
+    FLAG,
+    INTEGER,
+    LIST,
+    MICROSECONDS,
+    MILLIONTHS,
+    OBJECT,
+    TEXT,
+    TEXT_OR_NULL,
+    TIME_OR_NULL,
+    Field,
+    Whose,
+)
+from audit.format.kind import Kind as Kind
+
+LOOKS = "access."
+"""How every kind of a look begins, so that a database can tell looks from steps by the name."""
+
+_bot = Field("bot", TEXT, "name of the bot")
+_rail = Field("rail", TEXT, "name of the rail; empty where no rail was the cause")
+_reason = Field("reason", TEXT, "why, in words")
+_why_looked = Field("reason", TEXT, "why somebody looked, as they said it", optional=True)
+_channel = Field("channel", TEXT, "`review` (the pages) or `api`; absent at a terminal", optional=True)
+_needs = Field("needs", COUNT, "how many different people must agree")
+_about = Field("about", TEXT, "pseudonym of the subject; `*`: everybody")
+_request = Field("request", TEXT, "id of the erasure")
+_hold = Field("hold", TEXT, "id of the hold")
+_role = Field("role", TEXT, "`in force` or `candidate`")
+_policy_seen = "`digest`, `version` as this tenant's records show them, `document`: digest of the whole file"
+_asked_to_reveal = Field("request", COUNT, "number of the event that asked")
+
+# One query, in the order in which its events usually come.
+
+RECEIVED = Kind(
+    "received", Whose.QUERY, "A query came in; nothing of it was looked at yet. The first event of a query.",
+    body=(Field("characters", COUNT, "of the question as typed"),),
+)  # fmt: skip
+REDACTED = Kind(
+    "redacted", Whose.QUERY, "Personal data in the question was replaced by pseudonyms.",
+    body=(Field("question", TEXT, "the question with its pseudonyms; all later steps see this text alone"),
+          Field("entities", OBJECT, "kind of personal data to how often it was replaced")),
+)  # fmt: skip
+LEFT_OUT = Kind(
+    "left_out", Whose.QUERY, "A message that the client brought along was kept from the model: a rail objected to it.",
+    body=(Field("role", TEXT, "whose message: `system`, `developer`, `user`, `assistant`"),
+          Field("text", TEXT, "the message with its pseudonyms")),
+)  # fmt: skip
+RETRIEVED = Kind(
+    "retrieved", Whose.QUERY, "Passages of the documents that the caller may read were looked up.",
+    body=(Field("passages", LIST, "best first: `number`, `document`, `page`, `section`, `chunk`; `score`, `dense` in"
+                " millionths"),
+          Field("corpus", TEXT, "digest of the documents that were searched")),
+)  # fmt: skip
+SCREENED = Kind(
+    "screened", Whose.QUERY, "Passages that read like instructions to a model were left out.",
+    body=(Field("kept", COUNT, "passages that a model may see"),
+          Field("left_out", LIST, "`number` (as in `retrieved`), `chunk`, `document`, `page`, `reason`; `probability`,"
+                " `threshold` in millionths")),
+)  # fmt: skip
+ROUTED = Kind(
+    "routed", Whose.QUERY, "A bot was chosen to answer.",
+    body=(Field("bot", TEXT, "the first to be asked; empty where none may answer"),
+          Field("fallback", LIST, "bots to be asked after it, in order"),
+          Field("candidates", LIST, "`bot`, `score` in millionths, `reason`, `removed` (by a hard rule)")),
+    labels=(_bot,),
+)  # fmt: skip
+JUDGED = Kind(
+    "judged", Whose.QUERY, "One rail judged one text: the question, a message brought along, a segment or a quote.",
+    body=(Field("direction", TEXT, "`input` or `output`"),
+          Field("segment", COUNT_OR_NULL, "number of the answer's segment; null: the text is no segment"),
+          _rail,
+          Field("category", TEXT, "what the rail found"),
+          Field("verdict", TEXT, "`allow`, `redact`, `steer` or `block`"),
+          Field("probability", MILLIONTHS, "of the category"),
+          Field("threshold", MILLIONTHS, "from which on the policy acts"),
+          Field("reason", TEXT, "of the rail, in words"),
+          Field("spans", LIST, "`[start, end]` in characters of the text"),
+          Field("us", MICROSECONDS, "that the rail took")),
+    labels=(Field("verdict", TEXT, "as in the body"), _rail),
+)  # fmt: skip
+STEERED = Kind(
+    "steered", Whose.QUERY, "A bot was told to answer differently, because a rail's verdict was to steer.",
+    body=(_bot, _rail),
+)  # fmt: skip
+LEAVING = Kind(
+    "leaving", Whose.QUERY,
+    "The question, with its pseudonyms, is about to leave the firm's own machines for a bot that asks outside.",
+    body=(_bot,), labels=(_bot,),
+)  # fmt: skip
+BOT_FAILED = Kind(
+    "bot_failed", Whose.QUERY, "A bot failed to answer; the next of the chain is asked.",
+    body=(_bot, _reason), labels=(_bot,),
+)  # fmt: skip
+GENERATED = Kind(
+    "generated", Whose.QUERY, "A bot has made its text; the envelope's `model` is the digest of what made it.",
+    body=(_bot, Field("model", TEXT, "name of the model, or `connector:` and the name of the connector")),
+    labels=(_bot,),
+    further="what the bot and its engine tell: `prompt` (digest), `kept` and `dropped` (sentences), `prompt_tokens`,"
+    " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`",
+)  # fmt: skip
+CITED = Kind(
+    "cited", Whose.QUERY, "A mark such as [2] in the answer points to a passage.",
+    body=(Field("number", COUNT, "in the mark"), Field("document", TEXT, "its id"), Field("page", COUNT_OR_NULL, "from 1"),
+          Field("section", TEXT, "its heading"), Field("quote", TEXT, "the passage's words; empty where a rail objected")),
+)  # fmt: skip
+RELEASED = Kind(
+    "released", Whose.QUERY, "A segment of the answer passed its rails and may be sent; it is sent after this is durable.",
+    body=(Field("segment", COUNT, "its number"), Field("text", TEXT, "with its pseudonyms"),
+          Field("citations", LIST, "numbers of citations that appear for the first time")),
+    labels=(_bot,),
+)  # fmt: skip
+STOPPED = Kind(
+    "stopped", Whose.QUERY, "A kill switch ended the answer.",
+    body=(_reason, Field("segments", COUNT, "that had been sent")),
+)  # fmt: skip
+WITHHELD = Kind(
+    "withheld", Whose.QUERY, "The answer, or its rest, was withheld and this message was shown instead.",
+    body=(_rail, Field("message", TEXT, "as shown"), Field("alternatives", LIST, "what was offered instead, as texts")),
+    labels=(_rail, Field("verdict", TEXT, "`block`")),
+)  # fmt: skip
+FINISHED = Kind(
+    "finished", Whose.QUERY, "The query ended. The last event of a query, once; looks may follow.",
+    body=(Field("outcome", TEXT, "`answered`, `refused`, `abstained`, `failed`, `cancelled`, `aborted` (the process died)"),
+          Field("finish_reason", TEXT, "`stop`, `length`, `content_filter`, `error` or `cancelled`"),
+          _reason,
+          Field("segments", COUNT, "that were released"),
+          Field("us", OBJECT, "step to microseconds; `total`: all")),
+    labels=(Field("outcome", TEXT, "as in the body"), _bot,
+            Field("verdict", TEXT, "the strictest of the query; absent where the process died", optional=True)),
+)  # fmt: skip
+SHADOWED = Kind(
+    "shadowed", Whose.QUERY,
+    "What a candidate policy would have decided of a query that has ended; the event names the query in `about`"
+    " and is no part of its record.",
+    body=(Field("about", TEXT, "id of the query"), Field("in_force", TEXT, "digest of the policy that decided"),
+          Field("candidate", TEXT, "digest of the policy that is tried out"), Field("version", TEXT, "of the candidate"),
+          Field("compared", COUNT, "texts"), Field("dropped", COUNT, "texts for which there was no time"),
+          Field("differing", COUNT, "verdicts"),
+          Field("differences", LIST, "the first of them: `rail`, `direction`, `segment`, `in_force`, `candidate`")),
+    labels=(Field("about", TEXT, "id of the query"), Field("candidate", TEXT, "its digest"),
+            Field("compared", COUNT, "texts"),
+            Field("dropped", COUNT, "texts"), Field("differing", COUNT, "verdicts")),
+)  # fmt: skip
+
+# The firm itself: its policy, switches, keys and clocks.
+
+POLICY_LOADED = Kind(
+    "policy_loaded", Whose.HOUSE, "A policy file was put in force, or became the candidate.",
+    body=(_role, Field("before", OBJECT, _policy_seen), Field("after", OBJECT, _policy_seen)),
+    labels=(Field("before", DIGEST, "policy until now"), Field("after", DIGEST, "policy from now on"), _role),
+)  # fmt: skip
+POLICY_REJECTED = Kind(
+    "policy_rejected", Whose.HOUSE, "A policy file could not be used; the policy before stays in force.",
+    body=(_role, Field("problem", TEXT, "the first one, with file and line"), Field("problems", COUNT, "in all"),
+          Field("kept", OBJECT, _policy_seen)),
+    labels=(Field("kept", DIGEST, "policy that stays"), _role),
+)  # fmt: skip
+_switch = (Field("tenant", TEXT_OR_NULL, "null: every tenant"), Field("bot", TEXT_OR_NULL, "null: all bots"), _reason)
+_switched = (Field("switched", TEXT, "the bot, or `all bots`"), Field("for", TEXT, "the tenant, or `every tenant`"))
+SWITCH_OFF = Kind("switch.off", Whose.HOUSE, "Somebody switched a bot or a tenant off.", _switch, _switched)
+SWITCH_ON = Kind("switch.on", Whose.HOUSE, "Somebody switched a bot or a tenant on again.", _switch, _switched)
+KEY_ROTATED = Kind(
+    "key.rotated", Whose.HOUSE, "Checkpoints are signed by other keys than before.",
+    labels=(Field("signing", TEXT, "keys that sign now, as name+hash"), Field("added", TEXT, "of them, those that are new"),
+            Field("removed", TEXT, "keys that sign no more")),
+)  # fmt: skip
+CLOCK_JUMPED = Kind(
+    "clock.jumped", Whose.HOUSE, "The wall clock was set; the event after this one is the first of the new time.",
+    labels=(Field("by_us", INTEGER, "microseconds, negative: backwards"),),
+)  # fmt: skip
+EPOCH_STARTED = Kind(
+    "epoch.started", Whose.HOUSE, "After a loss two people began a new epoch of the log, which quotes the lost checkpoint.",
+    body=(_reason,),
+    labels=(Field("epoch", COUNT, "its number"), Field("agreed_size", COUNT, "events that both histories share"),
+            Field("lost_size", COUNT, "events of the lost checkpoint"), Field("lost_root", TEXT, "its root, hex"),
+            Field("lost_note", DIGEST, "of its signed note"), Field("approver_1", TEXT, "pseudonym"),
+            Field("approver_2", TEXT, "pseudonym")),
+)  # fmt: skip
+
+# What must be kept, and what was erased.
+
+HOLD_PLACED = Kind(
+    "hold.placed", Whose.HOUSE, "A legal hold keeps a subject's content, or everybody's, from erasure.",
+    body=(_hold, Field("subject", TEXT_OR_NULL, "pseudonym; null: everybody"), Field("matter", TEXT, "the case"), _reason,
+          _needs),
+    labels=(_about, _hold),
+)  # fmt: skip
+HOLD_LIFTED = Kind(
+    "hold.lifted", Whose.HOUSE, "Somebody agreed to lift a hold; it ends when enough people have.",
+    body=(_hold, _reason, _needs), labels=(_about, _hold),
+)  # fmt: skip
+RETENTION_SET = Kind(
+    "retention.set", Whose.HOUSE, "Somebody set how long events are kept; a shorter period needs enough people.",
+    body=(Field("kind", TEXT, "a kind, `access.*`, `communications` (all kinds of a query) or `*`"),
+          Field("days", DAYS, "after the last such event of a subject"), _reason, _needs),
+)  # fmt: skip
+ERASURE_REQUESTED = Kind(
+    "erasure.requested", Whose.HOUSE, "Somebody asked for the destruction of a subject's key.",
+    body=(_request, Field("subject", TEXT, "pseudonym"), _reason, _needs), labels=(_about, _request),
+)  # fmt: skip
+ERASURE_APPROVED = Kind(
+    "erasure.approved", Whose.HOUSE, "A further person agreed to an erasure.", body=(_request,), labels=(_about, _request),
+)  # fmt: skip
+ERASURE_DONE = Kind(
+    "erasure.done", Whose.HOUSE, "The subject's key was destroyed: its bodies can never be read again.",
+    body=(_request, Field("keys", LIST, "SHA-256 of the ids of the destroyed keys, hex"),
+          Field("scrubbed", FLAG, "the key's bytes were overwritten in the store's files"),
+          Field("events", COUNT, "that nobody can read any more"),
+          Field("approvers", LIST, "pseudonyms, the requester first")),
+    labels=(_about, _request),
+)  # fmt: skip
+ERASURE_REFUSED = Kind(
+    "erasure.refused", Whose.HOUSE, "An erasure was refused, because a hold or a retention rule keeps the content.",
+    body=(_request, Field("ground", TEXT, "`hold` or `retention`"), Field("detail", TEXT, "in words"),
+          Field("until", TIME_OR_NULL, "when the ground ends by itself")),
+    labels=(_about, _request, Field("ground", TEXT, "as in the body")),
+)  # fmt: skip
+
+# People who looked. An event with a query is one of that query, but no step of it.
+
+VIEWED = Kind(
+    "access.viewed", Whose.ACCESS, "Somebody looked at one query.",
+    body=(_channel, _why_looked, Field("what", TEXT, "`receipts`: not its content", optional=True)),
+)  # fmt: skip
+SEARCHED = Kind(
+    "access.searched", Whose.ACCESS, "Somebody looked at a list.",
+    body=(Field("filters", OBJECT, "what was asked for, as texts; `list`: another list than that of queries"),
+          Field("before", COUNT_OR_NULL, "event before which the page begins", optional=True),
+          Field("limit", COUNT, "lines", optional=True), _channel, _why_looked),
+)  # fmt: skip
+SIGNED_IN = Kind(
+    "access.signed_in", Whose.ACCESS, "Somebody signed in to the review pages.", body=(_channel, _why_looked),
+)  # fmt: skip
+EXPORTED = Kind(
+    "access.exported", Whose.ACCESS, "Somebody is about to take events out of the log.",
+    body=(Field("selection", OBJECT, "as in a bundle's header"), Field("format", TEXT, "`jsonl`, `csv` or `parquet`"),
+          Field("bodies", TEXT, "`none`, `sealed` or `opened`"), _reason),
+)  # fmt: skip
+REVEAL_REQUESTED = Kind(
+    "access.reveal_requested", Whose.ACCESS, "An administrator asked to see what a query's pseudonyms stand for.",
+    body=(_reason, _needs),
+)  # fmt: skip
+REVEAL_APPROVED = Kind(
+    "access.reveal_approved", Whose.ACCESS, "Another administrator agreed to it.", body=(_asked_to_reveal,),
+)  # fmt: skip
+REVEALED = Kind(
+    "access.revealed", Whose.ACCESS, "The originals are about to be shown, once.",
+    body=(_asked_to_reveal, _reason, Field("agreed", LIST, "pseudonyms of those who agreed")),
+)  # fmt: skip
+
+ALL: tuple[Kind, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+BY_NAME = {kind.name: kind for kind in ALL}
+
+
+def is_step(name: str) -> bool:
+    """Whether events of this name are communications: steps of a query, or about one. A name that the catalogue does not
+    know (of a newer release) is one if it has no dot, so that a rule keeps too much rather than too little."""
+    known = BY_NAME.get(name)
+    return "." not in name if known is None else known.whose is Whose.QUERY
+
+
+def is_look(name: str) -> bool:
+    """Whether events of this name tell of somebody who looked."""
+    return name.startswith(LOOKS)

@@ -1,0 +1,1 @@
+"""Reading the log: queries with their steps, receipts, exports with proofs and as tables."""

@@ -1,0 +1,1 @@
+"""Recomputing a log from its rows, its file and its bundles, and saying what was changed."""

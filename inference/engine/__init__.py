@@ -1,0 +1,1 @@
+"""One engine: requests in, tokens out; scheduling, prefix cache, draft tokens, sampling, schemas."""

@@ -1,0 +1,1 @@
+"""Weights on disk to arrays: GGUF, safetensors, adapters, conversion, memory pages."""

@@ -1,0 +1,264 @@
+"""The two-way map of one conversation between personal data and what stands for it.
+
+Invariant: one tag stands for one original (a person's name in all its forms), and `restore` puts back only what this
+very map holds. What a user types that merely looks like a tag, or equals a surrogate, is itself given a tag, so nobody can
+ask for an original by what stands for it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from moderation.pii.pseudonyms.name_words import name_words, plainly_a_name, within
+from moderation.pii.pseudonyms.original import EXACT, FUZZY, Original, identity
+from moderation.pii.pseudonyms.serialised import SECRET_BYTES, PseudonymError, dumped, loaded
+from moderation.pii.pseudonyms.stream_reader import StreamReader, Vocabulary
+from moderation.pii.pseudonyms.surrogate_choice import SurrogateChoice
+from moderation.pii.pseudonyms.surrogate_forms import WORD, SurrogateForm, fold, is_word
+from moderation.pii.pseudonyms.tags import CANONICAL, LITERAL, TAG, is_tag, neutral, read_tag, split_part
+from moderation.types import PiiSpan
+
+__all__ = ["ModelMessages", "PseudonymError", "Pseudonyms", "Style", "identity"]
+
+Style = Literal["tag", "surrogate"]
+TAGS: Mapping[str, Style] = {"default": "tag"}
+_URL_BEFORE = re.compile(r"(?:://|(?<!\w)www\.|]\()[^\s\">]*\Z", re.I)
+_WORD_START = re.compile(rf"(?<!{WORD}){WORD}")
+
+
+@dataclass(frozen=True)
+class ModelMessages:
+    """Messages as a model reads them, the reader of what it will write, and how many surrogates of each entity they hold."""
+
+    messages: tuple[tuple[str, str], ...]
+    reader: StreamReader
+    surrogates: Mapping[str, int]
+
+
+class Pseudonyms:
+    """The map of one conversation. `_lock` guards the entries, their indexes and the surrogates; public methods take it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._entries: list[Original] = []
+        self._by_key: dict[tuple[str, str], Original] = {}
+        self._by_tag: dict[tuple[str, int], Original] = {}
+        self._pattern: re.Pattern[str] | None = None
+        self._secret = secrets.token_bytes(SECRET_BYTES)
+        self._choice = SurrogateChoice(self._secret, {})
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._entries)
+
+    def tag(self, entity: str, original: str) -> str:
+        """The tag that stands for `original`, the same for every form of it where that is unambiguous."""
+        with self._lock:
+            key = identity(entity, original)
+            names = name_words(original) if entity == "PERSON" else ()
+            entry = self._person(names) if names else self._by_key.get((entity, key))
+            if entry is None:
+                number = 1 + sum(e.entity == entity for e in self._entries)
+                entry = Original(entity, number, original, {key}, names, alone=self._fits_many(names), fullest=original)
+                self._entries.append(entry)
+                self._by_tag[entity, number] = entry
+                self._pattern = None
+            elif key not in entry.keys or len(names) > len(entry.names):
+                if len(names) > len(entry.names):
+                    entry.names, entry.fullest = names, original
+                entry.keys.add(key)
+                self._pattern = None
+            self._by_key[entity, key] = entry
+            return entry.tag
+
+    def restore(self, text: str, before: str = "") -> str:
+        """Puts the originals back, in one pass, however the model has spelled their tags; a neutral word for a tag that
+        stands for nothing. Never into the address of a web page: whoever serves it would read them.
+
+        before: what was said just before `text`."""
+        return self.restored(text, before)[0]
+
+    def restored(self, text: str, before: str = "") -> tuple[str, int]:
+        """`restore`, and how many pseudonyms in the text could not be put back."""
+        lost = 0
+
+        def original(match: re.Match[str]) -> str:
+            nonlocal lost
+            kind, number = read_tag(match)
+            entity, part = split_part(kind)
+            entry = self._by_tag.get((entity, number))
+            in_url = _URL_BEFORE.search((before[-400:] + text[: match.start()])[-800:]) is not None
+            if entry is not None and not in_url:
+                return entry.part(part)
+            if not is_tag(match) or (entry is None and match["c"] and not match["c"].isupper()):
+                return match.group()
+            if in_url and not CANONICAL.fullmatch(match.group()):
+                return match.group()  # the reader left it as it was said; what stands in an address tells nothing
+            lost += 1
+            return neutral(kind)
+
+        with self._lock:
+            put_back = TAG.sub(original, text)
+            return put_back, lost + self._choice.left_in(TAG.sub(" ", text), self._entries)
+
+    def known(self, text: str) -> list[PiiSpan]:
+        """Where originals of earlier turns occur in `text`, in any case or spacing; of a person also an unambiguous part.
+        Also what equals a surrogate of this conversation: it is something else that the user means."""
+        with self._lock:
+            if self._pattern is None:
+                self._pattern = self._compile()
+            spans = []
+            for match in self._pattern.finditer(text):
+                entry = self._entries[int(str(match.lastgroup)[1:])]
+                shown = match.group()
+                if entry.entity == "PERSON" and not plainly_a_name(text, match.start(), shown):
+                    continue
+                spans.append(PiiSpan(match.start(), match.end(), entry.entity, 0.95))
+            return [*spans, *self._typed_surrogates(text)]
+
+    def people(self) -> tuple[tuple[str, ...], ...]:
+        """The fullest name of everyone who was named, word by word without regard to case."""
+        with self._lock:
+            return tuple(e.names for e in self._entries if e.names)
+
+    # -- what a model reads and writes ------------------------------------------------------------------------------------
+
+    def prepare(self, styles: Mapping[str, Style]) -> None:
+        """Draws the surrogates that are still missing, so that they are dumped with the map."""
+        with self._lock:
+            self._choice.draw(self._entries, [e for e in self._entries if _style(styles, e) == "surrogate"])
+
+    def cover(self, messages: Sequence[tuple[str, str]], styles: Mapping[str, Style] = TAGS) -> ModelMessages:
+        """The (role, text) messages with surrogates for tags, where that is the style, and the answer's reader."""
+        with self._lock:
+            joined = "\n".join(text for _, text in messages)
+            plain = CANONICAL.sub(" ", joined)
+            tagged = [(split_part(m[1])[0], int(m[2])) for m in CANONICAL.finditer(joined)]
+            present = [entry for key in dict.fromkeys(tagged) if (entry := self._by_tag.get(key))]
+            covered = [entry for entry in present if _style(styles, entry) == "surrogate"]
+            if covered:
+                self._choice.draw(self._entries, covered, plain)
+            counts: dict[str, int] = {}
+
+            def false(match: re.Match[str]) -> str:
+                entity, part = split_part(match[1])
+                entry = self._by_tag.get((entity, int(match[2])))
+                alone = not _glued(match)
+                shown = self._choice.shown(entry, part) if entry in covered and entry and alone else ""
+                counts[entity] = counts.get(entity, 0) + bool(shown)
+                return shown or match.group()
+
+            as_read = tuple((role, CANONICAL.sub(false, text) if covered else text) for role, text in messages)
+            by_entity: dict[str, list[int]] = {}
+            for entry in self._entries:
+                by_entity.setdefault(entry.entity, []).append(entry.number)
+            vocabulary = Vocabulary(
+                known=frozenset(self._by_tag),
+                forms=tuple(form for entry in covered for form in self._choice.forms(entry)),
+                alone={entity: numbers[0] for entity, numbers in by_entity.items() if len(numbers) == 1},
+                last={four: mine for entry in covered for four, mine in self._choice.last_four(entry, plain).items()},
+                names={name: mine for entry in reversed(covered) for name, mine in self._choice.names(entry).items()},
+                spoken=plain.lower(),
+            )
+            return ModelMessages(as_read, StreamReader(vocabulary), {e: n for e, n in counts.items() if n})
+
+    def _typed_surrogates(self, text: str) -> list[PiiSpan]:
+        forms: dict[str, list[tuple[SurrogateForm, Original]]] = {}
+        for entry in self._entries:
+            for form in self._choice.forms(entry):
+                forms.setdefault(form.characters[0], []).append((form, entry))
+        spans, at = [], 0
+        for found in _WORD_START.finditer(text) if forms else ():
+            ends = [
+                (end, entry.entity) for form, entry in forms.get(fold(found.group()), ())
+                if found.start() >= at and isinstance(end := form.at(text, found.start(), final=True), int)
+            ]  # fmt: skip
+            if ends:
+                at, entity = max(ends)
+                spans.append(PiiSpan(found.start(), at, entity, 0.9))
+        return spans
+
+    # -- storage ----------------------------------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """The map as JSON. It is personal data in the clear: the caller encrypts it."""
+        with self._lock:
+            return dumped(self._entries, self._secret, self._choice.words)
+
+    @classmethod
+    def load(cls, data: bytes) -> Pseudonyms:
+        """Raises PseudonymError where `data` is not what `dump` wrote."""
+        self = cls()
+        self._entries, self._secret, words = loaded(data)
+        self._choice = SurrogateChoice(self._secret, words)
+        for entry in self._entries:
+            self._by_tag[entry.entity, entry.number] = entry
+            for key in entry.keys:
+                self._by_key[entry.entity, key] = entry
+        return self
+
+    # -- persons ----------------------------------------------------------------------------------------------------------
+
+    def _person(self, names: tuple[str, ...]) -> Original | None:
+        people = [e for e in self._entries if e.entity == "PERSON"]
+        exact = [e for e in people if e.names == names]
+        fits = [e for e in people if not e.alone and (within(names, e.names) or within(e.names, names))]
+        fullest = [e for e in fits if len(e.names) >= len(names)]
+        if exact and (len(names) > 1 or exact[0].alone or len(fullest) <= 1):
+            return exact[0]
+        return fits[0] if len(fits) == 1 else None
+
+    def _fits_many(self, names: tuple[str, ...]) -> bool:
+        return (
+            bool(names) and sum(e.entity == "PERSON" and not e.alone and within(names, e.names) for e in self._entries) > 1
+        )
+
+    # -- patterns ---------------------------------------------------------------------------------------------------------
+
+    def _compile(self) -> re.Pattern[str]:
+        forms: list[tuple[str, int]] = []
+        for index, entry in enumerate(self._entries):
+            if entry.entity == LITERAL:
+                continue
+            shapes = {_loose(entry.original, entry.entity)}
+            if entry.entity == "PERSON":
+                shapes |= {r"\s+".join(map(re.escape, key.split())) for key in entry.keys}
+                shapes |= {re.escape(part) for part in entry.names if len(part) > 2 and self._belongs_to_one(part)}
+            forms += [(shape, index) for shape in shapes if shape]
+        forms.sort(key=lambda form: -len(form[0]))
+        merged: dict[int, list[str]] = {}
+        for shape, index in forms:
+            merged.setdefault(index, []).append(shape)
+        if not merged:
+            return re.compile(r"(?!)")
+        ordered = sorted(merged.items(), key=lambda item: -max(map(len, item[1])))
+        body = "|".join(f"(?P<e{index}>{'|'.join(shapes)})" for index, shapes in ordered)
+        return re.compile(rf"(?<!\w)(?:{body})(?!\w)", re.I)
+
+    def _belongs_to_one(self, part: str) -> bool:
+        return sum(part in e.names for e in self._entries if e.entity == "PERSON") == 1
+
+
+def _glued(match: re.Match[str]) -> bool:
+    """Does a word go on right before or after the match? A surrogate there would be found no more."""
+    around = match.string[max(match.start() - 1, 0) : match.start()] + match.string[match.end() : match.end() + 1]
+    return any(map(is_word, around))
+
+
+def _style(styles: Mapping[str, Style], entry: Original) -> Style:
+    return "tag" if entry.entity == LITERAL else styles.get(entry.entity, styles.get("default", "tag"))
+
+
+def _loose(original: str, entity: str) -> str:
+    """A pattern for the original with its spaces and hyphens free."""
+    if entity in EXACT:
+        return re.escape(original)
+    if entity in FUZZY:
+        return r"[\s,]+".join(re.escape(w) for w in re.split(r"[\s,]+", original) if w)
+    characters = [c for c in original if c.isalnum()]
+    return r"[\s.()/-]{0,2}".join(map(re.escape, characters)) if len(characters) >= 5 else re.escape(original)

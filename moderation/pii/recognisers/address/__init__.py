@@ -1,0 +1,1 @@
+"""Postal addresses: tokens and grammar."""

@@ -1,0 +1,1 @@
+"""A policy tried on cases: what it decides, why, and as JUnit."""

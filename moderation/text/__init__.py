@@ -1,0 +1,1 @@
+"""A text as it was given and as it reads: offsets, disguises, encodings, variants."""

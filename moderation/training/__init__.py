@@ -1,0 +1,1 @@
+"""How the heads are made: corpora, fitting, calibration, model card, held-out trials."""

@@ -1,0 +1,1 @@
+"""One query from its arrival to its record's end."""

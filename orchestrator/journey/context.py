@@ -1,0 +1,90 @@
+"""What the steps of one journey share: its fixed surroundings, and what it has come to so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from typing import Any
+
+from moderation.types import Verdict
+from orchestrator.bots.base import Made
+from orchestrator.errors import RecordUnavailable
+from orchestrator.journey.dependencies import Dependencies
+from orchestrator.judging.judges import Judged, QueryJudge, worst
+from orchestrator.judging.pinned_policy import PinnedPolicy
+from orchestrator.ports import Record
+from orchestrator.telemetry.trace import Trace
+from orchestrator.types import Citation, Query, Route
+
+SAVED_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class QueryContext:
+    """Fixed from the start of a query to its end. sampling: the caller's, for whichever model answers."""
+
+    deps: Dependencies
+    policy: PinnedPolicy
+    query: Query
+    sampling: Mapping[str, Any]
+    trace: Trace
+    record: Record
+    judge: QueryJudge
+
+    def switched_off(self, bot: str = "") -> str | None:
+        """Why the tenant, or a bot for it, is switched off at this moment, or None."""
+        return self.deps.switched_off(self.query.tenant, bot)
+
+
+class InputVerdict:
+    """The verdict on the question; a bot may be writing already while rails still judge. Used by the journey's thread."""
+
+    def __init__(self, judging: Future[list[Judged]]) -> None:
+        self._judging = judging
+        self.known: list[Judged] = []
+        """The rails' verdicts, once they were waited for."""
+
+    @property
+    def is_in(self) -> bool:
+        return self._judging.done()
+
+    def wait(self) -> Verdict:
+        """The verdict that decides. The rails have their own time limit, so this ends."""
+        self.known = self._judging.result()
+        return worst(self.known)
+
+
+@dataclass
+class Progress:
+    """What a journey has come to. Owned by its thread.
+
+    question: pseudonymised. judged: verdicts on the answer. said, shown: what was released, and the sources shown with it.
+    pseudonyms_saved: the write of this query's new pseudonyms, where it has any.
+    """
+
+    question: str = ""
+    input: InputVerdict | None = None
+    judged: list[Judged] = field(default_factory=list)
+    route: Route | None = None
+    made: Made | None = None
+    said: list[str] = field(default_factory=list)
+    shown: list[Citation] = field(default_factory=list)
+    pseudonyms_saved: Future[None] | None = None
+
+    @property
+    def verdicts(self) -> list[Judged]:
+        """On the question, then on the answer."""
+        return [*(self.input.known if self.input else ()), *self.judged]
+
+    def await_pseudonyms(self) -> None:
+        """An answer leaves only when what its tags stand for is saved: its record could not be read otherwise. Raises
+        RecordUnavailable."""
+        try:
+            if self.pseudonyms_saved is not None:
+                self.pseudonyms_saved.result(timeout=SAVED_WITHIN_S)
+        except FutureTimeout as error:
+            raise RecordUnavailable(
+                f"the pseudonyms were not written within {SAVED_WITHIN_S:g} s; try again shortly"
+            ) from error

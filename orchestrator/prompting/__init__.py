@@ -1,0 +1,1 @@
+"""What a model reads: messages, canary token, surrogates for personal data."""

@@ -1,0 +1,1 @@
+"""Which bot answers: hard rules, scores, circuit breaker."""

@@ -1,0 +1,1 @@
+"""Spans and the only names that may stand on them."""
