@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from retrieval.documents.formats.blocks import Block, Parsed
+from retrieval.documents.blocks import Block, Parsed
 from retrieval.documents.grid import Grid
 from retrieval.documents.sentences import sentences
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from retrieval.documents.blocks import Block, Parsed
 from retrieval.documents.encodings import UnknownEncoding, decoded
-from retrieval.documents.formats.blocks import Block, Parsed
 from retrieval.documents.formats.html import read_html
 from retrieval.documents.formats.markdown import read_markdown
 from retrieval.documents.formats.pdf import read_pdf

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from retrieval.documents.formats.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
+from retrieval.documents.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
 from retrieval.documents.formats.html_tables import is_layout, read_table
 from retrieval.documents.grid import Grid
+from retrieval.documents.heads import leading_heads, spread_heads
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -211,7 +212,8 @@ class _Reader:
         rows = tuple(tuple(row) for row in table.rows)
         if table.caption:
             self.blocks.append(Block("prose", table.caption))
-        self.grids.append(Grid(rows, caption, section=headings_above(self.blocks), heads=table.heads))
+        heads = leading_heads(rows, table.heads or 0)
+        self.grids.append(Grid(spread_heads(rows, heads), caption, section=headings_above(self.blocks), heads=heads or None))
         self.blocks += [Block("row", " | ".join(row)) for row in table.rows]
 
 

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from retrieval.documents.formats.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
+from retrieval.documents.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
 from retrieval.documents.formats.html import read_html
 from retrieval.documents.grid import Grid
+from retrieval.documents.heads import leading_heads, spread_heads
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -85,8 +86,9 @@ class _Reader:
         rows = tuple(row + ("",) * (width - len(row)) for row in self.rows)
         if not any(any(row) for row in rows):
             return
-        heads = 1 if any(rows[0]) else None
-        self.grids.append(Grid(rows, caption_above(self.blocks), section=headings_above(self.blocks), heads=heads))
+        heads = leading_heads(rows, 1 if any(rows[0]) else 0)
+        caption, section = caption_above(self.blocks), headings_above(self.blocks)
+        self.grids.append(Grid(spread_heads(rows, heads), caption, section=section, heads=heads or None))
         self.blocks += [Block("row", " | ".join(row)) for row in self.rows]
 
     def loose_row(self, words: str) -> bool:

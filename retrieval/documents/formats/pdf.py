@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from retrieval.documents.formats.blocks import Block, Parsed, squeeze
+from retrieval.documents.blocks import Block, Parsed, squeeze
 from retrieval.documents.grid import Grid
 from retrieval.documents.pdf.blocks import Line, page_blocks
 from retrieval.documents.pdf.columns import pieces_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from retrieval.documents.formats.blocks import Block, Parsed, caption_above, headings_above, squeeze
+from retrieval.documents.blocks import Block, Parsed, caption_above, headings_above, squeeze
 from retrieval.documents.grid import Grid
 from retrieval.documents.pdf.columns import pieces_of
 from retrieval.documents.pdf.grids import plain_rows

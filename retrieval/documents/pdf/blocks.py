@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from retrieval.documents.formats.blocks import Block
+from retrieval.documents.blocks import Block
 
 _NUMBER = r"\(?[-–—+]?[$€£¥]?\s?\(?\d[\d,.]*\)?\s?(?:%|bps|x|bn|m)?\)?"
 _CELLS = re.compile(rf"(?:^|\s)(?:{_NUMBER}|[—–-]|N/?A|#|\$)(?=\s|$)")

@@ -34,6 +34,7 @@ _PERIOD = re.compile(
 _SCALES = frozenset({"million", "millions", "billion", "mn", "bn", "m"})
 _A_BLANK = 0.4  # of the type's height: what is nearer than this always stands together
 _FIGURES_APART = 0.45  # of the type's height: figures further apart are two cells
+_HEADS_APART = 0.55  # and heads of two columns at least this
 _WORDS_APART = 1.0  # and words further apart
 
 
@@ -128,6 +129,22 @@ def _together(before: list[Word], word: Word) -> bool:
     if there or _CURRENCY_ONLY.match(word.text):
         return gap < 0.9 * size
     return gap < _WORDS_APART * size
+
+
+def divided(piece: Piece, columns: list[Column]) -> list[Piece]:
+    """A head's piece as two or more where a gap in it falls between columns: heads may stand closer than words of one."""
+
+    def over(words: list[Word]) -> set[int]:
+        left, right = words[0].left, words[-1].right
+        return {at for at, column in enumerate(columns) if column.left < right and left < column.right}
+
+    for at in range(1, len(piece.words)):
+        before, after = piece.words[:at], piece.words[at:]
+        if after[0].mark or after[0].left - before[-1].right < _HEADS_APART * after[0].size:
+            continue
+        if over(before) and over(after) and not over(before) & over(after):
+            return [Piece(before, year=_is_year([word.text for word in before])), *divided(Piece(after), columns)]
+    return [piece]
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from retrieval.documents.formats.blocks import raised_mark, squeeze
+from retrieval.documents.blocks import raised_mark, squeeze
 from retrieval.documents.pdf.columns import Piece
 from retrieval.documents.pdf.flow import Columns, home, paragraphs, text_columns
 from retrieval.documents.pdf.glyphs import Flags, Glyphs

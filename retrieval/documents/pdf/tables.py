@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from retrieval.documents.pdf.columns import Column, Piece, find_columns
+from retrieval.documents.pdf.columns import Column, Piece, divided, find_columns
 from retrieval.documents.pdf.page_lines import Line
 
 _NEAR = 4.2  # of the type's height: lines further apart are not of one table
@@ -178,7 +178,22 @@ def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
     if len(body) > 3 and _is_bare_head(lines[body[0]], columns, start):
         body = body[1:]
     first, heads = _heads_above(lines, body[0], floor, label_left, columns, numbers[0])
+    if heads:
+        lowest = lines[first + heads - 1]
+        lowest.pieces = [part for piece in lowest.pieces for part in divided(piece, columns)]
+        columns = _with_empty(columns, lowest, start)
     return Table(first, heads, last, columns, label_left, start)
+
+
+def _with_empty(columns: list[Column], lowest: Line, start: float) -> list[Column]:
+    """The columns and those that hold no cell but have a head: where the lowest heads are one for each column and some
+    over.
+    """
+    heads = [piece for piece in lowest.pieces if piece.right > start - lowest.size]
+    apart = [piece for piece in heads if all(piece.right < one.left or one.right < piece.left for one in columns)]
+    if len(heads) <= len(columns) or len(heads) != len(columns) + len(apart):
+        return columns
+    return sorted([*columns, *(Column(piece.left, piece.right) for piece in apart)], key=lambda column: column.left)
 
 
 def _is_bare_head(line: Line, columns: list[Column], start: float) -> bool:

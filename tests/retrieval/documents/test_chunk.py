@@ -5,9 +5,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retrieval.documents.blocks import Block, Parsed
 from retrieval.documents.chunk import OVERLAP, TARGET, chunk, size
 from retrieval.documents.file_names import describe
-from retrieval.documents.formats.blocks import Block, Parsed
 from retrieval.documents.parse import parse
 from retrieval.documents.sentences import sentences
 from tests.retrieval.documents.made import pdf, row

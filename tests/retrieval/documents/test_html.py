@@ -29,6 +29,11 @@ def test_a_cell_over_several_rows_or_columns_stands_in_each_of_them() -> None:
     assert [block.text for block in parsed.blocks if block.kind == "row"] == [" | ".join(row) for row in grid.rows]
 
 
+def test_a_cell_that_reaches_down_fills_the_end_of_a_shorter_row() -> None:
+    (grid,) = read_html("<table><tr><td>a</td><td rowspan=2>both</td></tr><tr><td>b</td></tr></table>").grids
+    assert grid.rows == (("a", "both"), ("b", "both"))
+
+
 def test_signs_in_cells_of_their_own_join_their_figures_and_empty_columns_go() -> None:
     (grid,) = read_html(
         "<table><tr><th></th><th colspan=3>2023</th><th></th><th colspan=3>2022</th></tr>"

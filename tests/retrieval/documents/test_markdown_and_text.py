@@ -111,3 +111,25 @@ def test_a_file_of_headings_alone_is_refused_in_words(tmp_path: Path, name: str,
     (tmp_path / name).write_text(content)
     with pytest.raises(UnreadableDocument, match="headings alone"):
         parse(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("head", "below", "spread"),
+    [
+        ("|  |  | Years ended June 30, |  |", "|  | 2019 | 2018 | 2017 |", ("Years ended June 30,",) * 3),
+        ("|  | 2019 |  | 2018 |  |", "|  | Men | Women | Men | Women |", ("2019", "2019", "2018", "2018")),
+        ("|  |  | Weighted |  |", "|  | Shares | average | Price |", ("", "Weighted", "")),
+        ("|  |  |  | 16 Weeks |", "|  | Spring | Summer | Autumn |", ("", "", "16 Weeks")),
+    ],
+)
+def test_a_period_written_once_over_several_columns_stands_over_each(head: str, below: str, spread: tuple[str, ...]) -> None:
+    columns = head.count("|") - 1
+    rule, row = "|---" * columns + "|", "| Cash " + "| 1.5 " * (columns - 1) + "|"
+    (grid,) = read_markdown(f"{head}\n{rule}\n{below}\n{row}\n").grids
+    assert grid.heads == 2
+    assert grid.rows[0][1:] == spread
+
+
+def test_a_row_with_a_label_and_amounts_is_no_head() -> None:
+    (grid,) = read_markdown("| a | 2019 |\n|---|---|\n| Cash | 5 |\n|  | (in millions) |\n").grids
+    assert grid.heads == 1

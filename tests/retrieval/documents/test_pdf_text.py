@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.formats.blocks import Parsed
+from retrieval.documents.blocks import Parsed
 from retrieval.documents.parse import parse
 from retrieval.documents.pdf.letters import Letters
 from retrieval.types import UnreadableDocument

@@ -75,6 +75,17 @@ def test_a_label_of_two_lines_is_one_and_a_group_keeps_its_row_with_empty_cells(
     )
 
 
+def test_two_rows_with_figures_are_never_one_however_their_labels_read(tmp_path: Path) -> None:
+    page = [
+        *row(700, "Year", (400, "2025"), (480, "2024")),
+        *row(689, "Trade receivables and", (400, "7"), (480, "9")),
+        *row(678, "of these doubtful", (400, "1"), (480, "2")),
+        *row(660, "Total", (400, "8"), (480, "11")),
+    ]
+    labels = [cells[0] for cells in only_grid(pdf(tmp_path / "tight.pdf", page)).rows]
+    assert labels == ["Year", "Trade receivables and", "of these doubtful", "Total"]
+
+
 def test_an_empty_cell_does_not_shift_its_row(tmp_path: Path) -> None:
     page = [
         *row(700, "", (300, "2025"), (380, "2024"), (460, "2023")),
