@@ -105,11 +105,19 @@ class Complete(Protocol):
     def __call__(self, question: str, earlier: Sequence[str], /) -> str: ...
 
 
-class Quote(Protocol):
-    """The passages' own words that answer a question, in the passage's order: (text, index of its passage, chance to be
-    right). Empty where none reaches `least`."""
+@dataclass(frozen=True)
+class Quoted:
+    """One passage's own words. passage: its place among those searched. chance: that they answer the question, 0..1."""
 
-    def __call__(self, question: str, passages: Sequence[Passage], least: float, /) -> Sequence[tuple[str, int, float]]: ...
+    text: str
+    passage: int
+    chance: float
+
+
+class Quote(Protocol):
+    """The passage that answers a question, quoted; None where no chance reaches `least`."""
+
+    def __call__(self, question: str, passages: Sequence[Passage], least: float, /) -> Quoted | None: ...
 
 
 class Generate(Protocol):

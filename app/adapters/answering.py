@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.adapters.model import LoadedLater
+from app.engine_client.engines import Engines
 from orchestrator.bots.base import Question
 from orchestrator.bots.wording import where
 from orchestrator.errors import BotUnavailable
 from orchestrator.live_data import LiveData
-from orchestrator.ports import Embed, Passage, Source, Worked
+from orchestrator.ports import Embed, Passage, Quoted, Source, Worked
 from orchestrator.selection.closed_book import ClosedBook, MemoryRuling
 from orchestrator.selection.own_names import own_names
 from retrieval.evidence.answer import answer
-from retrieval.evidence.quotations import Answers, quotations
+from retrieval.evidence.quotations import Likeness, Reads, quotations
+from retrieval.evidence.reader import Reader, ReaderHead
 from retrieval.evidence.result import Answer, AnswerFigure
 from retrieval.evidence.slots import Slots, carried, remembered
 from retrieval.index.tokens import tokens
@@ -44,14 +47,15 @@ class Resolved:
 
 
 @dataclass(frozen=True)
-class Quoted:
+class Quoting:
     """Implements `ports.Quote`."""
 
-    answers: Answers
+    likeness: Likeness
+    reads: Reads
 
-    def __call__(self, question: str, passages: Sequence[Passage], least: float) -> Sequence[tuple[str, int, float]]:
-        found = quotations(question, [(where(p), p.text) for p in passages], self.answers, least)
-        return [(one.text, one.passage, one.chance) for one in found]
+    def __call__(self, question: str, passages: Sequence[Passage], least: float) -> Quoted | None:
+        found = quotations(question, [(where(p), p.text) for p in passages], self.likeness, self.reads, least)
+        return None if found is None else Quoted(found.text, found.passage, found.chance)
 
 
 def made_whole(question: str, earlier: Iterable[str]) -> str:
@@ -78,18 +82,29 @@ def _figure(figure: AnswerFigure) -> Mapping[str, Any]:
     }
 
 
-def read_by_likeness(embed: Embed) -> Answers:
-    """A reader without weights of its own: the nearer a sentence is to the question, and the more of its words stand in it,
-    the likelier it answers."""
+def likeness_by(embed: Embed) -> Likeness:
+    """The nearer a text is to the question in meaning, and the more of its words stand in it, the likelier it answers."""
 
-    def answers(question: str, evidence: Sequence[str]) -> npt.NDArray[np.float32]:
+    def likeness(question: str, evidence: Sequence[str]) -> npt.NDArray[np.float32]:
         vectors = embed([question, *evidence])
-        near = vectors[1:] @ vectors[0]
         asked = set(tokens(question))
-        share = np.array([len(asked & set(tokens(one))) / max(1, len(asked)) for one in evidence])
-        return np.asarray(1 / (1 + np.exp(-12 * (0.5 * near + 0.5 * share - 0.55))), np.float32)
+        share = [len(asked & set(tokens(one))) / max(1, len(asked)) for one in evidence]
+        return np.asarray(0.7 * (vectors[1:] @ vectors[0]) + 0.3 * np.array(share), np.float32)
 
-    return answers
+    return likeness
+
+
+def reads_with(model: LoadedLater | Engines) -> Reads:
+    """A reader that asks the on-prem model, where it is the one that the head was trained on; else nobody reads, and what
+    stands in prose is withheld."""
+    head = ReaderHead.load()
+    if not isinstance(model, LoadedLater):
+        return lambda _question, _heading, _passage: None
+
+    def logits(messages: Sequence[tuple[str, str]], wanted: npt.NDArray[np.int32]) -> npt.NDArray[np.float32] | None:
+        return model.logits(messages, wanted) if model.digest == head.model else None
+
+    return Reader(head, logits)
 
 
 class Memory:

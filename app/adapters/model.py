@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from inference.errors import EngineBusy, EngineFailed, PromptTooLong
 from inference.types import Message, Prompt, Sampling
 from moderation.types import millionths
@@ -43,6 +46,16 @@ class LoadedLater:
     @property
     def ready(self) -> bool:
         return self._ready.is_set()
+
+    def logits(self, messages: Sequence[tuple[str, str]], tokens: npt.NDArray[np.int32]) -> npt.NDArray[np.float32] | None:
+        """The model's logits of these tokens as its reply would begin, float32[tokens]; None while it cannot be asked."""
+        engine = self._engine
+        if engine is None:
+            return None
+        try:
+            return engine.first_logits(Prompt(tuple(Message(role, content) for role, content in messages)))[tokens]
+        except (PromptTooLong, EngineBusy, EngineFailed):
+            return None
 
     def stream(
         self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.adapters.answering import Memory, Quoted, Resolved, made_whole, read_by_likeness
+from app.adapters.answering import Memory, Quoting, Resolved, likeness_by, made_whole, reads_with
 from app.adapters.model import LoadedLater
 from app.adapters.record import QueryRecord, ShadowRecord
 from app.adapters.retrieval import Searched
@@ -101,7 +101,7 @@ def _joined(
     policy = policies(settings, compiler, deployment.announcer, deployment.metrics)
     opened.callback(policy.close)
     memory = Memory(ClosedBook(), library, live)
-    bots = make_bots(Resources(live, Resolved(library), Quoted(read_by_likeness(embed)), model, memory))
+    bots = make_bots(Resources(live, Resolved(library), Quoting(likeness_by(embed), reads_with(model)), model, memory))
     switches = switch_board(settings, deployment.announcer, bots, opened)
     dependencies = Dependencies(
         memory=deployment.memory,

@@ -205,6 +205,16 @@ class ChatEngine:
         found: NDArray[np.float32] = self._scheduler.call(lambda runner, blocks: _logits(runner, blocks, tokens, chunk))
         return found
 
+    def first_logits(self, prompt: Prompt) -> NDArray[np.float32]:
+        """Logits for the first token of the answer to a prompt, float32[vocabulary]; nothing is generated.
+
+        Raises `PromptTooLong` or `PromptInvalid`, and `EngineFailed` where the engine is closed or its step fails.
+        """
+        tokens = self.tokens(prompt)
+        if len(tokens) >= self.context:
+            raise PromptTooLong(f"the prompt is {len(tokens)} tokens long and {self.name} has a context of {self.context}")
+        return self.logits(tokens)
+
     def stream(self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, terms: Terms | None = None) -> Answer:
         """The answer as it is made; the generator's return value is the whole of it.
 

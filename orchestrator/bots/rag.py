@@ -8,14 +8,14 @@ and a computation over them, and carries its source's number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from moderation.types import millionths
 from orchestrator.bots.base import Abstained, Ask, BotEvidence, Made, Piece, Question, Role, Text
 from orchestrator.bots.wording import Sources, phrase, withheld
-from orchestrator.ports import Quote, Resolve, Worked
+from orchestrator.ports import Quote, Quoted, Resolve, Worked
 from orchestrator.types import Citation
 from orchestrator.understanding.language import language_of
 
@@ -27,12 +27,12 @@ SUPPORT_WEIGHT = 4.0
 class _Found:
     """What the documents hold for a question; `quoted` is looked for only where `worked` is not sure enough."""
 
-    worked: Worked | None
-    quoted: Sequence[tuple[str, int, float]]
+    worked: Worked | None = None
+    quoted: Quoted | None = None
 
     @property
     def chance(self) -> float:
-        return max(self.worked.chance if self.worked else 0.0, max((chance for _, _, chance in self.quoted), default=0.0))
+        return max(self.worked.chance if self.worked else 0.0, self.quoted.chance if self.quoted else 0.0)
 
 
 class RagBot:
@@ -50,7 +50,7 @@ class RagBot:
         asked, sure = question.asked, question.rules.sure
         worked = self._resolve(asked, question.passages, question.groups, question.language)
         known = worked is not None and worked.chance >= sure
-        quoted = () if known or not question.passages else self._quote(asked, question.passages, sure)
+        quoted = None if known or not question.passages else self._quote(asked, question.passages, sure)
         found = _Found(worked, quoted)
         note = f"chance that the documents answer it {found.chance:.2f}"
         return BotEvidence(SUPPORT_WEIGHT * (found.chance - 0.5), found.chance, note, finding=found)
@@ -58,10 +58,10 @@ class RagBot:
     def answer(self, ask: Ask) -> Iterator[Piece]:
         found = ask.evidence.finding
         if not isinstance(found, _Found) or ask.cancel.is_set():
-            found = _Found(None, ())
+            found = _Found()
         if found.worked is not None and found.worked.chance >= ask.rules.sure:
             yield from _said(found.worked)
-        elif found.quoted:
+        elif found.quoted is not None:
             yield from _quoted(found.quoted, ask)
         else:
             nearly = {"plan": dict(found.worked.plan)} if found.worked else {}
@@ -69,14 +69,12 @@ class RagBot:
             yield Abstained(withheld(ask.rules.message, ask.rules.alternatives, ask.passages, ask.language))
 
 
-def _quoted(quoted: Sequence[tuple[str, int, float]], ask: Ask) -> Iterator[Piece]:
-    """Passages' own words, after a line in the reader's language where they are in another."""
-    sources = Sources()
-    if language_of(quoted[0][0]) != ask.language:
-        yield Text(phrase("quoted", ask.language) + " ")
-    for text, index, _ in quoted:
-        yield from sources.quote(text, ask.passages[index])
-    yield _made("quoted", quoted[0][2], {"quotations": len(quoted)})
+def _quoted(quoted: Quoted, ask: Ask) -> Iterator[Piece]:
+    """A passage's own words, after a line in the reader's language where they are in another."""
+    if language_of(quoted.text) != ask.language:
+        yield Text(phrase("quoted", ask.language) + "\n\n")
+    yield from Sources().quote(quoted.text, ask.passages[quoted.passage])
+    yield _made("quoted", quoted.chance, {"characters": len(quoted.text)})
 
 
 def _said(worked: Worked) -> Iterator[Piece]:

@@ -60,7 +60,7 @@ class Sources:
     def quote(self, text: str, passage: Passage) -> list[Piece]:
         """A passage's own words with their mark; a list keeps its lines."""
         citation = Citation(0, passage.document, passage.page, passage.section, text)
-        number, pieces = self.cite(citation, f"{where(passage)}\n{passage.text}")
+        number, pieces = self.cite(citation, f"{where(passage)}\n{passage.text}\n{text}")
         return [*pieces, Text(marked(text, number))]
 
 
@@ -68,6 +68,8 @@ def marked(text: str, number: int) -> str:
     """`text` with its source's mark, ready to be followed by more."""
     text = text.strip()
     first, newline, rest = text.partition("\n")
+    if text.startswith("|"):  # a table has its mark below it
+        return f"{text}\n\n[{number}] "
     if newline:  # of a list, the line that leads into it bears the mark
         return f"{_marked(first, number)}\n{rest}\n\n"
     return f"{_marked(text, number)} "
