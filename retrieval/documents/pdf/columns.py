@@ -232,6 +232,9 @@ def spread(
             return 0.0 if under and (under[0], under[-1]) == (first, last) else 50.0 + (last - first)
         fits = len(over) == 1 and edges[over[0]] < piece.left and piece.right < edges[over[0] + 1]
         inside = sum(min(piece.right, column.right) - max(piece.left, column.left) > 2 for column in columns) == 1
+        whole = len(heads) == 1 and last - first == count - 1 and abs(piece.middle - (left + right) / 2) < 1.5 * size
+        if whole and below is not None and _PERIOD.search(piece.text):
+            return overhang  # a period alone on its line, centred over all columns
         narrow = (below is None and inside) or (fits and (rules_known or not _PERIOD.search(piece.text)))
         misfit = min(abs(piece.middle - (left + right) / 2), abs(piece.left - left) + size)
         bare = 0.0 if _PERIOD.search(piece.text) else 0.1 * max(0.0, right - left - (piece.right - piece.left))

@@ -24,7 +24,10 @@ _NAME = re.compile(r"^[A-Z]?\d{1,4}[A-Z]?(?: ?[*†‡])?$")
 
 @dataclass(slots=True)
 class Table:
-    """Lines `first` to `last` of the page, the first `heads` of which name the columns; `start`: where its figures begin."""
+    """Lines `first` to `last` of the page, the first `heads` of which name the columns; `start`: where its figures begin.
+
+    tail: whether lines without figures follow its last row, perhaps the rest of that row's label.
+    """
 
     first: int
     heads: int
@@ -32,6 +35,7 @@ class Table:
     columns: list[Column]
     label_left: float
     start: float
+    tail: bool = False
 
 
 def find_tables(lines: list[Line]) -> list[Table]:
@@ -70,7 +74,7 @@ def _continued(lines: list[Line], above: Table, table: Table) -> Table | None:
     for column, at in zip(table.columns, homes, strict=True):
         other = above.columns[at]
         other.left, other.right = min(other.left, column.left), max(other.right, column.right)
-    return replace(above, last=table.last)
+    return replace(above, last=table.last, tail=table.tail)
 
 
 def _stretches(lines: list[Line]) -> Iterator[list[int]]:
@@ -103,13 +107,23 @@ def _stretches(lines: list[Line]) -> Iterator[list[int]]:
 
 
 def _start(lines: list[Line]) -> float:
-    """Where the figures of rows begin; of rows of words alone, the cells after the label."""
-    cells = [piece for line in lines if line.row for piece in line.pieces[1:]]
-    return (
-        min(piece.left for piece in cells if piece.figure)
-        if any(piece.figure for piece in cells)
-        else min(piece.left for piece in cells)
-    )
+    """Where the figures of rows begin; of rows of words alone, the cells after the label.
+
+    A figure may begin its line where a label stands on two lines about it: it counts where no label lies over or under it.
+    """
+    rows = [line for line in lines if line.row]
+    cells = [piece for line in rows for piece in line.pieces[1:]]
+    figures = [piece for piece in cells if piece.figure]
+    if not figures:
+        return min(piece.left for piece in cells)
+    start = min(piece.left for piece in figures)
+    labels = [line.pieces[0] for line in lines if not line.pieces[0].figure and line.pieces[0].left < start]
+    alone = [line.pieces[0] for line in rows if line.pieces[0].figure and line.pieces[0].right < start]
+    for piece in alone if labels else []:
+        over = sum(label.left < piece.right and piece.left < label.right for label in labels)
+        if over < 0.3 * len(labels) and piece.left > min(label.left for label in labels) + 1:
+            start = min(start, piece.left)
+    return start
 
 
 def _interrupts(between: list[Line], around: list[Line]) -> bool:
@@ -163,12 +177,13 @@ def _names_columns(line: Line, start: float) -> bool:
 def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
     """The table of these lines, or None where they are no table after all."""
     rows = [number for number in numbers if lines[number].row]
-    start = _start([lines[number] for number in rows])
+    whole = [lines[number] for number in numbers]
+    start = _start(whole)
     body = [number for number in rows if not _names_columns(lines[number], start)]
     if not body:
         return None
-    label_left = min(lines[number].left for number in body)
-    start = _start([lines[number] for number in body])
+    label_left = min(line.left for line in whole if not _names_columns(line, start))
+    start = _start([line for line in whole if not _names_columns(line, start)])
     columns = find_columns([_cells(lines[number], start) for number in body])
     if not columns or not _worth(body, columns, lines):
         return None
@@ -182,7 +197,20 @@ def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
         lowest = lines[first + heads - 1]
         lowest.pieces = [part for piece in lowest.pieces for part in divided(piece, columns)]
         columns = _with_empty(columns, lowest, start)
-    return Table(first, heads, last, columns, label_left, start)
+    end = _end_of_label(lines, last, label_left, start)
+    return Table(first, heads, end, columns, label_left, start, tail=end > last)
+
+
+def _end_of_label(lines: list[Line], last: int, label_left: float, start: float) -> int:
+    """The last line that may belong to the label of a table's last row: close below it, at the labels' place."""
+    end = last
+    while end + 1 < len(lines) and end - last < 3:
+        line, above = lines[end + 1], lines[end]
+        near = 0 < above.base - line.base < 1.4 * line.size
+        if not near or len(line.pieces) > 1 or line.right > start or abs(line.left - label_left) > 4 * line.size:
+            break
+        end += 1
+    return end
 
 
 def _with_empty(columns: list[Column], lowest: Line, start: float) -> list[Column]:
