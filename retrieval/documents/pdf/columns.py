@@ -31,6 +31,7 @@ YEAR = re.compile(
 _PERIOD = re.compile(
     r"\b(?:ended|ending|as (?:of|at)|at|years?|months|weeks|quarters?|december|june|march|september|january)\b", re.I
 )
+_NOTE = re.compile(r"^\((?:\d{1,2}|[a-z])\)$|^[*†‡]+$")
 _SCALES = frozenset({"million", "millions", "billion", "mn", "bn", "m"})
 _A_BLANK = 0.4  # of the type's height: what is nearer than this always stands together
 _FIGURES_APART = 0.45  # of the type's height: figures further apart are two cells
@@ -105,7 +106,7 @@ def pieces_of(line: TextLine) -> list[Piece]:
 
 def _is_year(words: list[str]) -> bool:
     """A year alone, or with the scale of what stands under it: "2022 $ million"."""
-    rest = [word for word in words[1:] if not YEAR.match(word)]
+    rest = [word for word in words[1:] if not YEAR.match(word) and not _NOTE.match(word)]
     return bool(YEAR.match(words[0])) and (not rest or any(word.lower() in _SCALES for word in rest))
 
 

@@ -126,6 +126,6 @@ def _body_rows(lines: list[Line], table: Table) -> list[_Cells]:
     for row in rows_of(lines, table):
         cells: _Cells = [(row.text, row.box(0))]
         for at in range(len(table.columns)):
-            cells.append((joined([piece.text for piece in row.cells.get(at, [])]), row.box(at + 1)))
+            cells.append((" ".join(piece.text for piece in row.cells.get(at, [])), row.box(at + 1)))
         found.append(cells)
     return found

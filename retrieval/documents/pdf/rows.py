@@ -18,7 +18,7 @@ from retrieval.documents.pdf.tables import Table
 _OPEN = re.compile(r"(?:[,\-–—/&(]|\b(?:and|or|of|the|in|to|for|from|by|with|on|at|net|other|a|an|than|as|per|less))$", re.I)
 _MEASURE = re.compile(r"[$€£¥%]|\b(?:millions?|thousands?|billions?|000s?|percent|per share|dollars|euros?|except)\b", re.I)
 
-_CLEARLY = 0.85  # of the gap on a line's other side: nearer than this, it belongs to what it is near to
+_CLEARLY = 0.9  # of the gap on a line's other side: nearer than this, it belongs to what it is near to
 
 
 def caption(lines: list[Line], table: Table, floor: int) -> str:
@@ -85,7 +85,7 @@ def rows_of(lines: list[Line], table: Table) -> list[Row]:
     found: list[Row] = []
     for at, row in enumerate(rows):
         above = found[-1] if found else None
-        if above and not row.label and not above.cells and above.base - row.base < 0.75 * joining.pitch:
+        if above and not row.label and not above.cells and above.base - row.base < max(0.75 * joining.pitch, 0.9 * row.size):
             row.label = above.label  # figures set a little lower than their label
             found[-1] = row
         elif above and row.label and above.label and joining.goes_on(above, at):
@@ -98,8 +98,9 @@ def rows_of(lines: list[Line], table: Table) -> list[Row]:
                 below.cells = {**row.cells, **below.cells} | {
                     one: row.cells[one] + below.cells[one] for one in row.cells.keys() & below.cells.keys()
                 }
-            elif above:
+            elif above and above.base - row.base < 1.4 * row.size:
                 _add(above, row)  # words of a cell that wrapped
+                above.base = row.base
             else:
                 found.append(row)
         else:
@@ -147,10 +148,12 @@ class _Joining:
         if last.text.endswith(":"):
             return False
         tight = distance < 1.4 * row.size
-        if tight and not row.cells and distance < _CLEARLY * min(self._gap_below(at), 1.5 * self.pitch):
+        if tight and above.cells and distance < _CLEARLY * min(self._gap_below(at), 1.5 * self.pitch):
+            return True
+        if tight and above.cells and first.text[0].islower():
             return True
         room = self._edge - last.right > first.words[0].right - first.words[0].left + 0.3 * row.size
-        runs_on = bool(first.text[:1].islower() or _OPEN.search(last.text))
+        runs_on = bool(first.text[0].islower() or (first.text[0] in "(&" and not row.cells) or _OPEN.search(last.text))
         if tight and distance < 0.88 * self.pitch:
             return runs_on or not room
         return runs_on and not room

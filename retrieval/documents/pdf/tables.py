@@ -16,7 +16,8 @@ from retrieval.documents.pdf.page_lines import Line
 
 _NEAR = 4.2  # of the type's height: lines further apart are not of one table
 _MOST_COLUMNS = 80
-_BETWEEN = 5  # lines without figures that may stand between two rows
+_BETWEEN = 8  # lines without figures that may stand between two rows
+_GROUPS = 5  # names of groups that may stand between the heads and the first row
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = re.compile(rf"\b(?:{_MONTH}\s+\d|(?:19|20)\d\d\b|ended\b|\d{{1,2}}\.?\s+{_MONTH})", re.I)
 _NAME = re.compile(r"^[A-Z]?\d{1,4}[A-Z]?(?: ?[*†‡])?$")
@@ -190,6 +191,8 @@ def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
     last = numbers[-1]
     start = columns[0].left
     columns = [column for column in columns if column.right > label_left]
+    while len(body) > 1 and lines[body[0]].left > start - 1 and not any(piece.figure for piece in lines[body[0]].pieces):
+        body = body[1:]  # words over the columns: units, kinds
     if len(body) > 3 and _is_bare_head(lines[body[0]], columns, start):
         body = body[1:]
     first, heads = _heads_above(lines, body[0], floor, label_left, columns, numbers[0])
@@ -237,15 +240,27 @@ def _heads_above(
 ) -> tuple[int, int]:
     """(first line of the table, how many lines of heads). Between the heads and row `top` the names of groups may stand."""
     end = top
-    while end > floor and top - end < _BETWEEN and _is_group(lines[end - 1], lines[end], columns[0].left):
+    while end > floor and top - end < _GROUPS and _is_group(lines[end - 1], lines[end], columns[0].left):
         end -= 1
     for under in range(end, top + 1):
         first = under
-        while first > floor and _is_head(lines, first - 1, label_left, columns, stretch_first):
-            first -= 1
+        while first > floor:
+            between = 2 if first < under and _is_amid_heads(lines, first - 1, floor, columns[0].left) else 1
+            if not _is_head(lines, first - between, label_left, columns, stretch_first):
+                break
+            first -= between
         if first < under:
             return first, under - first
     return top, 0
+
+
+def _is_amid_heads(lines: list[Line], number: int, floor: int, start: float) -> bool:
+    """A label that stands between two lines of heads, set at half their height: "Fiscal year ended" beside "June 1, /
+    2019".
+    """
+    if number <= floor or not _is_group(lines[number], lines[number + 1], start):
+        return False
+    return lines[number - 1].base - lines[number + 1].base < 1.5 * lines[number].size
 
 
 def _is_group(line: Line, below: Line, start: float) -> bool:
@@ -276,9 +291,20 @@ def _worth(body: list[int], columns: list[Column], lines: list[Line]) -> bool:
     return True
 
 
+def _part_heads(line: Line, columns: list[Column]) -> None:
+    """Parts heads that stand so close that they read as one: a date over each column, or one head for each of them."""
+    parts = [part for piece in line.pieces for part in divided(piece, columns)]
+    over = [part for part in parts if part.right > columns[0].left - line.size]
+    dated = all(part.year or _DATE.search(part.text) for part in over)
+    if len(parts) > len(line.pieces) and (dated or len(over) == len(columns)):
+        line.pieces = parts
+
+
 def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Column], stretch_first: int) -> bool:
     """Whether the line above a table's first row (or above its heads) stands over the columns, not over the page."""
     line, below = lines[number], lines[number + 1]
+    if not line.row and len(columns) > 1:
+        _part_heads(line, columns)
     if line.base - below.base > (3.0 if number >= stretch_first else 2.6) * max(line.size, below.size):
         return False
     if number >= stretch_first and (line.row or len(line.pieces) > 1):
