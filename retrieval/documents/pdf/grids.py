@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from retrieval.documents.grid import Box, Grid
-from retrieval.documents.pdf.columns import Column, Piece, column_of, spread
+from retrieval.documents.pdf.columns import Column, Piece, column_of
 from retrieval.documents.pdf.glyphs import Glyphs, rules
 from retrieval.documents.pdf.page_lines import Line
 from retrieval.documents.pdf.rows import caption, joined, rows_of
+from retrieval.documents.pdf.spread import spread
 from retrieval.documents.pdf.tables import Table, find_tables
 
 _Cells = list[tuple[str, Box | None]]
@@ -126,6 +127,6 @@ def _body_rows(lines: list[Line], table: Table) -> list[_Cells]:
     for row in rows_of(lines, table):
         cells: _Cells = [(row.text, row.box(0))]
         for at in range(len(table.columns)):
-            cells.append((joined([piece.text for piece in row.cells.get(at, [])]), row.box(at + 1)))
+            cells.append((" ".join(piece.text for piece in row.cells.get(at, [])), row.box(at + 1)))
         found.append(cells)
     return found

@@ -69,6 +69,8 @@ def _align(lines: list[Line]) -> None:
         if len(run) > 2 and sum(words) <= 5 * len(words) and not any(flows(texts, at) for at in range(len(texts[0]))):
             headed = sum(line.row for line in run[1:]) >= 0.7 * (len(run) - 1)
             for line in run[headed:]:
+                if len(line.pieces) > 2 and len({piece.text for piece in line.pieces}) == 1:
+                    continue  # the same head over every column
                 line.aligned = line.aligned or not line.row
                 line.row = True
         first = last + 1

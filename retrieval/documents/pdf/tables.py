@@ -7,24 +7,24 @@ Invariant: no figure of a table's rows is lost; each is in exactly one cell.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from retrieval.documents.pdf.columns import Column, Piece, divided, find_columns
+from retrieval.documents.pdf.head_lines import heads_above, is_bare_head, names_columns, with_empty
 from retrieval.documents.pdf.page_lines import Line
 
 _NEAR = 4.2  # of the type's height: lines further apart are not of one table
 _MOST_COLUMNS = 80
-_BETWEEN = 5  # lines without figures that may stand between two rows
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = re.compile(rf"\b(?:{_MONTH}\s+\d|(?:19|20)\d\d\b|ended\b|\d{{1,2}}\.?\s+{_MONTH})", re.I)
-_NAME = re.compile(r"^[A-Z]?\d{1,4}[A-Z]?(?: ?[*†‡])?$")
+_BETWEEN = 8  # lines without figures that may stand between two rows
 
 
 @dataclass(slots=True)
 class Table:
-    """Lines `first` to `last` of the page, the first `heads` of which name the columns; `start`: where its figures begin."""
+    """Lines `first` to `last` of the page, the first `heads` of which name the columns; `start`: where its figures begin.
+
+    tail: whether lines without figures follow its last row, perhaps the rest of that row's label.
+    """
 
     first: int
     heads: int
@@ -32,6 +32,7 @@ class Table:
     columns: list[Column]
     label_left: float
     start: float
+    tail: bool = False
 
 
 def find_tables(lines: list[Line]) -> list[Table]:
@@ -70,7 +71,7 @@ def _continued(lines: list[Line], above: Table, table: Table) -> Table | None:
     for column, at in zip(table.columns, homes, strict=True):
         other = above.columns[at]
         other.left, other.right = min(other.left, column.left), max(other.right, column.right)
-    return replace(above, last=table.last)
+    return replace(above, last=table.last, tail=table.tail)
 
 
 def _stretches(lines: list[Line]) -> Iterator[list[int]]:
@@ -103,13 +104,23 @@ def _stretches(lines: list[Line]) -> Iterator[list[int]]:
 
 
 def _start(lines: list[Line]) -> float:
-    """Where the figures of rows begin; of rows of words alone, the cells after the label."""
-    cells = [piece for line in lines if line.row for piece in line.pieces[1:]]
-    return (
-        min(piece.left for piece in cells if piece.figure)
-        if any(piece.figure for piece in cells)
-        else min(piece.left for piece in cells)
-    )
+    """Where the figures of rows begin; of rows of words alone, the cells after the label.
+
+    A figure may begin its line where a label stands on two lines about it: it counts where no label lies over or under it.
+    """
+    rows = [line for line in lines if line.row]
+    cells = [piece for line in rows for piece in line.pieces[1:]]
+    figures = [piece for piece in cells if piece.figure]
+    if not figures:
+        return min(piece.left for piece in cells)
+    start = min(piece.left for piece in figures)
+    labels = [line.pieces[0] for line in lines if not line.pieces[0].figure and line.pieces[0].left < start]
+    alone = [line.pieces[0] for line in rows if line.pieces[0].figure and line.pieces[0].right < start]
+    for piece in alone if labels else []:
+        over = sum(label.left < piece.right and piece.left < label.right for label in labels)
+        if over < 0.3 * len(labels) and piece.left > min(label.left for label in labels) + 1:
+            start = min(start, piece.left)
+    return start
 
 
 def _interrupts(between: list[Line], around: list[Line]) -> bool:
@@ -136,7 +147,7 @@ def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
     rows = 0
     for at, number in enumerate(stretch):
         line = lines[number]
-        names = _names_columns(line, figures)
+        names = names_columns(line, figures)
         if rows and names:
             up = at
             while up - 1 > start and not lines[stretch[up - 1]].row:
@@ -148,82 +159,45 @@ def _parts(lines: list[Line], stretch: list[int]) -> Iterator[list[int]]:
     yield stretch[start:]
 
 
-def _names_columns(line: Line, start: float) -> bool:
-    """Years or dates and no amount where the figures stand (from `start` on): "December 31, 2022 2021"."""
-    cells = [piece for piece in line.pieces if piece.right > start]
-    years = sum(piece.year for piece in cells)
-    if not cells or any(piece.figure and not piece.year for piece in cells) or len(line.pieces) - len(cells) > max(1, years):
-        return False
-    if cells[0].left < start - 12 * line.size:
-        return False  # a label that reaches over the figures
-    dated = [bool(piece.year or (not line.aligned and _DATE.search(piece.text))) for piece in cells]
-    return any(dated) and (all(dated) or years > 1)
-
-
 def _table(lines: list[Line], numbers: list[int], floor: int) -> Table | None:
     """The table of these lines, or None where they are no table after all."""
     rows = [number for number in numbers if lines[number].row]
-    start = _start([lines[number] for number in rows])
-    body = [number for number in rows if not _names_columns(lines[number], start)]
+    whole = [lines[number] for number in numbers]
+    start = _start(whole)
+    body = [number for number in rows if not names_columns(lines[number], start)]
     if not body:
         return None
-    label_left = min(lines[number].left for number in body)
-    start = _start([lines[number] for number in body])
+    label_left = min(line.left for line in whole if not names_columns(line, start))
+    start = _start([line for line in whole if not names_columns(line, start)])
     columns = find_columns([_cells(lines[number], start) for number in body])
     if not columns or not _worth(body, columns, lines):
         return None
     last = numbers[-1]
     start = columns[0].left
     columns = [column for column in columns if column.right > label_left]
-    if len(body) > 3 and _is_bare_head(lines[body[0]], columns, start):
+    while len(body) > 1 and lines[body[0]].left > start - 1 and not any(piece.figure for piece in lines[body[0]].pieces):
+        body = body[1:]  # words over the columns: units, kinds
+    if len(body) > 3 and is_bare_head(lines[body[0]], columns, start):
         body = body[1:]
-    first, heads = _heads_above(lines, body[0], floor, label_left, columns, numbers[0])
+    first, heads = heads_above(lines, body[0], floor, label_left, columns, numbers[0])
     if heads:
         lowest = lines[first + heads - 1]
         lowest.pieces = [part for piece in lowest.pieces for part in divided(piece, columns)]
-        columns = _with_empty(columns, lowest, start)
-    return Table(first, heads, last, columns, label_left, start)
+        columns = with_empty(columns, lowest, start)
+    end = _end_of_label(lines, last, label_left, start)
+    return Table(first, heads, end, columns, label_left, start, tail=end > last)
 
 
-def _with_empty(columns: list[Column], lowest: Line, start: float) -> list[Column]:
-    """The columns and those that hold no cell but have a head: where the lowest heads are one for each column and some
-    over.
-    """
-    heads = [piece for piece in lowest.pieces if piece.right > start - lowest.size]
-    apart = [piece for piece in heads if all(piece.right < one.left or one.right < piece.left for one in columns)]
-    if len(heads) <= len(columns) or len(heads) != len(columns) + len(apart):
-        return columns
-    return sorted([*columns, *(Column(piece.left, piece.right) for piece in apart)], key=lambda column: column.left)
-
-
-def _is_bare_head(line: Line, columns: list[Column], start: float) -> bool:
-    """A first row of plain numbers without a label that fills the columns: they are names (models, classes), not amounts."""
-    cells = [piece for piece in line.pieces if piece.right > start]
-    if len(cells) < len(line.pieces) or len(columns) < 3 or len(cells) < 0.6 * len(columns):
-        return False
-    return all(not piece.figure or _NAME.match(piece.text) for piece in cells)
-
-
-def _heads_above(
-    lines: list[Line], top: int, floor: int, label_left: float, columns: list[Column], stretch_first: int
-) -> tuple[int, int]:
-    """(first line of the table, how many lines of heads). Between the heads and row `top` the names of groups may stand."""
-    end = top
-    while end > floor and top - end < _BETWEEN and _is_group(lines[end - 1], lines[end], columns[0].left):
-        end -= 1
-    for under in range(end, top + 1):
-        first = under
-        while first > floor and _is_head(lines, first - 1, label_left, columns, stretch_first):
-            first -= 1
-        if first < under:
-            return first, under - first
-    return top, 0
-
-
-def _is_group(line: Line, below: Line, start: float) -> bool:
-    """A lone label close above another line: "Assets", "Current assets:"."""
-    lone = len(line.pieces) == 1 and line.pieces[0].middle < start and line.right < start + 12 * line.size
-    return lone and line.base - below.base < 2.6 * max(line.size, below.size)
+def _end_of_label(lines: list[Line], last: int, label_left: float, start: float) -> int:
+    """The last line that may belong to the label of a table's last row: close below it, at the labels' place."""
+    end = last
+    while end + 1 < len(lines) and end - last < 3:
+        line, above = lines[end + 1], lines[end]
+        near = 0 < above.base - line.base < 1.4 * line.size
+        if not near or len(line.pieces) > 1 or line.right > start or abs(line.left - label_left) > 4 * line.size:
+            break
+        end += 1
+    return end
 
 
 def _cells(line: Line, start: float) -> list[Piece]:
@@ -246,30 +220,3 @@ def _worth(body: list[int], columns: list[Column], lines: list[Line]) -> bool:
         pages = [int(one) for (one,) in lists if one.isdigit() and len(one) < 4]
         return not (len(pages) > 0.8 * len(body) and pages == sorted(pages))
     return True
-
-
-def _is_head(lines: list[Line], number: int, label_left: float, columns: list[Column], stretch_first: int) -> bool:
-    """Whether the line above a table's first row (or above its heads) stands over the columns, not over the page."""
-    line, below = lines[number], lines[number + 1]
-    if line.base - below.base > (3.0 if number >= stretch_first else 2.6) * max(line.size, below.size):
-        return False
-    if number >= stretch_first and (line.row or len(line.pieces) > 1):
-        return True
-    if line.row and not (_names_columns(line, columns[0].left) or _is_bare_head(line, columns, columns[0].left)):
-        return False
-    start, size = columns[0].left, line.size
-    over = [
-        piece
-        for piece in line.pieces
-        if piece.right > start - size and piece.left > label_left + 0.35 * (start - label_left)
-    ]
-    if not over:
-        return False
-    label = [piece for piece in line.pieces if piece not in over]
-    if len(label) > 1 or any(piece.right > start + 3 * size for piece in label):
-        return False
-    middle, own = (label_left + columns[-1].right) / 2, (start + columns[-1].right) / 2
-    off, off_own = abs(over[0].middle - middle), abs(over[0].middle - own)
-    if len(line.pieces) == 1 and off < 2 * size and (over[0].left < start - 2 * size or off_own > 2 * size):
-        return False  # a title over the whole table
-    return len(line.text) < 200
