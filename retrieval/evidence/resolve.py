@@ -206,6 +206,11 @@ def pick(match: Match, period: Period) -> Point | None:
     return best[2] if best and best[0] > 0.3 else None
 
 
+def timeless(line: Line, periods: Sequence[Period]) -> bool:
+    """Whether a cell without a period may answer for the asked ones: the table or the text around it names their years."""
+    return all(one.year in line.years for one in periods if one.year) and not any(one.quarter or one.half for one in periods)
+
+
 def margin(matches: Sequence[Match]) -> float:
     """How far the best stands above the next series that would say something else."""
     if not matches:

@@ -16,6 +16,7 @@ from retrieval.evidence import operation_words as said
 from retrieval.evidence.operation_words import GENERIC
 from retrieval.evidence.plan import Define, Passage, Plan, Planned, Steps, Verify
 from retrieval.evidence.quoting import CUES, cut, defines, has_amount, neighbours, unasked
+from retrieval.evidence.signs import names
 from retrieval.graph.document import Sentence
 from retrieval.graph.periods import find_periods, years_in
 from retrieval.graph.postings import Postings
@@ -43,6 +44,7 @@ SIGNS = (
     "leads",
     "verify",
     "operation",
+    "open_name",
 )
 _ASKING_TEXT = """
     what which who when where why how reason caus rational explain describ purpos mean represent refer defin definit
@@ -132,16 +134,21 @@ def find_spans(
     for place, (score, document, sentence, words, coverage, around) in enumerate(scored[:4]):
         other = next((s for s in scored[place + 1 :] if s[2].text != sentence.text), None)
         gap = score - other[0] if other else 0.5
-        out.append(
-            Span(
-                document,
-                sentence,
-                cut(sentence.text, asked, wants),
-                score,
-                _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan),
-            )
-        )
+        signs = _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan)
+        signs["open_name"] = float(not _speaks_of(names(question), document, sentence, words, view))
+        out.append(Span(document, sentence, cut(sentence.text, asked, wants), score, signs))
     return out
+
+
+def _speaks_of(named: frozenset[str], document: int, sentence: Sentence, words: frozenset[str], view: GraphView) -> bool:
+    """Whether the sentence, its paragraph, headings or document hold every name of the question."""
+    held = (
+        words
+        | view.titles[document]
+        | view.paragraph_words(document, sentence)
+        | frozenset(stems(" ".join(sentence.section)))
+    )
+    return all(name in held or _kin(name, words) for name in named)
 
 
 def _defined(plan: Plan, view: GraphView, places: set[tuple[int, int | None]] | None) -> Iterator[Span]:
