@@ -72,8 +72,8 @@ def chance(family: Family, signs: Mapping[str, float]) -> float:
 def most(signs: Mapping[str, float]) -> float:
     """The highest chance that these signs allow, whatever the logistic says.
 
-    Questions without an answer are rare where the weights were fitted, and common elsewhere: a name that nothing accounts for,
-    or a word of the question that a whole list ignores, withholds the answer at every sensible threshold.
+    Questions without an answer are rare where the weights were fitted, and common elsewhere: a name that nothing accounts
+    for, or a word of the question that a whole list ignores, withholds the answer at every sensible threshold.
     """
     if signs.get("open_name"):
         return 0.3

@@ -54,11 +54,10 @@ def question_stems(question: str) -> tuple[str, ...]:
 
 
 def names(question: str) -> frozenset[str]:
-    """Stems of the words that a question writes with a capital though no sentence begins there."""
+    """Stems of the words that a question writes with a capital though no sentence begins there, and of 'Class I', 'Article 8'."""
     words = question.replace("’", "'").split()
-    return frozenset(
-        s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT
-    )
+    written = {s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT}
+    return frozenset(written | {s for s in stems(question) if " " in s})
 
 
 def joined_names(question: str) -> frozenset[str]:
