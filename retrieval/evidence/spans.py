@@ -215,9 +215,9 @@ def _likely(
 
 
 def _kin(stem: str, words: frozenset[str]) -> list[str]:
-    if len(stem) < 5:
+    if len(stem) < 5 or " " in stem:
         return []
-    return [word for word in words if word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
+    return [word for word in words if " " not in word and word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
 
 
 def _signs(
