@@ -70,6 +70,8 @@ def over_series(planned: Planned, plan: Compute, view: GraphView, scope: Scope) 
                 parts=averages,
             )
         ]
+    if plan.op in ("share", "ratio", "difference") and len(chosen) == 2 and chosen[0][1].cell is chosen[1][1].cell:
+        return []  # one cell set against itself
     relative = [p.cell.figure is not None and p.cell.figure.kind == "percent" for _, p in chosen]
     tables = {(line.document, line.series.table.number) for line, _ in chosen}
     if plan.op in ("share", "ratio") and all(relative) and len(tables) > 1:

@@ -97,9 +97,9 @@ def find_spans(
     for document, sentence, words in pool:
         held = {stem for stem in asked if stem in words or any(k in words for k in _kin(stem, words))}
         coverage = sum(rarity[stem] for stem in held) / total
-        if sentence.text.endswith(":") or len(sentence.text.split()) < 4:
+        if _says_nothing(sentence.text):
             last = sentence.paragraph
-            continue  # an introduction or a term alone, no answer
+            continue
         heading = frozenset(stems(" ".join(sentence.section[-1:]))) | view.footnote_words(document, sentence.text)
         context = view.paragraph_words(document, sentence)
         coverage += 0.9 * sum(rarity[stem] for stem in asked if stem not in held and stem in heading) / total
@@ -138,6 +138,20 @@ def find_spans(
         signs["open_name"] = float(not _speaks_of(names(question), document, sentence, words, view))
         out.append(Span(document, sentence, cut(sentence.text, asked, wants), score, signs))
     return out
+
+
+def _says_nothing(text: str) -> bool:
+    """An introduction ("as follows:"), a term alone, or a heading that the reader took for a line of text."""
+    words = len(text.split())
+    return (
+        text.endswith(":")
+        or words < 4
+        or (words < 9 and text[-1:].isalnum() and "|" not in text and not _amounts_or_dates(text))
+    )
+
+
+def _amounts_or_dates(text: str) -> bool:
+    return has_amount(text) or bool(find_periods(text))
 
 
 def _speaks_of(named: frozenset[str], document: int, sentence: Sentence, words: frozenset[str], view: GraphView) -> bool:
