@@ -47,7 +47,6 @@ SCALES = {
     **dict.fromkeys(_SCALES_TEXT2.split(), 9),
     **dict.fromkeys(_SCALES_TEXT3.split(), 12),
 }
-SCALE_WORDS = {0: "", 3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
 _SCALE = (
     r"(?:thousands?|millions?|billions?|trillions?|mio|mrd|mn|bn|mm|tsd|millionen|milliarden?|milliards?|millones|milioni"
     r"|miljoen|m|k|b)"
