@@ -6,9 +6,10 @@ LIGHT  ?=
 PORT   ?=
 DATA   ?= ../shared/data
 PYTEST ?=
+JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint types contracts format lock models train tutorial bundle clean
+.PHONY: help run test test-fast fuzz check lint types contracts format lock models train tutorial bundle clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,7 +19,10 @@ run: $(VENV)/.runtime  ## models, samples, live-data service and Countersign on 
 
 test: $(VENV)/.dev  ## everything the tests need, then all of them (PYTEST="-k gate" to choose)
 	$(BIN)/countersign models pull --light
-	COUNTERSIGN_DATA=$(DATA) $(BIN)/python -m pytest $(PYTEST)
+	COUNTERSIGN_DATA=$(DATA) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)
+
+test-fast: $(VENV)/.dev  ## the tests that start no process, browser or model: for the time between two edits
+	$(BIN)/python -m pytest -n $(JOBS) -m "not process and not browser and not models" $(PYTEST)
 
 fuzz: $(VENV)/.dev  ## play 100,000 adversarial streams through every transport; say what leaked (STREAMS=n for fewer)
 	$(BIN)/countersign models pull --light

@@ -106,15 +106,15 @@ class Settings(BaseSettings):
     threads: int = Field(48, ge=4, le=512, description="threads of the web server")
     open_when_ready: bool = Field(
         False,
-        description="take connections only once the models are warm, for proxies that ask no /readyz: they find the door "
-        "closed and ask another replica; off: 503 meanwhile",
+        description="take connections only once the models are warm, for proxies that ask no /readyz: they are refused and "
+        "ask another replica; off: 503 meanwhile",
     )
     drain_grace_s: float = Field(
         5.0,
         ge=0,
         le=20,
         description="seconds after SIGTERM in which questions are still answered while /readyz says 503, so that proxies "
-        "turn to another replica first; 0: the door is closed at once",
+        "turn to another replica first; 0: connections are refused at once",
     )
     max_chats: int = Field(32, ge=1, le=500, description="journeys at a time; more are answered 429. Keep below threads")
     max_body: int = Field(262_144, ge=1024, description="largest request body, in bytes")

@@ -18,6 +18,7 @@ import pytest
 
 from audit.append.store import AuditStore
 from tests.app.browser.service import running
+from tests.support.sharing import cost_of, unit_of
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -31,6 +32,26 @@ FLAGS = [
 ]
 
 AuditStore.strict = True  # an event that does not fit its kind fails the test that appended it
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where processes share the tests out, the longest units begin first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: -cost_of(unit_of(item.nodeid)))  # stable: a unit's own order stays
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """Each unit runs in one process: what shares a service starts it once (tests/support/sharing.py)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit_of(nodeid)
+
+    config.option.loadscopereorder = False  # it would begin with the units of most tests, which are quick ones
+    return Units(config, log)
 
 
 def find_chromium() -> str | None:

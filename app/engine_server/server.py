@@ -54,7 +54,7 @@ class EngineServer(BaseApplication):  # type: ignore[misc]
 
     @property
     def answers_s(self) -> int:
-        """By the time the door is closed the answers have ended."""
+        """By the time it stops listening the answers have ended."""
         return 10
 
     @property

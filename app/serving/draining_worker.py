@@ -1,11 +1,11 @@
-"""A worker whose door opens and closes without a question lost.
+"""A gunicorn worker that begins and stops listening without a question lost.
 
-At the end first the world is told, then the door is closed, then answers end. Invariant: whoever was let in is answered.
-gunicorn's own worker stops taking connections and leaves the door open until its last answer has ended: the system goes on
+Invariant: whoever was connected is answered. At the end /readyz says so first, then the worker stops listening, then answers
+end. gunicorn's own worker stops accepting but goes on listening until its last answer has ended: the system goes on
 connecting callers, and all of them are cut off then.
 
-At the start the door may be kept closed until the application is ready: a proxy that asks no /readyz (nginx) then finds it
-closed, and asks another replica, instead of handing on "503, still loading".
+At the start it may listen only once the application is ready: a proxy that asks no /readyz (nginx) is then refused, and asks
+another replica, instead of handing on "503, still loading".
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def shut(listener: Any) -> None:
 class DrainingWorker(Worker):
     """Ends itself when the application has drained, or at a second SIGTERM. SIGINT and SIGQUIT end it at once.
 
-    The application (`self.app`) has `open`: whether to take connections yet; `draining`; `drain()`, which returns when the
-    door is to be closed; and `answers_s`: how long answers may go on after that.
+    The application (`self.app`) has `open`: whether to take connections yet; `draining`; `drain()`, which returns when it is
+    to stop listening; and `answers_s`: how long answers may go on after that.
     """
 
     _opened = False
@@ -52,18 +52,18 @@ class DrainingWorker(Worker):
         if enabled and not self._opened:
             if not self.app.open:
                 return
-            self._open_the_door()
+            self._listen()
         super().set_accept_enabled(enabled)
         if not self.alive and self._opened:
             for listener in self.sockets:
-                self._close_the_door(listener)
+                self._stop_listening(listener)
 
-    def _open_the_door(self) -> None:
+    def _listen(self) -> None:
         for listener in self.sockets:
             listener.listen(self.cfg.backlog)
         self._opened = True
 
-    def _close_the_door(self, listener: Any) -> None:
+    def _stop_listening(self, listener: Any) -> None:
         """Lets those in whom the system has connected already; whoever comes later is refused, and may ask elsewhere."""
         before = -1
         while before != self.nr_conns:

@@ -24,12 +24,12 @@ from app.wiring.service import Service
 
 log = structlog.get_logger(__name__)
 ANSWERS_S = 30
-"""How long answers under way may go on once the door is closed; what is cut off then is recorded as aborted."""
+"""How long answers under way may go on once nothing listens any more; what is cut off then is recorded as aborted."""
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """SIGHUP tells the worker to look at its policy file; a new worker would have to load every model again. The door is
-    closed where it shall open later, before the worker is there to open it."""
+    """SIGHUP tells the worker to look at its policy file; a new worker would have to load every model again. Where it
+    is to listen later, nothing listens before the worker is there."""
 
     def start(self) -> None:
         super().start()

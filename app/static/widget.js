@@ -2,7 +2,7 @@
  * <countersign-chat endpoint="https://answers.example" api-key="cs_…" heading="Ask Halden" lang="en">
  *
  * The chat of a Countersign service as one custom element: no dependency, no build step, any origin.
- * What must stay true: what the service sends is shown as text nodes and never as HTML, and nothing here needs
+ * Invariant: what the service sends is shown as text nodes and never as HTML, and nothing here needs
  * more of a page's Content-Security-Policy than script-src and connect-src for the service (Trusted Types included).
  *
  * Story of the file: words and style, the event stream, text to nodes, one answer, the element.

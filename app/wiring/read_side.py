@@ -1,7 +1,7 @@
 """What a command opens that reads the log or appends to it, beside a service that may be running.
 
-It imports no model, migrates nothing, loads no private key for signing and starts no thread but the log's writer. What it
-appends is signed by the service: within a second where one runs, else when the next one starts.
+It imports no model, migrates nothing, signs nothing and starts no thread but the log's writer. What it appends is signed by
+the service: within a second where one runs, else when the next one starts.
 
 Invariant: a database that is behind its last signed checkpoint is not appended to, as it is not served.
 """

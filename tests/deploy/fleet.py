@@ -33,7 +33,8 @@ from migrations.run import alembic_config
 from tests.deploy.callers import Heard
 from tests.deploy.proxies import KINDS, Proxy, started
 from tests.faults.server import Server, a_server
-from tests.support.waiting import eventually, free_port
+from tests.support.sharing import free_port
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 READY_S = 180

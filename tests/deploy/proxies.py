@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.deploy.tools import tool
-from tests.support.waiting import eventually, free_port
+from tests.support.sharing import free_port
+from tests.support.waiting import eventually
 
 FILES = Path(__file__).parents[2] / "deploy" / "onprem" / "proxy"
 KINDS = ("nginx", "haproxy")

@@ -27,9 +27,9 @@ from deploy.onprem.bundle.minisign import SecretKey
 from inference.store.model_store import ModelStore
 from tests.deploy.gap import ROOT, Gap, gap, why_not
 from tests.journeys.conftest import NEEDED
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
 
-pytestmark = [pytest.mark.models, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(1800), pytest.mark.process]
 OLDER = "0.0.9"
 SYSTEM_PYTHON = Path("/usr/bin/python3.11")
 QUESTION = "What is the dealing cut-off time?"

@@ -45,6 +45,7 @@ def sections(path: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+@pytest.mark.process
 def test_the_image_is_built_from_the_bundle_and_a_base_image_that_is_there() -> None:
     found = instructions()
     assert found[0] == ["ARG", "BASE=localhost/python-3.11-make:latest"]
@@ -70,6 +71,7 @@ def test_keys_that_the_installation_made_are_gone_before_the_layer_is_written() 
     assert "rm -rf /bundle" in run
 
 
+@pytest.mark.process
 def test_the_image_runs_as_somebody_without_rights() -> None:
     found = instructions()
     assert [line[1] for line in found if line[0] == "USER"][-1] == "10001:10001"
@@ -103,6 +105,7 @@ def test_the_network_has_no_way_out_and_nothing_is_published_or_pulled() -> None
     assert len(addresses) == len(CONTAINERS)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", CONTAINERS, ids=lambda path: path.name)
 def test_a_container_is_shut_in_and_its_command_exists(path: Path) -> None:
     said = dict(sections(path)["Container"])

@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from deploy.onprem.bundle.archive import Item, write_archive
 from deploy.onprem.bundle.build import _contents
 
@@ -20,6 +22,7 @@ def targets() -> set[str]:
     return set(re.findall(r"^  make ([a-z-]+) +\S", done.stdout, re.MULTILINE))
 
 
+@pytest.mark.process
 def test_help_lists_every_target_and_the_guide_tells_of_each() -> None:
     made = set(re.findall(r"^([a-z-]+):", (ONPREM / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert targets() == made
@@ -42,12 +45,14 @@ def test_the_guide_names_every_shape() -> None:
         assert shape in named
 
 
+@pytest.mark.process
 def test_every_target_of_the_guide_and_the_readme_exists() -> None:
     for text in (GUIDE, (ROOT / "README.md").read_text("utf-8")):
         for words in re.findall(r"make -C \S*deploy/onprem ([a-z -]+?)(?= [A-Z]|[^a-z -])", text):
             assert set(words.split()) <= targets(), words
 
 
+@pytest.mark.process
 def test_a_target_that_fails_says_what_to_do(tmp_path: Path) -> None:
     for target in sorted(targets() - {"help", "verify", "install", "upgrade"}):
         command = ["make", "-s", "-C", str(ONPREM), target, f"PREFIX={tmp_path}/none", "RUN_AS=root"]
@@ -60,6 +65,7 @@ def test_a_target_that_fails_says_what_to_do(tmp_path: Path) -> None:
         assert "is no unpacked bundle: unpack" in done.stderr, target
 
 
+@pytest.mark.process
 def test_an_archive_s_bytes_follow_from_its_files_alone(tmp_path: Path) -> None:
     """Not from times, order, owners or places; and tar and gzip read it."""
     (tmp_path / "x").write_bytes(b"x" * 200_000)

@@ -161,6 +161,7 @@ def test_rules_and_dashboard_use_metrics_and_labels_that_a_real_service_shows(sh
         assert rest - WORDS - every <= {"d", "m", "h"}, where
 
 
+@pytest.mark.process
 def test_promtool_takes_the_rules_and_the_example_configuration() -> None:
     for command in (["check", "rules", "alerts.yaml"], ["check", "config", "prometheus.yml"]):
         done = subprocess.run([tool("promtool"), *command], cwd=FOLDER, capture_output=True, text=True, check=False)
@@ -168,6 +169,7 @@ def test_promtool_takes_the_rules_and_the_example_configuration() -> None:
         assert "FAILED" not in done.stdout
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("alert", [*NAMES, None])
 def test_an_alert_fires_when_it_should_and_no_other_with_it(alert: str | None, tmp_path: Path) -> None:
     """None: nothing fires while all is well."""
@@ -203,6 +205,7 @@ def test_every_alert_says_how_bad_it_is_and_leads_to_its_section_of_the_runbook(
         assert [word for word in ("**Means.**", "**Look.**", "**Do.**") if word not in text] == [], name
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["runbook.md", "operations.md", "deployment.md", "shapes.md"])
 def test_every_command_of_a_guide_exists(name: str) -> None:
     text = (ROOT / "docs" / name).read_text("utf-8")

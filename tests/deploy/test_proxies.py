@@ -16,7 +16,8 @@ from app.settings import Settings
 from tests.deploy import proxies
 from tests.deploy.proxies import FILES, KINDS, certificate, started, written
 from tests.deploy.replicas import Replica, replica
-from tests.support.waiting import eventually, free_port
+from tests.support.sharing import free_port
+from tests.support.waiting import eventually
 
 FORGED = {
     "X-Forwarded-For": "6.6.6.6", "X-Forwarded-Client-Cert": "forged", "X-Real-IP": "6.6.6.6", "Forwarded": "for=6.6.6.6",
@@ -51,6 +52,7 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxy]:
         one.go_on.set(), two.go_on.set()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_program_itself_finds_nothing_wrong_with_its_configuration(kind: str, tmp_path: Path) -> None:
     certificate(tmp_path)
@@ -61,6 +63,7 @@ def test_the_program_itself_finds_nothing_wrong_with_its_configuration(kind: str
     assert "warn" not in done.stderr.lower()
 
 
+@pytest.mark.process
 def test_an_answer_arrives_piece_by_piece(proxy: Proxy) -> None:
     """The replica sends its second piece only after the client has had the first."""
     connection = proxy.connect()
@@ -74,6 +77,7 @@ def test_an_answer_arrives_piece_by_piece(proxy: Proxy) -> None:
     connection.close()
 
 
+@pytest.mark.process
 def test_a_draining_replica_gets_nothing_new_and_ends_its_stream(proxy: Proxy) -> None:
     connection = proxy.connect()
     connection.request("POST", "/stream", b"{}", {"Content-Type": "application/json"})
@@ -88,12 +92,14 @@ def test_a_draining_replica_gets_nothing_new_and_ends_its_stream(proxy: Proxy) -
     connection.close()
 
 
+@pytest.mark.process
 def test_a_replica_that_is_gone_costs_no_question(proxy: Proxy) -> None:
     assert [proxy.post()[0] for _ in range(8)] == [200] * 8
     proxy.one.leave()
     assert [proxy.post()[0] for _ in range(12)] == [200] * 12
 
 
+@pytest.mark.process
 def test_a_question_that_a_replica_has_read_is_never_sent_to_another(proxy: Proxy) -> None:
     for one in proxy.both:
         one.broken = True
@@ -105,6 +111,7 @@ def test_a_question_that_a_replica_has_read_is_never_sent_to_another(proxy: Prox
     assert sum(len(one.posts) for one in proxy.both) == 1
 
 
+@pytest.mark.process
 def test_what_a_client_says_of_itself_is_not_believed(proxy: Proxy) -> None:
     for _ in range(2):
         status, headers, _ = proxy.send("POST", "/v1/chat", b"{}", {**FORGED, "Countersign-Subject": "customer-1"})
@@ -117,6 +124,7 @@ def test_what_a_client_says_of_itself_is_not_believed(proxy: Proxy) -> None:
     assert headers["x-request-id"] in {one.headers.get("x-request-id") for one in proxy.both}
 
 
+@pytest.mark.process
 def test_the_longest_body_is_the_service_s_own(proxy: Proxy) -> None:
     longest = Settings.model_fields["max_body"].default
     assert proxy.post(body=b"x" * longest)[0] == 200
@@ -132,6 +140,7 @@ def test_the_longest_body_is_the_service_s_own(proxy: Proxy) -> None:
     assert {len(body) for one in proxy.both for body in one.posts} == {longest}
 
 
+@pytest.mark.process
 def test_metrics_stay_inside_and_plain_http_leads_to_tls(proxy: Proxy) -> None:
     assert proxy.send("GET", "/metrics", None, {})[0] == 404
     connection = http.client.HTTPConnection("127.0.0.1", proxy.plain_port, timeout=30)

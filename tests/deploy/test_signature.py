@@ -134,6 +134,7 @@ def test_a_signed_list_may_not_point_outside_the_bundle(bundle: Path, key: Secre
         check_bundle(key.public, bundle)
 
 
+@pytest.mark.process
 def test_the_verifier_alone_says_so_with_its_exit_code(bundle: Path, key: SecretKey, tmp_path: Path) -> None:
     """Copied away from everything else, in isolated mode, without site-packages."""
     alone = tmp_path / "kept" / "verify.py"
@@ -156,6 +157,7 @@ def test_the_verifier_alone_says_so_with_its_exit_code(bundle: Path, key: Secret
     assert run().returncode == 2
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("minisign") is None, reason="minisign is not installed (Debian: apt install minisign)")
 def test_minisign_and_this_house_read_each_other(tmp_path: Path) -> None:
     def minisign(*arguments: str) -> int:
@@ -177,6 +179,7 @@ def test_minisign_and_this_house_read_each_other(tmp_path: Path) -> None:
     assert minisign("-Vm", "file", "-p", "theirs.pub") == 0
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl_alone_can_verify_a_signature(bundle: Path, key: SecretKey, tmp_path: Path) -> None:
     """As docs/deployment.md shows it to who has neither Python nor minisign on the receiving machine."""

@@ -23,7 +23,7 @@ from tests.deploy.fleet import NEXT, ROOT, Fleet, a_fleet, next_version
 from tests.deploy.proxies import Proxy, certificate
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.postgres, pytest.mark.models]
+pytestmark = [pytest.mark.postgres, pytest.mark.models, pytest.mark.process]
 WARM, SOAKED, LEAK_KIB = 450, 250, 40
 AWAY_S = float(os.environ.get("COUNTERSIGN_AWAY_S", "6"))
 

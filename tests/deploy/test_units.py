@@ -79,6 +79,7 @@ def denied(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
+@pytest.mark.process
 def test_jax_cannot_run_without_making_memory_executable_and_the_others_can(tmp_path: Path) -> None:
     done = denied("import jax, jax.numpy as jnp; jax.jit(lambda x: x @ x)(jnp.ones((8, 8))).block_until_ready()")
     assert done.returncode
@@ -95,6 +96,7 @@ def test_an_engine_and_a_witness_see_neither_data_nor_keys_of_a_service_beside_t
         assert set(hidden) >= {f"-/opt/countersign/{path}" for path in ("var", "etc/countersign.toml", "etc/secrets.env")}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
 def test_every_command_of_a_unit_exists(path: Path) -> None:
     said = read(path)
@@ -121,6 +123,7 @@ def test_make_units_writes_them_for_this_prefix_user_and_network(tmp_path: Path)
         units(Site(tmp_path), ME, tmp_path / "none", None)
 
 
+@pytest.mark.process
 def test_systemd_reads_the_units_without_a_word(tmp_path: Path) -> None:
     site, to = Site(tmp_path / "site"), tmp_path / "units"
     program = site.current / "venv" / "bin" / "countersign"
@@ -135,6 +138,7 @@ def test_systemd_reads_the_units_without_a_word(tmp_path: Path) -> None:
         assert ours == [], ours
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
 def test_the_guide_tells_the_score_that_systemd_gives(path: Path) -> None:
     done = subprocess.run(
@@ -147,6 +151,7 @@ def test_the_guide_tells_the_score_that_systemd_gives(path: Path) -> None:
     assert float(score[1]) <= float(told[1])
 
 
+@pytest.mark.process
 def test_logrotate_cuts_a_log_that_is_being_written_and_leaves_the_checkpoints(tmp_path: Path) -> None:
     site = Site(tmp_path)
     (tmp_path / "var" / "log").mkdir(parents=True)

@@ -34,7 +34,7 @@ from tests.faults.oracle import wrongs
 from tests.faults.stage import Stage, a_stage
 from tests.faults.streams import stream
 from tests.faults.wire import playable, wired
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
 
 Wrong = tuple[int, str, str]
 FOLDER = "/dev/shm" if os.path.isdir("/dev/shm") else None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
 
 USER = "postgres"
 

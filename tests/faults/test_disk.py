@@ -91,6 +91,7 @@ def kinds(deployment: Deployment) -> list[str]:
         return list(connection.exec_driver_sql("SELECT kind FROM audit_record").scalars())
 
 
+@pytest.mark.process
 def test_files_that_may_not_grow_refuse_events_keep_the_acknowledged_ones_and_recover_without_a_restart(
     nursery: Nursery, sqlite_file: Path, tmp_path: Path
 ) -> None:
@@ -151,6 +152,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc) to build the faulty disk with")
 def test_a_disk_that_did_not_confirm_a_write_is_not_believed_a_second_time(sqlite_file: Path, tmp_path: Path) -> None:
     (tmp_path / "shim.c").write_text(SHIM)

@@ -65,6 +65,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VerifierKey
     return home, key
 
 
+@pytest.mark.process
 def test_a_bundle_has_one_line_for_each_event_and_gives_every_text_back(written: tuple[Path, VerifierKey]) -> None:
     home, key = written
     bundle, _ = run(home, "export", "--bodies", "opened", "--reason", "case 1", "--output", "-", code=0)
@@ -76,6 +77,7 @@ def test_a_bundle_has_one_line_for_each_event_and_gives_every_text_back(written:
     assert verify_bundle(io.BytesIO(bundle), ReaderTrust((key,))).ok
 
 
+@pytest.mark.process
 def test_a_table_has_one_row_for_each_event_and_no_formula(written: tuple[Path, VerifierKey]) -> None:
     home, _ = written
     table, _ = run(home, "export", "--format", "csv", "--bodies", "opened", "--reason", "case 2", "--output", "-", code=0)
@@ -99,6 +101,7 @@ def test_a_text_on_a_terminal_is_shown_and_does_nothing(name: str) -> None:
     assert "".join(one for one in shown if one.isalnum()) == "".join(one for one in readable if one.isalnum())
 
 
+@pytest.mark.process
 def test_who_alters_the_database_cannot_write_on_the_terminal_of_who_verifies_it(tmp_path: Path) -> None:
     home = tmp_path / "var"
     deployment = open_deployment(Settings(home=home))

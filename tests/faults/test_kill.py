@@ -5,12 +5,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, func, select
 
 from audit.checkpoints.file import read_checkpoints
 from audit.database import tables
 from audit.verify.whole_log import LogTrust, verify_store
 from tests.faults.drivers import GATES, LOG_KEY, Nursery, origin_of
+
+pytestmark = pytest.mark.process
 
 # Together with tests/faults/test_service.py: 200 and more on SQLite.
 ROUNDS = {"sqlite": 200, "postgresql": 25}

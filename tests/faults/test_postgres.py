@@ -23,7 +23,7 @@ from tests.faults.drivers import GATES, LOG_KEY, Driver, Nursery, origin_of, ste
 from tests.faults.server import Server, a_server, frozen
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.process]
 CRASHES, WRITERS = 3, 2
 
 

@@ -32,6 +32,7 @@ def standing(nursery: Nursery, url: str, engine: Engine, keys_url: str, tmp_path
     return standing
 
 
+@pytest.mark.process
 def test_a_query_cut_off_between_its_gates_is_ended_as_aborted_once(
     standing: Callable[[str], Driver], engine: Engine, store: AuditStore, keys: SubjectKeys, opened: Opened
 ) -> None:
@@ -51,6 +52,7 @@ def test_a_query_cut_off_between_its_gates_is_ended_as_aborted_once(
     assert verify_store(engine).ok
 
 
+@pytest.mark.process
 def test_a_query_of_a_process_that_lives_goes_on(
     standing: Callable[[str], Driver], engine: Engine, store: AuditStore, keys: SubjectKeys
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_query_of_a_process_that_lives_goes_on(
     assert kinds == ["received", "routed", "released", "released", "finished"]
 
 
+@pytest.mark.process
 def test_several_that_start_at_once_end_it_once(
     standing: Callable[[str], Driver], engine: Engine, opened: Opened, keys: SubjectKeys
 ) -> None:

@@ -27,7 +27,9 @@ from audit.sealing.kek import load_kek
 from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.whole_log import LogTrust, verify_store
 from tests.faults.drivers import ROOT
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
+
+pytestmark = pytest.mark.process
 
 ROUNDS, CLIENTS = 3, 6
 

@@ -35,6 +35,7 @@ deployment.close()
 """
 
 
+@pytest.mark.process
 def test_processes_that_start_at_once_on_an_empty_home_share_one_log_and_its_keys(tmp_path: Path) -> None:
     home = tmp_path / "var"
     command = [sys.executable, "-c", SERVICE, str(home)]
@@ -96,6 +97,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "var"
 
 
+@pytest.mark.process
 def test_an_old_database_beside_a_newer_checkpoint_file_is_refused_at_the_start_and_named_by_the_verifier(
     home: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +115,7 @@ def test_an_old_database_beside_a_newer_checkpoint_file_is_refused_at_the_start_
     assert "of size 20" in problems[0]["detail"]
 
 
+@pytest.mark.process
 def test_a_restored_database_serves_again_after_two_people_began_a_new_epoch(home: Path, tmp_path: Path) -> None:
     live(home, 0, 12)
     shutil.copy(database(home), tmp_path / "old")

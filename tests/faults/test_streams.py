@@ -21,7 +21,7 @@ from tests.faults.reading import plain
 from tests.faults.stage import Stage, a_stage
 from tests.faults.streams import BLOCKED, KINDS, TRANSPORTS, Stream, stream
 from tests.faults.wire import playable, wired
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
 
 SEED = 7
 EACH = 40
@@ -96,6 +96,7 @@ def test_the_judgement_notices_a_leak(stage: Stage) -> None:
     assert any("begins and ends" in what for what in wrongs(played, heard, late))
 
 
+@pytest.mark.process
 def test_the_same_holds_for_bytes_read_from_a_socket(tmp_path: Path) -> None:
     with wired(tmp_path, free_port(), SEED) as wire:
         found = {(s.number, what) for s in playable(SEED, range(3 * len(KINDS))) for what in wire.play(s)}

@@ -202,6 +202,7 @@ def test_the_loss_is_drawn_where_matplotlib_is(tmp_path: Path) -> None:
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.process
 def test_without_the_extra_one_line_names_it() -> None:
     code = (
         "import sys; sys.modules['orbax.checkpoint'] = None\n"

@@ -19,7 +19,7 @@ from inference.devices.hosts import join_hosts
 from inference.finetune.curve import read_points
 from tests.inference import tiny_models
 from tests.inference.test_sharding import FAMILIES
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
 
 ROOT = Path(__file__).parents[2]
 PROCESSES, DEVICES = 2, 4
@@ -62,6 +62,7 @@ def on_two(code: str, *arguments: str) -> list[Any]:
     return ended([run(joined, port, str(place), *arguments) for place in range(PROCESSES)])
 
 
+@pytest.mark.process
 def test_two_processes_give_the_logits_of_one() -> None:
     ask = "from tests.inference.test_sharding import FAMILIES, logits_of; found = "
     alone = ended([run(f"import json; {ask}logits_of(1, 1, FAMILIES); print(json.dumps(found))", devices=1)])[0]
@@ -88,6 +89,7 @@ def trained(out: str, mesh: tuple[int, int] | None) -> list[float]:
     return [outcome.before, outcome.after]
 
 
+@pytest.mark.process
 def test_two_processes_train_the_adapter_of_one(tmp_path: Path) -> None:
     tiny_models.folder("qwen3", tmp_path)
     rows = "".join(json.dumps({"question": f"What is {n}?", "answer": f"It is {n * n}."}) + "\n" for n in range(20))
@@ -130,6 +132,7 @@ def answered(folder: str, crew: str, mesh: tuple[int, int] | None, memory: int =
         engine.close()
 
 
+@pytest.mark.process
 def test_an_engine_over_two_processes_answers_as_one(tmp_path: Path) -> None:
     folder = str(tiny_models.folder("qwen3", tmp_path))
     code = "from tests.inference.test_hosts import answered; print(json.dumps(answered(sys.argv[-1], "
@@ -142,6 +145,7 @@ def test_an_engine_over_two_processes_answers_as_one(tmp_path: Path) -> None:
     assert all(len(text) > 5 for text in leader)
 
 
+@pytest.mark.process
 def test_processes_that_were_started_differently_are_told_so(tmp_path: Path) -> None:
     folder = str(tiny_models.folder("qwen3", tmp_path))
     code = (

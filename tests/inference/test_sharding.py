@@ -96,6 +96,7 @@ def on_meshes() -> dict[tuple[int, int], dict[str, Any]]:
     return dict(zip(((1, 1), *MESHES), json.loads(done.stdout.splitlines()[-1]), strict=True))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("mesh", MESHES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_mesh_gives_the_logits_of_one_device(on_meshes: Any, mesh: tuple[int, int], family: str) -> None:
@@ -105,6 +106,7 @@ def test_every_mesh_gives_the_logits_of_one_device(on_meshes: Any, mesh: tuple[i
     assert difference < 1e-4
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("mesh", MESHES)
 def test_weights_and_cache_are_split_over_the_model_axis(on_meshes: Any, mesh: tuple[int, int]) -> None:
     for found in on_meshes[mesh].values():

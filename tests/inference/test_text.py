@@ -111,6 +111,7 @@ def test_a_template_cannot_reach_out_of_its_sandbox() -> None:
         ChatTemplate("{{ ''.__class__.__mro__[1].__subclasses__() }}").render([Message("user", "hi")])
 
 
+@pytest.mark.process
 def test_importing_the_room_does_not_load_the_heavy_libraries() -> None:
     code = "import inference, sys; print([m for m in ('jax', 'flax', 'tokenizers', 'gguf', 'numpy') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

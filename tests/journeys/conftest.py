@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from inference.store.model_store import ModelStore
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("smollm2-135m-instruct", "all-minilm-l6-v2", "en-core-web-md")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.journeys.conftest import Deployment
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.process]
 
 HONEST = (
     "# Visitor parking at the Halden office\n\n"

@@ -15,7 +15,7 @@ import pytest
 
 from tests.journeys.conftest import Deployment
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.process]
 
 NAME, IBAN, CARD = "Wilhelmina Oosterhuis", "NL91 ABNA 0417 1643 00", "4111 1111 1111 1111"
 

@@ -12,7 +12,7 @@ import pytest
 from tests.journeys.conftest import Deployment
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.models, pytest.mark.browser]
+pytestmark = [pytest.mark.models, pytest.mark.browser, pytest.mark.process]
 WAIT_MS = 60_000
 
 

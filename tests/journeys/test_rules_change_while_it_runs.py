@@ -12,7 +12,7 @@ import pytest
 from tests.journeys.conftest import POLICY, Deployment
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.process]
 QUESTION = "What is the dealing cut-off time?"
 LONG_S = 60.0
 

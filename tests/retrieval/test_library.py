@@ -218,6 +218,7 @@ def _ingest_one(root: str, path: str) -> None:
     Library.open(Path(root), HashingEmbedder()).ingest([Path(path)], PUBLIC)
 
 
+@pytest.mark.process
 def test_ingests_of_several_processes_lose_nothing(library: Library, write: Write, tmp_path: Path) -> None:
     paths = [write(f"{i}.md", f"Text of document {i}.") for i in range(4)]
     context = multiprocessing.get_context("spawn")

@@ -174,6 +174,7 @@ def test_a_file_broken_by_hand_is_reported_and_served_again_once_mended(
     assert client.get("/v1/instruments/AURGE/nav").status_code == 200
 
 
+@pytest.mark.process
 def test_the_command_prints_its_address_and_stops_cleanly(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "samples.market_api", "--port", "0", "--file", str(tmp_path / "q.json")]
     environment = {**os.environ, "MARKET_API_TOKEN": ""}

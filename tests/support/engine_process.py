@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from inference.store.model_store import ModelStore
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
 
 ROOT = Path(__file__).parents[2]
 LIGHT = "smollm2-135m-instruct"

@@ -1,6 +1,6 @@
 """A backup, taken while the service runs: the log in one folder, its keys in another.
 
-What must stay true: whoever has the log's copy alone can read nobody's words, and whoever has the keys' copy alone has
+Invariant: whoever has the log's copy alone can read nobody's words, and whoever has the keys' copy alone has
 nothing to read. The keys are copied after the log, and only their newest copy is kept: so a restoration never brings back
 a key that was destroyed before the log's copy was made.
 

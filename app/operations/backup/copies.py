@@ -1,6 +1,6 @@
 """Consistent copies of a database that is in use, and putting them back; SQLite by its pages, PostgreSQL by its rows.
 
-What must stay true: a copy is one state of the database, at one moment, while others write; writers do not wait for it.
+Invariant: a copy is one state of the database, at one moment, while others write; writers do not wait for it.
 PostgreSQL is copied with COPY inside one REPEATABLE READ transaction, through the driver that the service has anyway:
 pg_dump need not be installed, nor be of the server's version, and a role that may only read the tables is enough.
 """

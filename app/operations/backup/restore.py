@@ -1,6 +1,6 @@
 """A backup into an empty installation, and the new epoch that tells what was lost.
 
-What must stay true: nothing that is there is overwritten but keys that have sealed and signed nothing; a restored log that
+Invariant: nothing that is there is overwritten but keys that have sealed and signed nothing; a restored log that
 is behind the newest known checkpoint goes on only in a new epoch, by two people's word; and the whole log is verified
 before anybody is told that it is restored.
 """

@@ -8,7 +8,7 @@ The process is watched in two ways that need no privilege and no tool of the hos
   a remote end. One that lives for less can escape this; the proof that the whole service needs no network is
   tests/deploy, where there is none, and every packet is seen.
 
-What must stay true: the watched question touches nothing of the installation's: it has a home, a log and keys of its own,
+Invariant: the watched question touches nothing of the installation's: it has a home, a log and keys of its own,
 which are gone afterwards; models, policy and connectors are the installation's.
 """
 

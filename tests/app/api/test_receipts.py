@@ -143,6 +143,7 @@ def run(home: Path, *args: str, code: int = 0) -> subprocess.CompletedProcess[by
     return found
 
 
+@pytest.mark.process
 def test_an_export_is_recorded_and_verifies_with_the_printed_key_alone(home: Path, tmp_path: Path) -> None:
     deployment = open_deployment(Settings(home=home))
     answered(deployment, "q1")
@@ -167,6 +168,7 @@ def test_an_export_is_recorded_and_verifies_with_the_printed_key_alone(home: Pat
     assert table.count(b"\r\n") == 1 + len(ANSWER) + 1  # the heading, the answer, this export itself
 
 
+@pytest.mark.process
 def test_opening_bodies_needs_a_reason(home: Path) -> None:
     found = run(home, "export", "--bodies", "opened", "--output", "-", code=2)
     assert b"needs --reason" in found.stderr

@@ -43,6 +43,7 @@ def receipt(seq: int = 5, envelope: bytes | None = None, by: Any = (KEY,)) -> st
     return LogProof(seq, HISTORY.envelopes[seq] if envelope is None else envelope, proof, HISTORY.checkpoint(by=by)).dump()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("what", ["--bundle", "--receipt"])
 def test_verifying_needs_the_file_and_a_key_and_loads_no_database_model_or_web_framework(what: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(written(HISTORY) if what == "--bundle" else receipt().encode())
@@ -53,6 +54,7 @@ def test_verifying_needs_the_file_and_a_key_and_loads_no_database_model_or_web_f
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.process
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path) -> None:
     lines = written(HISTORY).splitlines(keepends=True)
     (tmp_path / "bundle").write_bytes(b"".join(lines[:4] + lines[5:7] + [lines[8], lines[7]] + lines[9:]))
@@ -66,6 +68,7 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path) -> None:
     assert {"what": "missing", "detail": "event 3 is missing", "line": None, "seq": 3} in told["findings"]
 
 
+@pytest.mark.process
 def test_keys_witnesses_policies_and_checkpoints_are_taken_into_account(tmp_path: Path) -> None:
     (tmp_path / "bundle").write_bytes(written(HISTORY, Selection(query="q1"), since=[7], by=(KEY, WITNESSES[0])))
     (tmp_path / "keys").write_text(f"# of the firm\n{OTHER.key}\n{KEY.key}\n")
@@ -94,6 +97,7 @@ def test_keys_witnesses_policies_and_checkpoints_are_taken_into_account(tmp_path
     assert run(tmp_path, *good, "--witness", str(WITNESSES[1].key), "--needed", "1").returncode == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -115,6 +119,7 @@ def test_a_misuse_ends_with_what_to_do(tmp_path: Path, args: list[str], said: st
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.process
 def test_a_file_cannot_write_on_the_readers_terminal(tmp_path: Path) -> None:
     name = "countersign.invalid/\x9b2J\u202eaudit/acme/e1"
     bundle = written(HISTORY, origin=name, checkpoint=HISTORY.checkpoint(origin=name))

@@ -57,6 +57,7 @@ def fails(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -92,12 +93,14 @@ def test_a_mistake_ends_with_one_line_that_names_it(folder: Path, arguments: lis
     assert told in fails(countersign(folder, *arguments))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", [["generate", "--light", "hello"], ["moderate", "hello"], ["serve"]])
 def test_without_its_model_a_command_says_how_to_get_it(folder: Path, command: list[str]) -> None:
     line = fails(countersign(folder, *command, COUNTERSIGN_MODELS_DIR=str(folder / "none")))
     assert "countersign models pull" in line
 
 
+@pytest.mark.process
 def test_a_database_that_is_no_log_is_not_called_sound(folder: Path) -> None:
     (folder / "var").mkdir()
     (folder / "var" / "countersign.sqlite").write_text("this is no database, whatever its name says" * 100)
@@ -130,6 +133,7 @@ def test_a_broken_line_of_input_is_named(text: bytes, told: str) -> None:
         list(json_lines(io.TextIOWrapper(io.BytesIO(text), "utf-8"), "text"))
 
 
+@pytest.mark.process
 @pytest.mark.models
 def test_lines_before_a_broken_one_are_judged(folder: Path) -> None:
     needs("all-minilm-l6-v2", "en-core-web-md")
@@ -139,6 +143,7 @@ def test_lines_before_a_broken_one_are_judged(folder: Path) -> None:
     assert "line 3" in done.stderr
 
 
+@pytest.mark.process
 def test_a_search_without_a_library_says_what_to_do(folder: Path) -> None:
     assert "countersign ingest" in fails(countersign(folder, "search", "hello"))
 

@@ -17,6 +17,8 @@ from tests.app.wiring.test_settings import ROOT, countersign, folder
 from tests.inference import tiny_models
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.process
+
 __all__ = ["folder"]
 
 PAIRS = [("What is a bond?", "A loan."), ("What is a share?", "A part."), ("What is a fund?", "A purse.")]

@@ -18,7 +18,10 @@ from inference.types import Message, Prompt
 from tests.app.wiring.test_settings import ROOT
 from tests.inference import tiny_models
 from tests.inference.conftest import ask
-from tests.support.waiting import eventually, free_port
+from tests.support.sharing import free_port
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.process
 
 QUESTION = "What is a bond?"
 

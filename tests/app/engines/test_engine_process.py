@@ -20,9 +20,10 @@ from inference.types import Message
 from orchestrator.bots.onprem import OnPremBot
 from tests.support.engine_process import KEY, LIGHT, Running, an_engine, question
 from tests.support.house import a_house, answer_of, refusals, text_of
-from tests.support.waiting import eventually, free_port
+from tests.support.sharing import free_port
+from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.process]
 QUESTION = "Explain in one sentence what a bond is. The reference is zebra-4711."
 LONG = "Write a long story about a lighthouse and all the ships that pass it."
 WAIT_S = 60.0

@@ -29,7 +29,8 @@ from tests.support.scripted_engine import (
     refusing,
     saying,
 )
-from tests.support.waiting import eventually, free_port
+from tests.support.sharing import free_port
+from tests.support.waiting import eventually
 
 SAMPLING = {"max_tokens": 20, "temperature": 0.0}
 SENTENCES = [f"This is sentence number {n} of the whole answer. " for n in range(6)]

@@ -168,6 +168,7 @@ def watched(code: str) -> list[str]:
     return found
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("code", "address"),
     [
@@ -181,6 +182,7 @@ def test_the_watch_sees_what_python_asks_for(code: str, address: str) -> None:
     assert address in watched(code)
 
 
+@pytest.mark.process
 def test_the_watch_sees_a_socket_that_a_library_opened_by_itself() -> None:
     """Through libc, past Python's hooks."""
     code = (
@@ -203,6 +205,7 @@ def test_an_address_that_was_reached_for_fails_and_one_that_the_settings_name_do
     assert [(one.state, one.told) for one in reach.outgoing(named)] == [("fail", "reached for tracker.example")]
 
 
+@pytest.mark.process
 def test_the_command_fails_where_a_check_does(folder: Path) -> None:
     done = countersign(folder, "doctor", "--quick", "--json")
     found = [json.loads(line) for line in done.stdout.splitlines()]

@@ -18,7 +18,10 @@ import pytest
 
 from app.settings import Settings
 from app.wiring.key_material import open_keys
-from tests.support.waiting import eventually, free_port
+from tests.support.sharing import free_port
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[3]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.serving.slow_reads import READ_S, Readings
-from tests.support.waiting import free_port
+from tests.support.sharing import free_port
 
 THREADS = 4
 HEAD = b"GET /health HTTP/1.1\r\nHost: here\r\n"
@@ -66,6 +66,7 @@ def ask(port: int, request: bytes) -> bytes:
         return b"".join(iter(lambda: sock.recv(4096), b""))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("half", [b"", HEAD, BODY], ids=["nothing", "half a head", "half a body"])
 def test_more_half_sent_requests_than_threads_do_not_stop_the_service(port: int, half: bytes) -> None:
     held = [socket.create_connection(("127.0.0.1", port)) for _ in range(THREADS * 3)]
@@ -78,6 +79,7 @@ def test_more_half_sent_requests_than_threads_do_not_stop_the_service(port: int,
             sock.close()
 
 
+@pytest.mark.process
 def test_a_body_that_comes_late_but_in_time_is_answered(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
         sock.sendall(BODY)
@@ -86,12 +88,14 @@ def test_a_body_that_comes_late_but_in_time_is_answered(port: int) -> None:
         assert sock.recv(4096).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("chunks", [b"ZZ\r\nabc\r\n0\r\n\r\n", b"3\r\nabcdef\r\n0\r\n\r\n"])
 def test_a_body_in_malformed_chunks_is_the_clients_mistake(port: int, chunks: bytes) -> None:
     head = b"POST /read HTTP/1.1\r\nHost: here\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert ask(port, head + chunks).startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.process
 def test_a_body_that_never_ends_is_told_that_it_took_too_long(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
         sock.sendall(BODY.replace(b"/health", b"/read"))

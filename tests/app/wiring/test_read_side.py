@@ -51,6 +51,7 @@ def stand_at(settings: Settings, revision: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", COMMANDS)
 def test_looking_into_the_log_loads_no_model_and_no_web_server(settings: Settings, tmp_path: Path, command: str) -> None:
     code = (

@@ -105,6 +105,7 @@ def countersign(
     )
 
 
+@pytest.mark.process
 def test_config_show_tells_every_value_and_its_origin(folder: Path) -> None:
     (folder / "countersign.toml").write_text("threads = 8\n")
     done = countersign(folder, "config", "show", "--json", COUNTERSIGN_PORT="9002", COUNTERSIGN_KEK="c2VjcmV0")
@@ -115,6 +116,7 @@ def test_config_show_tells_every_value_and_its_origin(folder: Path) -> None:
     assert "c2VjcmV0" not in done.stdout + done.stderr
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("name", "value"), [("PORT", "many"), ("THREADS", "1"), ("LIGHT", "perhaps"), ("TENANT", "A B")])
 def test_a_wrong_value_ends_with_one_line_and_exit_code_2(folder: Path, name: str, value: str) -> None:
     done = countersign(folder, "config", "show", **{f"COUNTERSIGN_{name}": value})

@@ -20,6 +20,8 @@ from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.whole_log import verify_store
 from tests.audit.conftest import KEK
 
+pytestmark = pytest.mark.process
+
 PROCESSES, THREADS, EVENTS = 5, 3, 40
 
 SERVICE = """

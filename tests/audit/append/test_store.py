@@ -152,6 +152,7 @@ def test_an_event_without_a_canonical_form_is_refused_and_the_log_goes_on(engine
 # Faults
 
 
+@pytest.mark.process
 def test_a_full_disk_refuses_events_and_the_store_recovers_without_a_restart(
     sqlite_file: Path, opened: Callable[..., AuditStore]
 ) -> None:
@@ -336,6 +337,7 @@ def acknowledged(process: subprocess.Popen[str]) -> list[tuple[int, str, str]]:
     return [(int(seq), event_id, leaf) for seq, event_id, leaf in lines]
 
 
+@pytest.mark.process
 def test_two_processes_share_one_gapless_log(engine: Engine, url: str, tmp_path: Path, keys: SubjectKeys) -> None:
     processes = [writer(url, f"sqlite:///{tmp_path}/keys.db", 40) for _ in range(2)]
     receipts = [one for process in processes for one in acknowledged(process)]
@@ -345,6 +347,7 @@ def test_two_processes_share_one_gapless_log(engine: Engine, url: str, tmp_path:
     assert (report.ok, report.events) == (True, 320)
 
 
+@pytest.mark.process
 def test_a_writer_killed_in_mid_load_leaves_every_acknowledged_event_and_a_sound_log(
     engine: Engine, url: str, tmp_path: Path, keys: SubjectKeys, opened: Callable[..., AuditStore]
 ) -> None:

@@ -315,6 +315,7 @@ while True:
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("rounds", [3])
 def test_processes_killed_at_work_leave_checkpoints_that_fit_and_need_no_repair(
     url: str, engine: Engine, keys: SubjectKeys, tmp_path: Path, file: Path, started: Started, rounds: int

@@ -37,6 +37,7 @@ def test_there_are_no_public_keys_before_there_is_a_key(tmp_path: Path) -> None:
     assert not (tmp_path / "audit").exists()
 
 
+@pytest.mark.process
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from audit.checkpoints.signing_keys import load_keys;"

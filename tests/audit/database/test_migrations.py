@@ -45,6 +45,7 @@ def test_migrating_again_changes_nothing(url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.process
 def test_four_processes_that_start_at_once_in_another_folder_all_succeed(url: str, tmp_path: Path) -> None:
     script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from migrations.run import upgrade; upgrade({url!r})"
     processes = [

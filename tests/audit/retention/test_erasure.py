@@ -93,6 +93,7 @@ print(keys.open("mine", fresh).decode(), fresh[1:9] != sealed[1:9], flush=True)
 """
 
 
+@pytest.mark.process
 def test_a_process_that_has_the_key_open_notices_its_destruction(keys_url: str, store_of_keys: SubjectKeys) -> None:
     """Within a second on PostgreSQL, sooner on SQLite."""
     patience = "0.1" if keys_url.startswith("sqlite") else "1"

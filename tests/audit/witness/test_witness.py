@@ -884,6 +884,7 @@ class Process:
         return self._process.returncode, said
 
 
+@pytest.mark.process
 def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
     chance = random.Random(3)
     answered = 0
@@ -909,10 +910,12 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
     assert process.stop()[0] == 0
 
 
+@pytest.mark.process
 def test_the_command_loads_neither_models_nor_databases_nor_web_frameworks() -> None:
     subprocess.run([sys.executable, "-c", LIGHT], check=True, timeout=60)
 
 
+@pytest.mark.process
 def test_the_command_prints_its_key_serves_and_stops_when_told(tmp_path: Path) -> None:
     run = [sys.executable, "-c", COMMAND, "witness"]
     printed = subprocess.run(
@@ -931,6 +934,7 @@ def test_the_command_prints_its_key_serves_and_stops_when_told(tmp_path: Path) -
     assert "Traceback" not in said
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

@@ -205,6 +205,7 @@ print(redactor.redact(text, Pseudonyms(), PSEUDONYMISED).text)
 """
 
 
+@pytest.mark.process
 def test_nothing_is_fetched_and_nothing_is_written(redactor: Redactor, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
