@@ -29,7 +29,7 @@ sys.path.insert(0, str(HOME))
 from retrieval.documents.parse import parse
 from retrieval.evidence.answer import THRESHOLD, is_prose, prose_plan_of
 from retrieval.evidence.carry_out import carry_out
-from retrieval.evidence.confidence import chance, expanded, fitted
+from retrieval.evidence.confidence import chance, expanded, fitted, most
 from retrieval.evidence.plan import told
 from retrieval.evidence.planner import plans
 from retrieval.evidence.resolve import Scope
@@ -141,7 +141,7 @@ def best(case: Case, weights: dict[str, dict[str, float]] | None) -> tuple[float
             p = chance(one.family, one.signs)  # type: ignore[arg-type]
         else:
             total = sum(weights[one.family].get(name, 0.0) * value for name, value in expanded(one.signs).items())
-            p = 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+            p = min(most(one.signs), 1 / (1 + math.exp(-max(-30.0, min(30.0, total)))))
         scored.append((p, one))
     return max(scored, key=lambda pair: pair[0], default=None)
 

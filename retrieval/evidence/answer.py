@@ -25,7 +25,7 @@ from retrieval.graph.cells import Table
 from retrieval.graph.view import GraphView
 from retrieval.graph.words import stems
 
-THRESHOLD = 0.6  # policy sets another; see the risk–coverage table in docs
+THRESHOLD = 0.75  # policy sets another; see the risk–coverage table in docs
 Near = Mapping[tuple[int, int], float]
 
 

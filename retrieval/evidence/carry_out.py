@@ -13,7 +13,7 @@ from retrieval.evidence.outcome import Found, Outcome, computed, operands_of, po
 from retrieval.evidence.over_periods import compare, over_periods, periods_of, stands
 from retrieval.evidence.over_series import over_series
 from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Planned, Rank, Rows
-from retrieval.evidence.resolve import ANYWHERE, Match, Scope
+from retrieval.evidence.resolve import ANYWHERE, Match, Scope, timeless
 from retrieval.graph.view import GraphView
 
 
@@ -59,7 +59,7 @@ def _look_up(planned: Planned, plan: Lookup, view: GraphView, scope: Scope) -> l
         assumed = False
         if plan.periods:
             wanted = points_at(match, plan.periods)
-            if wanted is None and len(points) == 1 and points[0].period is None:
+            if wanted is None and len(points) == 1 and points[0].period is None and timeless(match.line, plan.periods):
                 wanted, assumed = [points[0]], True
             if not wanted:
                 continue

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from retrieval.evidence.plan import Count, Filter, Rank, Rows
-from retrieval.evidence.resolve import NEUTRAL, Scope, asked_stems, weight
+from retrieval.evidence.resolve import NEUTRAL, Scope, asked_stems, timeless, weight
 from retrieval.graph.periods import Period, fits
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
@@ -165,7 +165,9 @@ def _points(lines: Sequence[Line], periods: Sequence[Period]) -> list[tuple[Line
         points = line.series.points
         if periods:
             scored = max(points, key=lambda p: fits(periods[0], p.period) if p.period else 0.1, default=None)
-            if scored is not None and (not scored.period or fits(periods[0], scored.period) >= 0.3):
+            if scored is None:
+                continue
+            if fits(periods[0], scored.period) > 0.3 if scored.period else timeless(line, periods):
                 out.append((line, scored))
         else:
             timed = [p for p in points if p.period]

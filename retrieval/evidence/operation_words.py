@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
-
-Step = Literal["change_pct", "difference", "share", "ratio", "average", "sum", "product"]
 
 _PCT = r"(?:percentage|percentual|percent|per cent|%|relative|procentual)"
 _CHANGE = (

@@ -13,7 +13,7 @@ from retrieval.evidence.compute import Result
 from retrieval.evidence.outcome import Found, Outcome, as_figure, computed, points_at
 from retrieval.evidence.over_periods import span
 from retrieval.evidence.plan import Compute, Planned
-from retrieval.evidence.resolve import Match, Scope, margin, resolve
+from retrieval.evidence.resolve import Match, Scope, margin, resolve, timeless
 from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView
 
@@ -70,6 +70,8 @@ def over_series(planned: Planned, plan: Compute, view: GraphView, scope: Scope) 
                 parts=averages,
             )
         ]
+    if plan.op in ("share", "ratio", "difference") and len(chosen) == 2 and chosen[0][1].cell is chosen[1][1].cell:
+        return []  # one cell set against itself
     relative = [p.cell.figure is not None and p.cell.figure.kind == "percent" for _, p in chosen]
     tables = {(line.document, line.series.table.number) for line, _ in chosen}
     if plan.op in ("share", "ratio") and all(relative) and len(tables) > 1:
@@ -120,7 +122,7 @@ def _aligned(plan: Compute, matches: Sequence[Match]) -> tuple[list[list[Point]]
             continue
         if operand.periods:
             wanted = points_at(match, operand.periods)
-            if wanted is None and len(points) == 1 and points[0].period is None:
+            if wanted is None and len(points) == 1 and points[0].period is None and timeless(match.line, operand.periods):
                 wanted = points
             if not wanted:
                 return None

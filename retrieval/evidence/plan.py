@@ -21,7 +21,6 @@ Op = Literal[
     "average",
     "difference_of_averages",
     "product",
-    "days_between",
     "list",
 ]
 Direction = Literal["highest", "lowest"]

@@ -63,11 +63,13 @@ def _plans(asked: Question) -> Iterator[Planned]:
             )  # a table may say it
         if prose.confidence >= 0.7:
             return
-    yield from _years(asked)
+    years = list(_years(asked))
+    yield from years
     yield from _counts(asked)
     computed = list(_computations(asked))
     yield from computed
-    yield from _ranks(asked)
+    if not years:
+        yield from _ranks(asked)
     yield from _listings(asked)
     measure = measure_of(asked.masked)
     if measure and asked.text.startswith("how many "):

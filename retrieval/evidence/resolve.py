@@ -5,7 +5,8 @@ Invariant: only what the view holds can be found, and a match says which of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from retrieval.evidence.operation_words import GENERIC, OPERATION
@@ -19,6 +20,7 @@ _PERCENT = frozenset({"percentag", "percent", "rate", "margin", "%", "proport", 
 _CHANGE = frozenset({"chang", "increas", "decreas", "varianc", "growth"})
 NEUTRAL = frozenset({"amount", "total", "week", "year", "ended", "valu", "reported", "actual", "note", "month"})
 _KEPT = 12
+_BRACKETS = re.compile(r"\([^)]*\)")
 _CLOSELY = 80  # lines that are compared in full
 
 
@@ -113,7 +115,7 @@ def _match(
     precision = sum(_label_weight(view, word) for word in own if word in spoken) / held if held else 0.5
     if any(name in line.label and view.tells_apart(line, name) for name in scope.names):
         precision = max(precision, 0.9)  # "Borealis" is enough to name the Borealis Short Duration Bond Fund
-    head = _head_precision(view, line, spoken)
+    head = head_precision(view, line, spoken)
     exact = _contains(asked, line.label, kin) or (len(own) > len(line.label) and _contains(asked, own, kin))
     if own and own[0] == "total" and len(own) > 1:
         exact = exact or _contains(asked, own[1:], kin)
@@ -146,13 +148,17 @@ def _label_weight(view: GraphView, word: str) -> float:
     return view.rarity(word) * (0.35 if word in LIGHT else 0.4 if word in GENERIC and word not in ("total", "tot") else 1.0)
 
 
-def _head_precision(view: GraphView, line: Line, spoken: set[str]) -> float:
-    """1 where the column's own name is asked for, or it has none but 'Amount', 'Total' or a currency's sign."""
+def head_precision(view: GraphView, line: Line, spoken: Collection[str]) -> float:
+    """1 where the column's own name is asked for, or it has none but 'Amount', 'Total' or a currency's sign.
+
+    What stands in brackets ("Class A (retail)") explains the name and counts little.
+    """
     telling = [word for word in line.head if word not in NEUTRAL]
     if not telling:
-        return 1.0 if not line.head or line.head & spoken else 0.9
-    held = sum(view.rarity(word) for word in telling)
-    return sum(view.rarity(word) for word in telling if word in spoken) / held
+        return 1.0 if not line.head or any(word in spoken for word in line.head) else 0.9
+    core = frozenset(stems(_BRACKETS.sub(" ", line.series.head)))
+    weights = {word: view.rarity(word) * (1.0 if word in core or not core else 0.2) for word in telling}
+    return sum(weights[word] for word in telling if word in spoken) / sum(weights.values())
 
 
 def _kind(line: Line, spoken: set[str], asked: Sequence[str]) -> float:
@@ -204,6 +210,11 @@ def pick(match: Match, period: Period) -> Point | None:
     ]
     best = max(scored, key=lambda one: one[:2], default=None)
     return best[2] if best and best[0] > 0.3 else None
+
+
+def timeless(line: Line, periods: Sequence[Period]) -> bool:
+    """Whether a cell without a period may answer for the asked ones: the table or the text around it names their years."""
+    return all(one.year in line.years for one in periods if one.year) and not any(one.quarter or one.half for one in periods)
 
 
 def margin(matches: Sequence[Match]) -> float:

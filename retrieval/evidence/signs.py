@@ -11,7 +11,7 @@ from itertools import pairwise
 from retrieval.evidence.operation_words import GENERIC
 from retrieval.evidence.outcome import Outcome
 from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
-from retrieval.evidence.resolve import weight
+from retrieval.evidence.resolve import head_precision, weight
 from retrieval.graph.periods import find_periods
 from retrieval.graph.view import GraphView, Line
 from retrieval.graph.words import LIGHT, fold, split, stems
@@ -54,11 +54,10 @@ def question_stems(question: str) -> tuple[str, ...]:
 
 
 def names(question: str) -> frozenset[str]:
-    """Stems of the words that a question writes with a capital though no sentence begins there."""
+    """Stems of the words that a question writes with a capital in mid-sentence, and of 'Class I' or 'Article 8'."""
     words = question.replace("’", "'").split()
-    return frozenset(
-        s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT
-    )
+    written = {s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT}
+    return frozenset(written | {s for s in stems(question) if " " in s})
 
 
 def joined_names(question: str) -> frozenset[str]:
@@ -152,8 +151,4 @@ def _spoken(stem: str, outcome: Outcome) -> bool:
 
 
 def _head(line: Line, asked: tuple[str, ...], view: GraphView) -> float:
-    head = line.head
-    if not head:
-        return 1.0
-    kin = {k for stem in asked for k in view.kin(stem)}
-    return sum(view.rarity(w) for w in head if w in kin) / sum(view.rarity(w) for w in head)
+    return head_precision(view, line, {k for stem in asked for k in view.kin(stem)})

@@ -54,6 +54,8 @@ def carried(question: str, slots: Slots | None) -> tuple[str, Slots]:
     new = find_periods(folded)
     if new and len([w for w in split(folded) if w.telling and not w.text.isdigit()]) <= 2:
         return _with_period(kept, rest), kept
+    if found.group("other") and kept.entity:
+        return _with_entity(kept, f"{kept.entity} and {rest}"), kept
     return _with_entity(kept, _PREPOSITION.sub("", rest)), kept
 
 

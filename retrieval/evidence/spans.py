@@ -16,6 +16,7 @@ from retrieval.evidence import operation_words as said
 from retrieval.evidence.operation_words import GENERIC
 from retrieval.evidence.plan import Define, Passage, Plan, Planned, Steps, Verify
 from retrieval.evidence.quoting import CUES, cut, defines, has_amount, neighbours, unasked
+from retrieval.evidence.signs import names
 from retrieval.graph.document import Sentence
 from retrieval.graph.periods import find_periods, years_in
 from retrieval.graph.postings import Postings
@@ -43,6 +44,7 @@ SIGNS = (
     "leads",
     "verify",
     "operation",
+    "open_name",
 )
 _ASKING_TEXT = """
     what which who when where why how reason caus rational explain describ purpos mean represent refer defin definit
@@ -95,9 +97,9 @@ def find_spans(
     for document, sentence, words in pool:
         held = {stem for stem in asked if stem in words or any(k in words for k in _kin(stem, words))}
         coverage = sum(rarity[stem] for stem in held) / total
-        if sentence.text.endswith(":") or len(sentence.text.split()) < 4:
+        if _says_nothing(sentence.text):
             last = sentence.paragraph
-            continue  # an introduction or a term alone, no answer
+            continue
         heading = frozenset(stems(" ".join(sentence.section[-1:]))) | view.footnote_words(document, sentence.text)
         context = view.paragraph_words(document, sentence)
         coverage += 0.9 * sum(rarity[stem] for stem in asked if stem not in held and stem in heading) / total
@@ -132,16 +134,35 @@ def find_spans(
     for place, (score, document, sentence, words, coverage, around) in enumerate(scored[:4]):
         other = next((s for s in scored[place + 1 :] if s[2].text != sentence.text), None)
         gap = score - other[0] if other else 0.5
-        out.append(
-            Span(
-                document,
-                sentence,
-                cut(sentence.text, asked, wants),
-                score,
-                _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan),
-            )
-        )
+        signs = _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan)
+        signs["open_name"] = float(not _speaks_of(names(question), document, sentence, words, view))
+        out.append(Span(document, sentence, cut(sentence.text, asked, wants), score, signs))
     return out
+
+
+def _says_nothing(text: str) -> bool:
+    """An introduction ("as follows:"), a term alone, or a heading that the reader took for a line of text."""
+    words = len(text.split())
+    return (
+        text.endswith(":")
+        or words < 4
+        or (words < 9 and text[-1:].isalnum() and "|" not in text and not _amounts_or_dates(text))
+    )
+
+
+def _amounts_or_dates(text: str) -> bool:
+    return has_amount(text) or bool(find_periods(text))
+
+
+def _speaks_of(named: frozenset[str], document: int, sentence: Sentence, words: frozenset[str], view: GraphView) -> bool:
+    """Whether the sentence, its paragraph, headings or document hold every name of the question."""
+    held = (
+        words
+        | view.titles[document]
+        | view.paragraph_words(document, sentence)
+        | frozenset(stems(" ".join(sentence.section)))
+    )
+    return all(name in held or _kin(name, words) for name in named)
 
 
 def _defined(plan: Plan, view: GraphView, places: set[tuple[int, int | None]] | None) -> Iterator[Span]:
@@ -208,9 +229,9 @@ def _likely(
 
 
 def _kin(stem: str, words: frozenset[str]) -> list[str]:
-    if len(stem) < 5:
+    if len(stem) < 5 or " " in stem:
         return []
-    return [word for word in words if word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
+    return [word for word in words if " " not in word and word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
 
 
 def _signs(

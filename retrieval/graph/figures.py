@@ -47,7 +47,6 @@ SCALES = {
     **dict.fromkeys(_SCALES_TEXT2.split(), 9),
     **dict.fromkeys(_SCALES_TEXT3.split(), 12),
 }
-SCALE_WORDS = {0: "", 3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
 _SCALE = (
     r"(?:thousands?|millions?|billions?|trillions?|mio|mrd|mn|bn|mm|tsd|millionen|milliarden?|milliards?|millones|milioni"
     r"|miljoen|m|k|b)"
@@ -199,7 +198,9 @@ _SCALE_NOTE = re.compile(
     r"|(?P<german>\b(?:in|en)\s+(?:tsd|mio|mrd|tausend|millionen|milliarden|milliers|milliards|miles|millones|migliaia|milioni"
     r"|miliardi|duizenden|duizend|miljoenen|miljoen|miljarden|miljard)\b)"
     rf"|\b(?P<latin>millones|milioni|miljoen|milliers|miles)\s+(?:de|di|d'|euro)"
-    rf"|['’‘](?P<zeros>000s?)\b",
+    rf"|['’‘](?P<zeros>000s?)\b"
+    r"|\(\s*(?P<bare>thousands|millions|billions)\b[^)]*\)"
+    r"|\b(?P<ofmoney>thousands|millions|billions)\s+of\s+(?:u\.?s\.?\s+)?(?:dollars|euros?|pounds|yen)\b",
     re.I,
 )
 
@@ -210,7 +211,13 @@ def read_scale(text: str) -> int | None:
     if not found:
         return None
     word = (
-        found.group("words") or found.group("short") or found.group("latin") or found.group("zeros") or found.group("german")
+        found.group("words")
+        or found.group("short")
+        or found.group("latin")
+        or found.group("zeros")
+        or found.group("german")
+        or found.group("bare")
+        or found.group("ofmoney")
     )
     word = word.lower().split()[-1]
     if word.startswith(("duizend", "miljoen", "miljard")):

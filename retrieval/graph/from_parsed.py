@@ -6,7 +6,6 @@ Invariant: a graph is a function of the parsed document alone, so that equal byt
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from retrieval.documents.formats.blocks import Block, Parsed
 from retrieval.documents.grid import Grid
@@ -63,8 +62,3 @@ def _is_caption(text: str) -> bool:
     if len(text) > 300:
         return False
     return text.endswith(":") or not text.endswith((".", "!", "?")) or (len(text) < 160 and read_scale(text) is not None)
-
-
-def with_title(graph: DocumentGraph, title: str) -> DocumentGraph:
-    """The same graph under another title."""
-    return replace(graph, title=title)

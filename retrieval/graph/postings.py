@@ -83,7 +83,7 @@ class Postings:
 
 
 def _grows(one: str, other: str) -> bool:
-    if len(one) < _PREFIX or len(other) < _PREFIX or abs(len(one) - len(other)) > 3:
+    if " " in one or " " in other or len(one) < _PREFIX or len(other) < _PREFIX or abs(len(one) - len(other)) > 3:
         return False
     shared = 0
     for a, b in zip(one, other, strict=False):

@@ -15,8 +15,6 @@ from retrieval.graph.heads import is_unit_note, names_periods
 from retrieval.graph.periods import Period, find_periods, joined
 from retrieval.graph.words import stems
 
-_ORDERED = ("beginning", "opening", "start")
-
 
 @dataclass(frozen=True, slots=True)
 class Point:

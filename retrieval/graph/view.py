@@ -17,6 +17,7 @@ import numpy as np
 
 from retrieval.graph.document import DocumentGraph, Sentence
 from retrieval.graph.heads import is_unit_note
+from retrieval.graph.periods import years_in
 from retrieval.graph.postings import Postings
 from retrieval.graph.series import Series
 from retrieval.graph.words import stems
@@ -31,7 +32,7 @@ class Line:
 
     topic: words of the table's caption, corner, section and document title, which name what all its rows are about;
     context: of the
-    text around it.
+    text around it. years: those that the table's heads and the text around it name.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Line:
     head: frozenset[str]
     topic: frozenset[str]
     context: frozenset[str]
+    years: frozenset[int] = frozenset()
 
 
 class GraphView:
@@ -63,9 +65,11 @@ class GraphView:
                 context = frozenset(stems(table.around))
                 own = [frozenset(stems(column.name)) for column in table.columns[1:]]
                 shared = frozenset.intersection(*own) if own else frozenset()
+                stated = " ".join((document.title, table.caption, table.around, table.corner, *table.section))
+                years = years_in(f"{stated} {' '.join(column.name for column in table.columns)}")
                 first = len(self.lines)
                 for one in series:
-                    self._add(place, one, topic | shared, topic | shared | context)
+                    self._add(place, one, topic | shared, topic | shared | context, years)
                 for word in topic | shared:
                     self._topics[word].append((first, len(self.lines)))
         self._label_mass = np.array([sum(self.rarity(word) for word in line.label) or 1.0 for line in self.lines])
@@ -75,11 +79,13 @@ class GraphView:
         """The view over the permitted keys among `graphs`."""
         return cls(graphs[key] for key in sorted(set(permitted)) if key in graphs)
 
-    def _add(self, place: int, series: Series, topic: frozenset[str], context: frozenset[str]) -> None:
+    def _add(
+        self, place: int, series: Series, topic: frozenset[str], context: frozenset[str], years: frozenset[int]
+    ) -> None:
         label = stems(series.label) if series.label else ("total",) if series.total else ()
         path = frozenset(stems(" ".join((*series.path, series.table.corner if series.total and not series.path else ""))))
         head = frozenset(stems(series.head))
-        line = Line(len(self.lines), place, series, label, path, head, topic, context)
+        line = Line(len(self.lines), place, series, label, path, head, topic, context, years)
         self.lines.append(line)
         key = (place, series.table.number)
         self._of_table[key].append(line.number)

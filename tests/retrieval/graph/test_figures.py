@@ -97,6 +97,9 @@ def test_prose_gives_its_figures_and_leaves_times_and_codes() -> None:
         ("(in millions of €)", 6, "EUR"),
         ("U.S. $ in thousands, except per share", 3, "USD"),
         ("in Mio. EUR", 6, "EUR"),
+        ("(Millions, except per share)", 6, ""),
+        ("Millions of dollars", 6, "USD"),
+        ("en milliers d’euros", 3, "EUR"),
         ("Year ended December 31", None, ""),
     ],
 )
