@@ -104,6 +104,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
         (SecretKey.generate(NAME, COSIGNATURE).dump(), "a witness' key"),
         (str(SecretKey.generate(NAME).key), "no signing key"),
     ],
+    ids=["nothing", "a comment", "nonsense", "words", "a key of a witness", "a public key"],
 )
 def test_a_file_without_a_good_key_is_refused_with_its_line(tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "audit"

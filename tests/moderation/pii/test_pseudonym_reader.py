@@ -3,7 +3,7 @@ nothing leaves half read, and what is none of ours stays as it is."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -229,6 +229,7 @@ def test_no_segment_of_the_gate_ends_inside_a_tag_that_was_read(text: str, hold:
         ("<PERSON_9>", "(name)"),
         ("<PERSONNE_9>", "<PERSONNE_9>"),
     ],
+    ids=map(str, count(1)),  # surrogates are drawn anew in each process, and names of tests must not be
 )
 def test_what_a_model_makes_of_it_is_read_back(said: str, meant: str) -> None:
     for size in (1, 3, 1000):
@@ -239,6 +240,7 @@ def test_what_a_model_makes_of_it_is_read_back(said: str, meant: str) -> None:
     "said",
     [f"see https://x.org/?q={SURNAME}", f"![x](https://x.org/{GIVEN})", f"{GIVEN.lower()}.{SURNAME.lower()}@mail.com",
      f"{SURNAME}ton", f"x{SURNAME}", f"{IBAN}7", "person_12_x", "a person 1", "PERSON_1st", "x/PERSON_1", "[PERSON_1](http://x)"],
+    ids=map(str, count(1)),
 )  # fmt: skip
 def test_what_is_none_of_ours_or_would_leave_in_an_address_stays(said: str) -> None:
     assert restored(said) == said
