@@ -94,7 +94,8 @@ def read_by_likeness(embed: Embed) -> Answers:
 
 class Memory:
     """What a question asks of a model's memory. The firm's own names are those of all its documents, whoever may read them,
-    and of its live things: a name closes the book and is told to nobody. The lock guards the names of one library's digest."""
+    and of its live things: a name closes the book and is told to nobody. The lock guards the names of one library's digest.
+    """
 
     def __init__(self, closed_book: ClosedBook, library: Library, live: LiveData) -> None:
         self._closed_book, self._library, self._live = closed_book, library, live
@@ -105,7 +106,9 @@ class Memory:
         names = set(self._documents_names())
         with suppress(BotUnavailable):  # a catalogue that was never read names nothing; the documents still do
             names |= {name for thing in self._live.things() for name in thing.names}
-        return self._closed_book.judge(question.text, own_names=names, history_turns=len(question.turns))
+        return self._closed_book.judge(
+            question.text, own_names=names, history_turns=len(question.turns), embedding=question.embedding
+        )
 
     def _documents_names(self) -> frozenset[str]:
         digest = self._library.digest
