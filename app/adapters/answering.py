@@ -120,7 +120,9 @@ class Memory:
         names = set(self._documents_names())
         with suppress(BotUnavailable):  # a catalogue that was never read names nothing; the documents still do
             names |= {name for thing in self._live.things() for name in thing.names}
-        return self._closed_book.judge(question.text, own_names=names, history_turns=len(question.turns))
+        return self._closed_book.judge(
+            question.text, own_names=names, history_turns=len(question.turns), embedding=question.embedding
+        )
 
     def _documents_names(self) -> frozenset[str]:
         digest = self._library.digest

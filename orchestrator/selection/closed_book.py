@@ -4,19 +4,37 @@ The error to avoid is a question for a fact that reaches the model's memory and 
 allowed for what it resembles: a request is let through when its whole form is one of those in data/closed_book.yaml, and
 what stands in the form's slots is a general notion. Everything else is `factual`.
 
-Invariant: `factual` is the answer to every request that no form claims, whatever its language.
+Where no form claims a request and nothing in it is objected to, a learned head may open the book if it is sure
+(request_head.py).
+
+Invariant: `factual` is the answer to every request that no form claims and that the head is not sure of, in any language.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.selection.general_notions import Setting, has_notion, name_in, objection, of_a_firm, only_general, row
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.selection.events import tells_of_an_event
+from orchestrator.selection.general_notions import (
+    Setting,
+    has_notion,
+    masked,
+    name_in,
+    objection,
+    of_a_firm,
+    only_general,
+    row,
+)
+from orchestrator.selection.german_names import hides_a_name
 from orchestrator.selection.language_work import language_work, subject
 from orchestrator.selection.request_forms import Forms, Slot, bare, forms, in_languages, plain
+from orchestrator.selection.request_head import Outside, kinds, outside
 
 Kind = Literal["factual", "concept", "language_task", "small_talk"]
 Level = Literal["off", "language_tasks", "concepts"]
@@ -31,6 +49,18 @@ _SENTENCES = re.compile(r"(?<=[?!.])\s+(?=\S)|\n+")
 _CLAUSES = re.compile(r"(?<=[?!.:])\s+(?=\S)|\n+")
 _MOST_SENTENCES = 6
 _LONGEST = 4000  # characters; a longer message is read as work on a text or not at all
+SURE: Mapping[Kind, float] = {"concept": 0.85, "language_task": 0.7, "small_talk": 0.8}
+SURE_EMBEDDED: Mapping[Kind, float] = {"concept": 0.7, "language_task": 0.7, "small_talk": 0.8}
+"""What the head must hold of a request before it opens the book, without and with an embedding beside the words;
+docs/model-cards/request-head.md has the curves."""
+_LONGEST_TALK = 12  # words of small talk
+_TERM = 3  # words of a text that is a term, whose meaning or use is asked, rather than a text to work on
+_HEAD_RULES: Mapping[Kind, str] = {
+    "concept": "reads as a request for a general notion",
+    "language_task": "reads as work on language without a fact",
+    "small_talk": "reads as small talk",
+}
+Probabilities = Callable[[Outside, tuple[Forms, ...]], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -63,21 +93,35 @@ class ClosedBook:
         *,
         own_names: Iterable[str] = (),
         history_turns: int = 0,
+        embedding: NDArray[np.float32] | None = None,
     ) -> MemoryRuling:
         """What a request is.
 
         question: pseudonymised, any language. own_names: the firm's names and its products' (own_names.py derives them).
-        history_turns: how many earlier turns the conversation has.
+        history_turns: how many earlier turns the conversation has. embedding: float32[384] of the question alone; it is
+        read where the question is English and the first of its conversation.
         """
+        own_names = frozenset(own_names)
+        ruling = self.claimed(question, own_names=own_names, history_turns=history_turns)
         message = plain(question)
-        own = frozenset(words for name in own_names if (words := row(name)))
+        if ruling.kind != "factual" or not bare(message) or len(message) > _LONGEST:
+            return ruling
+        english = [each.language for each in in_languages(message, self._forms)] == ["en"]
+        vector = embedding if english and not history_turns else None
+        sure = SURE if vector is None else SURE_EMBEDDED
+        return (
+            learned(message, _rows(own_names), self._forms, lambda asked, each: kinds(asked, each, vector), sure) or ruling
+        )
+
+    def claimed(self, question: str, *, own_names: Iterable[str] = (), history_turns: int = 0) -> MemoryRuling:
+        """What a request is by its form alone; the arguments are those of `judge`."""
+        message = plain(question)
         if not bare(message):
             return MemoryRuling("factual", "holds no words", 0.0)
         if any(each.is_small_talk(bare(message).casefold()) for each in self._forms.values()):
             return MemoryRuling("small_talk", "is a greeting, thanks or talk about the assistant itself", 1.0)
-        setting = _setting(message, own)
-        languages = in_languages(message, self._forms)
-        for each in languages:
+        setting = _setting(message, _rows(own_names))
+        for each in in_languages(message, self._forms):
             if rule := language_work(message, each, setting, history_turns):
                 return MemoryRuling("language_task", rule, 1.0)
         return self._concept(message, setting, in_languages(bare(message), self._forms))
@@ -100,6 +144,55 @@ class ClosedBook:
         unclaimed = "has no form of a request for a notion or for work on language"
         told = "names the firm, its people or its products" if named else next((o for o in objections if o), unclaimed)
         return MemoryRuling("factual", told, 0.0)
+
+
+def _rows(names: Iterable[str]) -> frozenset[tuple[str, ...]]:
+    return frozenset(words for name in names if (words := row(name)))
+
+
+def learned(
+    message: str,
+    own: frozenset[tuple[str, ...]],
+    by_language: Mapping[str, Forms],
+    probabilities: Probabilities,
+    sure: Mapping[Kind, float] = SURE,
+) -> MemoryRuling | None:
+    """The ruling of the head on a message that no form claims, or None where it is not sure or something is objected to."""
+    for request in outside(message, in_languages(message, by_language)):
+        if not request.words:
+            continue
+        languages = in_languages(request.words, by_language)
+        odds = probabilities(request, languages)
+        kind: Kind = max(sure, key=lambda one: odds[one])
+        score = 1.0 - odds["factual"]
+        if score < sure[kind] or (request.given and not request.sure and kind != "language_task"):
+            continue
+        if kind == "language_task" and len(request.text.split()) > _TERM:
+            words = request.words  # inside a text that is worked on names and figures do not matter
+        else:
+            words = f"{request.words} {bare(request.text)}".strip()
+        setting = _setting(words, own)
+        if not any(_objected(words, kind, each, setting) for each in languages):
+            return MemoryRuling(kind, _HEAD_RULES[kind], round(score, 3))
+    return None
+
+
+def _objected(words: str, kind: Kind, each: Forms, setting: Setting) -> bool:
+    """Whether anything speaks against a request that the head takes for harmless. The caller's own words and a time may
+    stand in small talk and in work on language ("my sentence", "I will be late tomorrow"), never a thing of a firm."""
+    found = objection(words, each, setting)
+    if each.language == "de" and hides_a_name(masked(words)):
+        return True
+    if kind == "concept":
+        return bool(found or of_a_firm(words, each) or tells_of_an_event(words, each.language))
+    if found and found not in _OF_THE_CALLER:
+        return True
+    if kind == "small_talk" and (len(words.split()) > _LONGEST_TALK or each.words["service"].search(words)):
+        return True
+    return any(each.words[key].search(words) for key in ("asks", "injects", "specific"))
+
+
+_OF_THE_CALLER = frozenset({"presupposes a possession or a person", "is about now or a time"})
 
 
 def _setting(message: str, own: frozenset[tuple[str, ...]]) -> Setting:
@@ -130,6 +223,17 @@ def _in_sentences(message: str, ends: re.Pattern[str], each: Forms, setting: Set
 
 
 def _sentence(sentence: str, each: Forms, setting: Setting) -> str | None:
+    """None where a sentence asks for a general notion, else the objection, empty where no form fits."""
+    if (found := _by_form(sentence, each, setting)) is not None:
+        return found
+    if tells_of_an_event(sentence, each.language):
+        return "asks for an event"
+    if each.language == "de" and hides_a_name(masked(sentence)):
+        return "names a place, a law, an office or a brand within a word"
+    return None
+
+
+def _by_form(sentence: str, each: Forms, setting: Setting) -> str | None:
     told = ""
     for variant in each.variants(sentence):
         if topic := subject(variant, each):

@@ -13,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import ConfigError
-from orchestrator.selection.closed_book import LEVELS, ClosedBook
+from orchestrator.selection.closed_book import LEVELS, ClosedBook, learned
+from orchestrator.selection.events import tells_of_an_event
+from orchestrator.selection.german_names import hides_a_name
 from orchestrator.selection.ordinary_words import ordinary
 from orchestrator.selection.own_names import own_names
-from orchestrator.selection.request_forms import LANGUAGES, load_forms
+from orchestrator.selection.request_forms import LANGUAGES, forms, load_forms
+from orchestrator.selection.request_head import KINDS, kinds, outside
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "closed_book_cases.yaml").read_text("utf-8"))
 OWN = frozenset(CASES["own_names"])
@@ -188,3 +191,72 @@ def test_a_file_without_a_key_is_refused_by_language_and_key(tmp_path: Path) -> 
         load_forms(file)
     with pytest.raises(ConfigError, match="cannot be read"):
         load_forms(tmp_path / "absent.yaml")
+
+
+def test_a_sure_head_opens_the_book_only_where_nothing_is_objected_to() -> None:
+    def sure(*_: object) -> dict[str, float]:
+        return dict.fromkeys(KINDS, 0.0) | {"concept": 1.0}
+
+    def opened(message: str) -> bool:
+        return learned(message, frozenset({("ember",)}), forms(), sure) is not None
+
+    assert opened("leverage, blessing or curse")
+    for message in (
+        "ember, blessing or curse",
+        "leverage in 2019, blessing or curse",
+        "Leverage at Brightwell, blessing or curse",
+        "your leverage, blessing or curse",
+        "leverage today, blessing or curse",
+        "who has leverage, blessing or curse",
+        "why did leverage end, blessing or curse",
+        "the fund and leverage, blessing or curse",
+    ):
+        assert not opened(message), message
+
+
+def test_an_unsure_head_opens_nothing() -> None:
+    unsure = dict.fromkeys(KINDS, 0.0) | {"concept": 0.6, "factual": 0.4}
+    assert learned("leverage, blessing or curse", frozenset(), forms(), lambda *_: unsure) is None
+
+
+def test_work_on_language_may_speak_of_the_caller_but_of_no_thing_of_a_firm() -> None:
+    work = dict.fromkeys(KINDS, 0.0) | {"language_task": 1.0}
+    assert learned("a kind line for my neighbour", frozenset(), forms(), lambda *_: work) is not None
+    assert learned("a kind line about my account balance", frozenset(), forms(), lambda *_: work) is None
+
+
+def test_the_heads_probabilities_sum_to_one_in_every_language() -> None:
+    for language, each in forms().items():
+        odds = kinds(outside("ETF?", (each,))[0], (each,))
+        assert set(odds) == set(KINDS), language
+        assert sum(odds.values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_text_after_a_colon_is_no_part_of_what_is_asked() -> None:
+    first, *others = outside("Headline wanted: Halden cut its fee in May.", (forms()["en"],))
+    assert first.given
+    assert "Halden" not in first.words
+    assert all(not each.given for each in others)
+
+
+@pytest.mark.parametrize(
+    ("language", "event", "notion"),
+    [
+        ("en", "why did the bubble burst", "why do bubbles burst"),
+        ("de", "warum wurde der Index geändert", "was ist mit Liquidität gemeint"),
+        ("fr", "pourquoi l'indice a-t-il changé", "dans quels cas y a-t-il un marché"),
+        ("es", "por qué cambió el índice", "cómo cambia un índice"),
+        ("it", "perché crollò il sistema", "perché un sistema può crollare"),
+        ("nl", "waarom daalde de koers", "waarom daalt een koers"),
+    ],
+)
+def test_what_happened_is_told_from_what_holds_at_all_times(language: str, event: str, notion: str) -> None:
+    assert tells_of_an_event(event, language)
+    assert not tells_of_an_event(notion, language)
+
+
+def test_german_compounds_do_not_hide_a_place_a_law_or_a_brand() -> None:
+    for name in ("Deutschlandticket", "Kreditwesengesetz", "Bundesfinanzhof", "Brightwell-Rente"):
+        assert hides_a_name(f"Wie funktioniert das {name}?") == name
+        assert kind(f"Wie funktioniert das {name}?") == "factual"
+    assert hides_a_name("Was ist die Zinsstruktur einer Anleihe?") is None
