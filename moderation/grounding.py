@@ -121,7 +121,7 @@ def weigh(claim: str, evidence: Sequence[str]) -> Weighed:
     read = _read(_MARK.sub("", claim).strip())
     if not read.words and not read.figures:
         return Weighed(1.0, "claims nothing")
-    if any(_stands_in(claim, text) for text in evidence):
+    if any(stands_in(claim, text) for text in evidence):
         return Weighed(1.0, "stands there word for word")
     best, why = 0.0, "no passage is cited"
     for text in evidence:
@@ -133,7 +133,7 @@ def weigh(claim: str, evidence: Sequence[str]) -> Weighed:
     return Weighed(best, why)
 
 
-def _stands_in(claim: str, text: str) -> bool:
+def stands_in(claim: str, text: str) -> bool:
     """Whether a claim of several words is the evidence's own text, whatever its marks, blanks and lines."""
     said, written = (" ".join(_MARK.sub("", one).split()).strip(" .:-*•") for one in (claim, text))
     if len(said.split()) < _QUOTED:

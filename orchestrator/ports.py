@@ -115,7 +115,7 @@ class Quoted:
 
 
 class Quote(Protocol):
-    """The passage that answers a question, quoted; None where no chance reaches `least`."""
+    """The passage that likeliest answers a question, quoted; None where nobody can tell. One that reaches `least` does."""
 
     def __call__(self, question: str, passages: Sequence[Passage], least: float, /) -> Quoted | None: ...
 

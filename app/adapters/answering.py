@@ -99,7 +99,7 @@ def reads_with(model: LoadedLater | Engines) -> Reads:
     stands in prose is withheld."""
     head = ReaderHead.load()
     if not isinstance(model, LoadedLater):
-        return lambda _question, _heading, _passage: None
+        return lambda _question, _heading, _passage, _nearest: None
 
     def logits(messages: Sequence[tuple[str, str]], wanted: npt.NDArray[np.int32]) -> npt.NDArray[np.float32] | None:
         return model.logits(messages, wanted) if model.digest == head.model else None

@@ -35,7 +35,7 @@ RAILS: Mapping[str, RailKind] = {
     "injection": RailKind(("injection",), "moderation.rails.scored"),
     "toxicity": RailKind(_TOXICITY, "moderation.rails.scored"),
     "topic": RailKind(("out_of_scope",), "moderation.rails.topic_scope"),
-    "advice": RailKind(_ADVICE, "moderation.rails.scored"),
+    "advice": RailKind(_ADVICE, "moderation.rails.advice"),
     "pii": RailKind(("hard_identifier",), "moderation.rails.pii", redacts=True),
     "secrets": RailKind(("key", "private_key", "password"), "moderation.rails.secrets", redacts=True),
     "leakage": RailKind(("system_prompt",), "moderation.rails.leakage"),

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.optimize  # type: ignore[import-untyped]
-import scipy.sparse  # type: ignore[import-untyped]
+import scipy.optimize
+import scipy.sparse
 from numpy.typing import NDArray
 from rich.progress import Progress
 from safetensors.numpy import save_file

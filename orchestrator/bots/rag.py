@@ -52,8 +52,7 @@ class RagBot:
         known = worked is not None and worked.chance >= sure
         quoted = None if known or not question.passages else self._quote(asked, question.passages, sure)
         found = _Found(worked, quoted)
-        note = f"chance that the documents answer it {found.chance:.2f}"
-        return BotEvidence(SUPPORT_WEIGHT * (found.chance - 0.5), found.chance, note, finding=found)
+        return document_evidence(found.chance, found)
 
     def answer(self, ask: Ask) -> Iterator[Piece]:
         found = ask.evidence.finding
@@ -61,12 +60,18 @@ class RagBot:
             found = _Found()
         if found.worked is not None and found.worked.chance >= ask.rules.sure:
             yield from _said(found.worked)
-        elif found.quoted is not None:
+        elif found.quoted is not None and found.quoted.chance >= ask.rules.sure:
             yield from _quoted(found.quoted, ask)
         else:
             nearly = {"plan": dict(found.worked.plan)} if found.worked else {}
             yield _made("withheld", found.chance, {"least": millionths(ask.rules.sure), **nearly})
             yield Abstained(withheld(ask.rules.message, ask.rules.alternatives, ask.passages, ask.language))
+
+
+def document_evidence(chance: float, found: object = None) -> BotEvidence:
+    """What a chance that the documents answer says for their bot."""
+    note = f"chance that the documents answer it {chance:.2f}"
+    return BotEvidence(SUPPORT_WEIGHT * (chance - 0.5), chance, note, finding=found)
 
 
 def _quoted(quoted: Quoted, ask: Ask) -> Iterator[Piece]:

@@ -18,8 +18,9 @@ from retrieval.documents.sentences import is_title_line, sentences
 
 Likeness = Callable[[str, Sequence[str]], npt.NDArray[np.float32]]
 """(question, pieces of text under their headings) → how near each is to the question, float32[n]."""
-Reads = Callable[[str, str, str], float | None]
-"""(question, heading, passage) → the chance that the passage answers exactly this question, 0..1; None where nobody can tell."""
+Reads = Callable[[str, str, str, float], float | None]
+"""(question, heading, passage, likeness of its nearest part) → the chance that the passage answers just this question,
+0..1; None: nobody can tell."""
 
 SHORT = 340
 """Characters that are quoted of a passage, beside a list or a table, which is quoted whole up to LONGEST."""
@@ -49,7 +50,8 @@ class _Unit:
 def quotations(
     question: str, passages: Sequence[tuple[str, str]], likeness: Likeness, reads: Reads, least: float
 ) -> Quotation | None:
-    """The likeliest passage that answers, quoted; None where none reaches `least`. `passages` are (heading, text)."""
+    """The passage that likeliest answers, quoted; None where nobody can tell. `passages` are (heading, text). The first that
+    reaches `least` is taken."""
     units = [unit for number, (_, text) in enumerate(passages) for unit in _units(number, text)]
     if not units:
         return None
@@ -57,13 +59,22 @@ def quotations(
     best: dict[int, float] = {}
     for unit, score in zip(units, near, strict=True):
         best[unit.passage] = max(best.get(unit.passage, 0.0), float(score))
+    found: Quotation | None = None
     for number in sorted(best, key=lambda one: -best[one])[:TRIES]:
         heading, text = passages[number]
-        chance = reads(question, heading, text)
-        if chance is not None and chance >= least:
+        chance = reads(question, heading, text, best[number])
+        if chance is not None and (found is None or chance > found.chance):
             own = [(unit, float(score)) for unit, score in zip(units, near, strict=True) if unit.passage == number]
-            return Quotation(number, _quoted(own), chance)
-    return None
+            found = Quotation(number, _quoted(own), chance)
+        if found is not None and found.chance >= least:
+            break
+    return found
+
+
+def nearest(question: str, heading: str, text: str, likeness: Likeness) -> float:
+    """How near the nearest part of a passage is to the question."""
+    units = [f"{heading}: {unit.text}" for unit in _units(0, text)]
+    return float(max(likeness(question, units))) if units else 0.0
 
 
 def _quoted(units: Sequence[tuple[_Unit, float]]) -> str:

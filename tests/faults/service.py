@@ -18,6 +18,7 @@ from app.serving.server import Server
 from app.settings import Settings
 from app.wiring.service import Service
 from orchestrator.bots.onprem import OnPremBot
+from tests.support.evidence import open_book
 from tests.support.house import a_house
 from tests.support.running import running
 
@@ -47,7 +48,7 @@ def scripted(service: Service, pause_s: float = 0.005) -> Iterator[Service]:
     """The service with a pipeline whose rails allow everything and whose model is the echo."""
     deployment = service.deployment
     with a_house(
-        OnPremBot(Echo(pause_s)),
+        OnPremBot(Echo(pause_s), open_book),
         memory=deployment.memory,
         open_record=lambda **who: QueryRecord(deployment.audit, **who),
         meter=deployment.metrics,

@@ -41,6 +41,7 @@ from orchestrator.selection.breaker import Breaker
 from orchestrator.selection.routes import BotRoute, Routes
 from orchestrator.selection.selector import Evidence, Selector
 from orchestrator.types import Candidate, Query, Route, Turn
+from tests.support.evidence import open_book
 
 DIMENSIONS = 256
 POLICY = "aa" * 32
@@ -403,7 +404,7 @@ def a_house(
     **more: Any,
 ) -> Iterator[House]:
     """A pipeline whose bots are asked in the order given (or the onprem bot with `model`)."""
-    chain = bots or (OnPremBot(model or ScriptedModel(["All is well and that is that."])),)
+    chain = bots or (OnPremBot(model or ScriptedModel(["All is well and that is that."]), open_book),)
     routes = Routes(
         version=1,
         safest=chain[-1].name,

@@ -19,6 +19,7 @@ from inference import Completion, ModelStore, Prompt, Sampling, load_manifest
 from inference.types import Message
 from orchestrator.bots.onprem import OnPremBot
 from tests.support.engine_process import KEY, LIGHT, Running, an_engine, question
+from tests.support.evidence import open_book
 from tests.support.house import a_house, answer_of, refusals, text_of
 from tests.support.sharing import free_port
 from tests.support.waiting import eventually
@@ -237,7 +238,7 @@ def test_a_journey_whose_engine_is_killed_in_mid_answer_ends_courteously_and_is_
         engines = Engines([nobody, engine.url], How(secret=b"s", key=KEY))
         assert engines.load() == "1 of 2 engines answer"
         try:
-            with a_house(OnPremBot(engines)) as house:
+            with a_house(OnPremBot(engines, open_book)) as house:
                 going = house.pipeline.answer(_query(), {"max_tokens": 900, "temperature": 0.0})
                 out = []
                 for one in going:

@@ -17,6 +17,7 @@ from app.engine_client.rendezvous import SLACK
 from orchestrator.bots.base import Text
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import BotUnavailable
+from tests.support.evidence import open_book
 from tests.support.house import LONG_S, ScriptedBot, a_house, answer_of, refusals, text_of
 from tests.support.scripted_engine import (
     MODEL,
@@ -104,7 +105,7 @@ def test_a_conversation_stays_on_one_engine_and_conversations_are_spread() -> No
     with engines_saying(*[saying("All is well and that is that.")] * 3) as found, asking(*found) as engines:
         where = []
         for number in range(12):
-            with a_house(OnPremBot(engines)) as house:
+            with a_house(OnPremBot(engines, open_book)) as house:
                 before = [len(one.asked) for one in found]
                 house.ask()
                 for question in ("And of the euro?", "And of the pound?"):
@@ -256,7 +257,7 @@ def test_a_comment_now_and_then_is_no_token() -> None:
 def test_a_journey_whose_engine_dies_in_mid_answer_ends_courteously_and_says_nothing_twice() -> None:
     with on_both(dying_after(*SENTENCES)) as (_, second, engines):
         second.asked.clear()
-        with a_house(OnPremBot(_to_first(engines))) as house:
+        with a_house(OnPremBot(_to_first(engines), open_book)) as house:
             out = house.ask()
         said = text_of(out)
         assert answer_of(out).outcome == "failed"
@@ -271,7 +272,7 @@ def test_a_journey_whose_engine_dies_in_mid_answer_ends_courteously_and_says_not
 def test_a_journey_falls_back_where_nothing_of_the_dead_engine_s_answer_has_left() -> None:
     with on_both(dying_after("Half a")) as (_, second, engines):
         second.asked.clear()
-        with a_house(OnPremBot(_to_first(engines)), ScriptedBot("rag", Text("Said by the other bot."))) as house:
+        with a_house(OnPremBot(_to_first(engines), open_book), ScriptedBot("rag", Text("Said by the other bot."))) as house:
             out = house.ask()
         assert (answer_of(out).outcome, text_of(out)) == ("answered", "Said by the other bot.")
         assert (len(house.log.bodies("bot_failed")), refusals(out)) == (1, [])

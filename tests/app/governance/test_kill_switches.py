@@ -21,6 +21,7 @@ from audit.errors import AuditUnavailable
 from audit.kinds import SWITCH_OFF, SWITCH_ON
 from orchestrator.bots.onprem import OnPremBot
 from tests.audit.conftest import postgres_url  # noqa: F401  (a fixture)
+from tests.support.evidence import open_book
 from tests.support.house import LONG_S, ScriptedModel, answer_of, refusals, text_of
 from tests.support.in_force import Site, a_site
 from tests.support.waiting import eventually
@@ -43,7 +44,7 @@ def test_a_switch_thrown_in_one_replica_stops_the_other_in_the_middle_of_an_answ
     model = ScriptedModel(["The first sentence is said here and it is whole. ", "And more. ", never, "Never said."])
     with (
         a_site(tmp_path / "home", url=postgres_url) as here,
-        a_site(tmp_path / "home", OnPremBot(model), url=postgres_url) as there,
+        a_site(tmp_path / "home", OnPremBot(model, open_book), url=postgres_url) as there,
     ):
         query = there.query()
         going = there.answer(query)

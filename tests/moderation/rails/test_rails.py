@@ -15,7 +15,7 @@ from moderation.pii.redactor import Redactor
 from moderation.policy import RAILS, Policy, load_policy
 from moderation.rails import Embed, Rails, UnknownRail
 from moderation.rails.base import Seen
-from moderation.types import Allow, Block, Direction, Redact, Steer
+from moderation.types import Allow, Block, Direction, RailContext, Redact, Steer, Verdict
 from tests.moderation.conftest import Judge
 
 pytest_plugins = ("tests.support.pii_fixtures",)
@@ -380,3 +380,17 @@ def test_explain_gives_every_rail_its_score_and_threshold(heads: Heads) -> None:
     assert (injection["verdict"], injection["threshold"]) == ("block", 0.7)
     assert injection["reason"] == "asks to set instructions aside"
     assert set(found[1]["categories"]) == set(RAILS["toxicity"].categories)
+
+
+def test_what_the_firm_has_published_is_no_advice_when_it_is_quoted_and_is_advice_when_it_is_said() -> None:
+    sentence = "You should definitely buy this fund now, because it will double your money."
+    shipped, none = Rails(load_policy(), Heads.load()), np.zeros(384, np.float32)
+
+    def judged(source: str) -> Verdict:
+        return shipped.judge("advice", Seen(Direction.OUTPUT, sentence, none, beside=RailContext(sources={1: source})))
+
+    said, quoted = judged("Other words."), judged(f"Brochure. {sentence}")
+    assert not isinstance(said, Allow)
+    assert isinstance(quoted, Allow)
+    assert "the document's own words" in quoted.finding.reason
+    assert quoted.finding.probability == said.finding.probability

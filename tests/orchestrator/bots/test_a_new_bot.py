@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from orchestrator.bots.base import Ask, BotEvidence, Made, Piece, Question, Role, Text
-from orchestrator.bots.rag import Bar
 from orchestrator.bots.registry import BOTS, Resources, make_bots
 from orchestrator.errors import ConfigError
 from orchestrator.live_data import LiveData
 from orchestrator.selection.routes import Routes, load_routes
 from orchestrator.selection.selector import Selector
-from tests.support.house import ScriptedModel, Support, Words, a_house, answer_of, text_of
+from tests.support.evidence import knows, open_book
+from tests.support.house import ScriptedModel, Words, a_house, answer_of, text_of
 
 
 class EchoBot:
@@ -43,7 +43,8 @@ TABLE = (*BOTS, lambda _has: EchoBot())
 
 @pytest.fixture
 def resources() -> Resources:
-    return Resources(LiveData(()), Support(), ScriptedModel(["All is well and that is that."]), Bar(0.5, 0.6))
+    model = ScriptedModel(["All is well and that is that."])
+    return Resources(LiveData(()), knows(None), lambda *_asked: None, model, open_book)
 
 
 @pytest.fixture

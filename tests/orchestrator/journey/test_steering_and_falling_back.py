@@ -13,6 +13,7 @@ from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import BotUnavailable
 from orchestrator.journey import attempt as answering
 from orchestrator.journey.outgoing import KeepAlive, SegmentOut
+from tests.support.evidence import open_book
 from tests.support.house import (
     Rule,
     ScriptedBot,
@@ -74,7 +75,7 @@ def test_a_steered_question_is_answered_with_the_instruction() -> None:
     with a_house(model=model, rule=on(Direction.INPUT, "", steer(CORRECT))) as house:
         out = house.ask()
     assert (text_of(out), answer_of(out).outcome) == (GOOD, "answered")
-    assert CORRECT in model.asked[-1][0][1]
+    assert any(CORRECT in asked[0][1] for asked in model.asked)
     assert len(house.log.bodies("steered")) == 1
 
 
@@ -141,7 +142,7 @@ def test_half_an_answer_is_never_passed_off_as_a_whole_one() -> None:
     said = threading.Event()
     model = ScriptedModel([GOOD, MORE, said, RuntimeError("out of memory")])
     second = ScriptedBot("second", Text(MORE))
-    with a_house(OnPremBot(model), second) as house:
+    with a_house(OnPremBot(model, open_book), second) as house:
         out = []
         for one in house.start():
             out.append(one)
@@ -156,7 +157,7 @@ def test_half_an_answer_is_never_passed_off_as_a_whole_one() -> None:
 def test_a_bot_that_says_nothing_in_time_makes_way_for_the_next() -> None:
     model = ScriptedModel([threading.Event(), BAD])
     second = ScriptedBot("second", Text(GOOD))
-    with a_house(OnPremBot(model), second, first_piece_s=0.05) as house:
+    with a_house(OnPremBot(model, open_book), second, first_piece_s=0.05) as house:
         out = house.ask()
         assert model.cancelled.wait(20)
         assert bots_at_work() == []

@@ -14,6 +14,7 @@ from orchestrator.bots.rag import document_evidence
 from orchestrator.journey.outgoing import RouteOut, SegmentOut
 from orchestrator.selection.routes import load_routes
 from orchestrator.selection.selector import Evidence, Selector
+from tests.support.evidence import open_book
 from tests.support.house import (
     LONG_S,
     Log,
@@ -106,7 +107,10 @@ def test_what_was_released_before_is_the_last_that_leaves() -> None:
 
 
 def test_the_next_bot_of_the_chain_answers_for_one_that_is_off() -> None:
-    first, second = ScriptedBot("first", Text("Not this.")), OnPremBot(ScriptedModel(["All is well and that is that."]))
+    first, second = (
+        ScriptedBot("first", Text("Not this.")),
+        OnPremBot(ScriptedModel(["All is well and that is that."]), open_book),
+    )
     with a_house(first, second, switched_off=Board({("", "first"): "case 11"})) as house:
         out = house.ask()
     assert first.asked == []

@@ -61,7 +61,11 @@ def tried(
     with ThreadPoolExecutor(8) as pool:
         judges = Judges(ScriptedRails(in_force), pool, Meter(), LONG_S)
         policy = PinnedPolicy(
-            POLICY, "1", judges, Redactor(), CandidatePolicy("bb" * 32, "2", rails or ScriptedRails(candidate))
+            POLICY,
+            "1",
+            judges,
+            Redactor(),
+            candidate=CandidatePolicy("bb" * 32, "2", rails or ScriptedRails(candidate)),
         )
         with a_house(model=model, policy_for=lambda _query: policy, shadow=shadow) as house:
             yield house

@@ -78,7 +78,7 @@ def test_a_question_that_the_documents_support_goes_to_them_and_to_no_model_that
 ) -> None:
     route = choose("What does the policy say about complaints?", support=0.95)
     assert route.chain == ("rag",)
-    assert "document support 0.95" in reason(route, "rag")
+    assert "documents answer it 0.95" in reason(route, "rag")
 
 
 def test_a_question_that_no_document_supports_goes_to_the_model(choose: Choose) -> None:

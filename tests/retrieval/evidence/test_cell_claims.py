@@ -2,9 +2,9 @@
 
 import pytest
 
+from retrieval.documents.grid import Grid
 from retrieval.evidence.cell_claims import check
 from retrieval.graph.document import build
-from retrieval.graph.grid import Grid
 from retrieval.graph.view import GraphView
 
 REPORT = Grid(
