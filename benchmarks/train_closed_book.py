@@ -170,6 +170,8 @@ Words: {plain} ordinary, {named} names; a fifth by hash is held back ({held} wor
 |---|---|---|
 {rows}
 
+What kind of request a message is, where no form tells, is asked of another model: request-head.md.
+
 What falls short: a name that looks like a word ("Apple", "Square") is not known by its letters; the lists of
 `orchestrator/data/named.txt` and the tenant's own names are there for it. A rare word of another language may be taken for
 a name; then the question goes to the documents.

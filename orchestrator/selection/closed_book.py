@@ -237,7 +237,7 @@ def _by_form(sentence: str, each: Forms, setting: Setting) -> str | None:
     told = ""
     for variant in each.variants(sentence):
         if topic := subject(variant, each):
-            found = objection(topic, each, setting)
+            found = objection(topic, each, setting) or of_a_firm(topic, each)
             if found is None:
                 return None
             told = told or found
