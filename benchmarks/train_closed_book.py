@@ -27,8 +27,8 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from orchestrator.selection.general_notions import vocabulary
-from orchestrator.selection.ordinary_words import BUCKETS, features
+from orchestrator.closed_book.general_notions import vocabulary
+from orchestrator.closed_book.ordinary_words import BUCKETS, features
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / "orchestrator" / "data" / "closed_book.safetensors"

@@ -28,10 +28,10 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, hstack
 
 from inference.encoder import SentenceEncoder
-from orchestrator.selection.closed_book import SURE, SURE_EMBEDDED, ClosedBook, Kind, Probabilities, learned
-from orchestrator.selection.general_notions import row as words_of
-from orchestrator.selection.request_forms import Forms, forms, in_languages, plain
-from orchestrator.selection.request_head import BUCKETS, KINDS, Outside, features, outside, softmax
+from orchestrator.closed_book.general_notions import row as words_of
+from orchestrator.closed_book.request_forms import Forms, forms, in_languages, plain
+from orchestrator.closed_book.request_head import BUCKETS, KINDS, Outside, features, outside, softmax
+from orchestrator.closed_book.ruling import SURE, SURE_EMBEDDED, ClosedBook, Kind, Probabilities, learned
 
 ROOT = Path(__file__).parent.parent
 CARD = ROOT / "docs" / "model-cards" / "request-head.md"

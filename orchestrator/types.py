@@ -75,7 +75,7 @@ class AnswerRules:
     """
 
     closed_book: ClosedBook = "concepts"
-    sure: float = 0.7
+    sure: float = 0.5
     message: str = "I could not find an answer to that in the documents you may read, so I would rather not give one."
     alternatives: tuple[str, ...] = ("Ask your usual contact at the firm.",)
     notice: str = ""

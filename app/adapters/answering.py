@@ -15,11 +15,11 @@ from app.adapters.model import LoadedLater
 from app.engine_client.engines import Engines
 from orchestrator.bots.base import Question
 from orchestrator.bots.wording import where
+from orchestrator.closed_book.own_names import own_names
+from orchestrator.closed_book.ruling import ClosedBook, MemoryRuling
 from orchestrator.errors import BotUnavailable
 from orchestrator.live_data import LiveData
 from orchestrator.ports import Embed, Passage, Quoted, Source, Worked
-from orchestrator.selection.closed_book import ClosedBook, MemoryRuling
-from orchestrator.selection.own_names import own_names
 from retrieval.evidence.answer import answer
 from retrieval.evidence.quotations import Likeness, Reads, quotations
 from retrieval.evidence.reader import Reader, ReaderHead

@@ -31,6 +31,7 @@ from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor
 from moderation.rails import Readings
 from orchestrator.bots.registry import Resources, make_bots
+from orchestrator.closed_book.ruling import ClosedBook
 from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.pipeline import Pipeline
 from orchestrator.judging.shadow import Shadow, ShadowMeter
@@ -38,7 +39,6 @@ from orchestrator.live_data import LiveData
 from orchestrator.live_data.connectors import load_connectors
 from orchestrator.ports import Embed
 from orchestrator.selection.breaker import Breaker
-from orchestrator.selection.closed_book import ClosedBook
 from orchestrator.selection.routes import load_routes
 from orchestrator.selection.selector import Selector
 from orchestrator.understanding.english import Translator

@@ -149,7 +149,7 @@ class AnswerPolicy(_Strict):
     """
 
     closed_book: Literal["off", "language_tasks", "concepts"] = "concepts"
-    sure: float = Field(default=0.7, ge=0.0, le=1.0)
+    sure: float = Field(default=0.5, ge=0.0, le=1.0)
     withheld: Words = Words(
         message="I could not find an answer to that in the documents you may read, so I would rather not give one.",
         alternatives=("Ask your usual contact at the firm.",),

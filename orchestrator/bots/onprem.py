@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 from orchestrator.bots.base import Ask, BotEvidence, Made, Piece, Question, Role, Text
+from orchestrator.closed_book.ruling import MemoryRuling
 from orchestrator.ports import Generate
 from orchestrator.prompting import messages as prompts
-from orchestrator.selection.closed_book import MemoryRuling
 
 AskOfMemory = Callable[[Question], MemoryRuling]
 """What a question asks of a model's memory."""

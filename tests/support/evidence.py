@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.bots.base import Question
 from orchestrator.bots.rag import RagBot
+from orchestrator.closed_book.ruling import MemoryRuling
 from orchestrator.ports import Passage, Quote, Quoted, Resolve, Worked
-from orchestrator.selection.closed_book import MemoryRuling
 
 
 def open_book(_question: Question) -> MemoryRuling:

@@ -62,7 +62,7 @@ def fails(done: subprocess.CompletedProcess[str]) -> str:
     ("arguments", "told"),
     [
         (["nonsense"], "nonsense"),
-        (["ask"], "QUESTION"),
+        (["ask"], "--jsonl"),
         (["moderate"], "--jsonl"),
         (["moderate", "--jsonl", "and a text"], "--jsonl"),
         (["search"], "--jsonl"),

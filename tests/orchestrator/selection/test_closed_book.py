@@ -12,14 +12,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.closed_book.events import tells_of_an_event
+from orchestrator.closed_book.german_names import hides_a_name
+from orchestrator.closed_book.ordinary_words import ordinary
+from orchestrator.closed_book.own_names import own_names
+from orchestrator.closed_book.request_forms import LANGUAGES, forms, load_forms
+from orchestrator.closed_book.request_head import KINDS, kinds, outside
+from orchestrator.closed_book.ruling import LEVELS, ClosedBook, learned
 from orchestrator.errors import ConfigError
-from orchestrator.selection.closed_book import LEVELS, ClosedBook, learned
-from orchestrator.selection.events import tells_of_an_event
-from orchestrator.selection.german_names import hides_a_name
-from orchestrator.selection.ordinary_words import ordinary
-from orchestrator.selection.own_names import own_names
-from orchestrator.selection.request_forms import LANGUAGES, forms, load_forms
-from orchestrator.selection.request_head import KINDS, kinds, outside
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "closed_book_cases.yaml").read_text("utf-8"))
 OWN = frozenset(CASES["own_names"])

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orchestrator.selection.general_notions import Setting, name_in, objection, vocabulary
-from orchestrator.selection.request_forms import Forms, Slot, bare
+from orchestrator.closed_book.general_notions import Setting, name_in, objection, vocabulary
+from orchestrator.closed_book.request_forms import Forms, Slot, bare
 
 _QUOTED = re.compile(r'```.+?```|"[^"]+"|(?<!\w)\'[^\n]+?\'(?!\w)', re.S)
 _MARKS = tuple(re.compile(mark) for mark in (r":(?=\s)", r" [-–] ", r"\n"))

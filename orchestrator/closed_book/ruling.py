@@ -20,8 +20,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.selection.events import tells_of_an_event
-from orchestrator.selection.general_notions import (
+from orchestrator.closed_book.events import tells_of_an_event
+from orchestrator.closed_book.general_notions import (
     Setting,
     has_notion,
     masked,
@@ -31,10 +31,10 @@ from orchestrator.selection.general_notions import (
     only_general,
     row,
 )
-from orchestrator.selection.german_names import hides_a_name
-from orchestrator.selection.language_work import language_work, subject
-from orchestrator.selection.request_forms import Forms, Slot, bare, forms, in_languages, plain
-from orchestrator.selection.request_head import Outside, kinds, outside
+from orchestrator.closed_book.german_names import hides_a_name
+from orchestrator.closed_book.language_work import language_work, subject
+from orchestrator.closed_book.request_forms import Forms, Slot, bare, forms, in_languages, plain
+from orchestrator.closed_book.request_head import Outside, kinds, outside
 
 Kind = Literal["factual", "concept", "language_task", "small_talk"]
 Level = Literal["off", "language_tasks", "concepts"]

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from orchestrator.selection.general_notions import has_notion, is_known, masked, only_general
-from orchestrator.selection.language_work import parts
-from orchestrator.selection.ordinary_words import ordinary
-from orchestrator.selection.request_forms import Forms, bare
+from orchestrator.closed_book.general_notions import has_notion, is_known, masked, only_general
+from orchestrator.closed_book.language_work import parts
+from orchestrator.closed_book.ordinary_words import ordinary
+from orchestrator.closed_book.request_forms import Forms, bare
 
 KINDS: Final = ("factual", "concept", "language_task", "small_talk")
 BUCKETS = 1 << 14

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from orchestrator.selection.general_notions import is_known, vocabulary
-from orchestrator.selection.ordinary_words import ordinary
+from orchestrator.closed_book.general_notions import is_known, vocabulary
+from orchestrator.closed_book.ordinary_words import ordinary
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _INSTITUTION = re.compile(

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.selection.general_notions import is_known, vocabulary
-from orchestrator.selection.ordinary_words import ordinary
-from orchestrator.selection.request_forms import Forms, forms, in_languages
+from orchestrator.closed_book.general_notions import is_known, vocabulary
+from orchestrator.closed_book.ordinary_words import ordinary
+from orchestrator.closed_book.request_forms import Forms, forms, in_languages
 
 _WORD = re.compile(r"[^\W\d_][\w&'’-]*", re.UNICODE)
 _NAME = re.compile(r"(?:[A-ZÀ-ÖØ-Þ][\w&'’-]*)(?:[ ](?:[A-ZÀ-ÖØ-Þ&][\w&'’-]*|of|de|du|della|di|der|van|von|und|and))*")

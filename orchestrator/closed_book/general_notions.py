@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from orchestrator.selection.ordinary_words import ordinary
-from orchestrator.selection.request_forms import Forms
+from orchestrator.closed_book.ordinary_words import ordinary
+from orchestrator.closed_book.request_forms import Forms
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-&./][^\W\d_]+)*")
 _TOKEN = re.compile(r"[\w'&.+/]*\w")
