@@ -38,7 +38,10 @@ from orchestrator.types import Query
 
 GROUPS = frozenset({"public"})
 Row = dict[str, Any]
-PLAIN = "Context information is below.\n---\n{context}\n---\nGiven the context information and not prior knowledge, answer the query."
+PLAIN = (
+    "Context information is below.\n---\n{context}\n---\n"
+    "Given the context information and not prior knowledge, answer the query."
+)
 
 
 def main() -> None:
@@ -123,9 +126,8 @@ def _report(
         f"  answered by the documents  {sum(answerable.values()):4}: " + _counted(answerable, ("right", "wrong", "withheld"))
     )
     print(f"  not answered by them       {sum(others.values()):4}: " + _counted(others, ("right", "invented")))
-    print(
-        f"  selective accuracy {answerable['right'] / said if said else 0:.2f}, first words p50 {seconds[len(seconds) // 2]:.2f} s"
-    )
+    print(f"  selective accuracy {answerable['right'] / said if said else 0:.2f}")
+    print(f"  first words p50 {seconds[len(seconds) // 2]:.2f} s")
 
 
 def _counted(verdicts: Counter[str], names: Sequence[str]) -> str:
