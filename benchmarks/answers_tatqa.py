@@ -28,14 +28,14 @@ sys.path.insert(0, str(HOME))
 
 from retrieval.documents.parse import parse
 from retrieval.evidence.answer import THRESHOLD, is_prose, prose_plan_of
-from retrieval.evidence.carry_out import carry_out
 from retrieval.evidence.confidence import chance, expanded, fitted, most
-from retrieval.evidence.plan import told
-from retrieval.evidence.planner import plans
-from retrieval.evidence.resolve import Scope
-from retrieval.evidence.signs import names, signs
-from retrieval.evidence.spans import find_spans
-from retrieval.evidence.wording import worded
+from retrieval.evidence.look_up.carry_out import carry_out
+from retrieval.evidence.look_up.resolve import Scope
+from retrieval.evidence.look_up.signs import names, signs
+from retrieval.evidence.plans.plan import told
+from retrieval.evidence.plans.planner import plans
+from retrieval.evidence.wording.spans import find_spans
+from retrieval.evidence.wording.templates import worded
 from retrieval.graph.from_parsed import graph_of
 from retrieval.graph.view import GraphView
 

@@ -23,8 +23,8 @@ sys.path.insert(0, str(HOME))
 
 from benchmarks.answers_tatqa import Contexts, is_development
 from retrieval.evidence.cell_claims import check
-from retrieval.evidence.wording import figure_words, name_of, period_words
-from retrieval.graph.figures import Figure, read_cell
+from retrieval.evidence.wording.templates import figure_words, name_of, period_words
+from retrieval.graph.reading.figures import Figure, read_cell
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
 

@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from retrieval.evidence.carry_out import carry_out
-from retrieval.evidence.citing import cite_outcome, cite_span, figures_of, working_of
 from retrieval.evidence.confidence import chance
-from retrieval.evidence.outcome import Outcome
-from retrieval.evidence.plan import Compute, Define, Passage, Plan, Planned, Steps, Verify, told
-from retrieval.evidence.planner import plans
-from retrieval.evidence.resolve import Scope
+from retrieval.evidence.look_up.carry_out import carry_out
+from retrieval.evidence.look_up.outcome import Outcome
+from retrieval.evidence.look_up.resolve import Scope
+from retrieval.evidence.look_up.signs import joined_names, names, signs
+from retrieval.evidence.plans.plan import Compute, Define, Passage, Plan, Planned, Steps, Verify, told
+from retrieval.evidence.plans.planner import plans
 from retrieval.evidence.result import Answer, Citation, Hit, Withheld
-from retrieval.evidence.signs import joined_names, names, signs
 from retrieval.evidence.slots import Slots, carried, remembered
-from retrieval.evidence.spans import Span, find_spans
-from retrieval.evidence.wording import worded
+from retrieval.evidence.wording.citing import cite_outcome, cite_span, figures_of, working_of
+from retrieval.evidence.wording.spans import Span, find_spans
+from retrieval.evidence.wording.templates import worded
 from retrieval.graph.cells import Table
+from retrieval.graph.reading.words import stems
 from retrieval.graph.view import GraphView
-from retrieval.graph.words import stems
 
 THRESHOLD = 0.75  # policy sets another; see the risk–coverage table in docs
 Near = Mapping[tuple[int, int], float]

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from retrieval.evidence import compute
-from retrieval.evidence.compute import CannotCompute
-from retrieval.evidence.operation_words import GENERIC
-from retrieval.evidence.plan import Lookup
-from retrieval.evidence.resolve import Match, Scope, resolve
-from retrieval.graph.figures import Figure, find_figures
-from retrieval.graph.periods import Period, find_periods, fits
+from retrieval.evidence.look_up import compute
+from retrieval.evidence.look_up.compute import CannotCompute
+from retrieval.evidence.look_up.resolve import Match, Scope, resolve
+from retrieval.evidence.plans.operation_words import GENERIC
+from retrieval.evidence.plans.plan import Lookup
+from retrieval.graph.reading.figures import Figure, find_figures
+from retrieval.graph.reading.periods import Period, find_periods, fits
+from retrieval.graph.reading.words import LIGHT, fold
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
-from retrieval.graph.words import LIGHT, fold
 
 Verdict = Literal["bound", "contradicted", "open"]
 _NAMED = 0.8  # share of a row's name that a sentence must hold to speak of it

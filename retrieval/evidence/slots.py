@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from retrieval.evidence.outcome import Outcome
-from retrieval.graph.periods import Period, find_periods
-from retrieval.graph.words import fold, split
+from retrieval.evidence.look_up.outcome import Outcome
+from retrieval.graph.reading.periods import Period, find_periods
+from retrieval.graph.reading.words import fold, split
 
 _FOLLOWS = re.compile(
     r"^(?:and|what about|how about|und|wie ist es mit|et|et pour|y|e|en)\b(?P<rest>.*)$"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retrieval.documents.grid import Box
-from retrieval.graph.figures import Figure
-from retrieval.graph.periods import Period
+from retrieval.graph.reading.figures import Figure
+from retrieval.graph.reading.periods import Period
 
 
 @dataclass(frozen=True, slots=True)

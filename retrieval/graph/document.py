@@ -14,7 +14,7 @@ from functools import cached_property
 from retrieval.documents.grid import Grid
 from retrieval.documents.sentences import sentences
 from retrieval.graph.cells import Table
-from retrieval.graph.figures import writes_comma_decimals
+from retrieval.graph.reading.figures import writes_comma_decimals
 from retrieval.graph.series import Series, series_of
 from retrieval.graph.tables import read_tables
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from retrieval.documents.formats.blocks import Block, Parsed
 from retrieval.documents.grid import Grid
 from retrieval.graph.document import DocumentGraph, Paragraph, build
-from retrieval.graph.figures import read_scale
+from retrieval.graph.reading.figures import read_scale
 
 
 def graph_of(key: str, document: str, title: str, parsed: Parsed) -> DocumentGraph:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from retrieval.graph.figures import is_nil, read_cell, read_currency, read_scale
-from retrieval.graph.periods import find_periods
+from retrieval.graph.reading.figures import is_nil, read_cell, read_currency, read_scale
+from retrieval.graph.reading.periods import find_periods
 
 Cells = Sequence[str]
 _DEEPEST = 8

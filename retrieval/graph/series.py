@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from retrieval.graph.cells import Cell, Column, Row, Table
 from retrieval.graph.heads import is_unit_note, names_periods
-from retrieval.graph.periods import Period, find_periods, joined
-from retrieval.graph.words import stems
+from retrieval.graph.reading.periods import Period, find_periods, joined
+from retrieval.graph.reading.words import stems
 
 
 @dataclass(frozen=True, slots=True)

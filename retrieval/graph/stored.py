@@ -14,8 +14,8 @@ from typing import Any
 from retrieval.documents.grid import Box
 from retrieval.graph.cells import Cell, Column, Row, Table
 from retrieval.graph.document import VERSION, Definition, DocumentGraph, Reference, Sentence
-from retrieval.graph.figures import Figure
-from retrieval.graph.periods import Period
+from retrieval.graph.reading.figures import Figure
+from retrieval.graph.reading.periods import Period
 
 
 class OtherVersion(ValueError):

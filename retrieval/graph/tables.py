@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from retrieval.documents.grid import Box, Grid
 from retrieval.graph.cells import Cell, Column, Row, Table
-from retrieval.graph.figures import RAISED, Figure, is_nil, read_cell, read_currency, read_scale
 from retrieval.graph.heads import column_heads, head_depth, is_head_row, is_unit_note, names_periods
-from retrieval.graph.periods import Period, find_periods, joined
+from retrieval.graph.reading.figures import RAISED, Figure, is_nil, read_cell, read_currency, read_scale
+from retrieval.graph.reading.periods import Period, find_periods, joined
 from retrieval.graph.units import inherit, settle_totals
 
 _RAISED_MARK = re.compile(rf"\s*[{RAISED}][{RAISED}, ]*")

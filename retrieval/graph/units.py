@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from retrieval.graph.cells import Cell, Column, Row
-from retrieval.graph.figures import read_currency, read_scale
+from retrieval.graph.reading.figures import read_currency, read_scale
 
 _EACH = re.compile(
     r"\bper\b.{0,30}\b(?:share|unit|common|ordinary|employee|diluted|basic|anteil|action|acción)|\beps\b", re.I

@@ -17,10 +17,10 @@ import numpy as np
 
 from retrieval.graph.document import DocumentGraph, Sentence
 from retrieval.graph.heads import is_unit_note
-from retrieval.graph.periods import years_in
 from retrieval.graph.postings import Postings
+from retrieval.graph.reading.periods import years_in
+from retrieval.graph.reading.words import stems
 from retrieval.graph.series import Series
-from retrieval.graph.words import stems
 
 _LOWERED = str.maketrans({raised: f"({plain})" for raised, plain in zip("¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ", "123456789abcdef", strict=True)})
 _FOOTNOTE = re.compile(r"^\s*\((\d{1,2}|[a-z])\)\s")

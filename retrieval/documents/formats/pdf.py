@@ -15,13 +15,13 @@ from retrieval.documents.blocks import Block, Parsed, squeeze
 from retrieval.documents.grid import Grid
 from retrieval.documents.pdf.blocks import Line, page_blocks
 from retrieval.documents.pdf.columns import pieces_of
-from retrieval.documents.pdf.continued import with_heads
 from retrieval.documents.pdf.glyphs import read_glyphs
-from retrieval.documents.pdf.grids import grids_of
 from retrieval.documents.pdf.letters import Letters
 from retrieval.documents.pdf.lines import TypedLine, typed_lines
 from retrieval.documents.pdf.page_lines import prepared
 from retrieval.documents.pdf.running import without_running
+from retrieval.documents.pdf.tables.continued import with_heads
+from retrieval.documents.pdf.tables.grids import grids_of
 from retrieval.documents.pdf.words import lines_of, words_of
 from retrieval.types import UnreadableDocument
 

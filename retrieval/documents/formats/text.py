@@ -10,10 +10,10 @@ import re
 from retrieval.documents.blocks import Block, Parsed, caption_above, headings_above, squeeze
 from retrieval.documents.grid import Grid
 from retrieval.documents.pdf.columns import pieces_of
-from retrieval.documents.pdf.grids import plain_rows
 from retrieval.documents.pdf.page_lines import prepared
-from retrieval.documents.pdf.rows import caption
-from retrieval.documents.pdf.tables import find_tables
+from retrieval.documents.pdf.tables.find import find_tables
+from retrieval.documents.pdf.tables.grids import plain_rows
+from retrieval.documents.pdf.tables.rows import caption
 from retrieval.documents.pdf.words import TextLine, Word
 
 _ITEM = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+\S")

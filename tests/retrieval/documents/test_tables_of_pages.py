@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from retrieval.documents.grid import Grid, unmarked
 from retrieval.documents.parse import parse
 from retrieval.documents.pdf.columns import Piece, find_columns, pieces_of
-from retrieval.documents.pdf.grids import plain_rows
 from retrieval.documents.pdf.page_lines import prepared
-from retrieval.documents.pdf.tables import find_tables
+from retrieval.documents.pdf.tables.find import find_tables
+from retrieval.documents.pdf.tables.grids import plain_rows
 from retrieval.documents.pdf.words import Word, lines_of
 from tests.retrieval.documents.made import Rule, Text, pdf, row
 

@@ -42,8 +42,8 @@ def view() -> GraphView:
 
 def said(question: str, view: GraphView) -> str:
     found = candidates(question, view)
-    from retrieval.evidence.outcome import Outcome
-    from retrieval.evidence.wording import worded
+    from retrieval.evidence.look_up.outcome import Outcome
+    from retrieval.evidence.wording.templates import worded
 
     assert found
     return worded(found[0].said) if isinstance(found[0].said, Outcome) else found[0].said.quote

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.evidence import compute
-from retrieval.evidence.compute import CannotCompute, rounded
-from retrieval.graph.figures import Figure
+from retrieval.evidence.look_up import compute
+from retrieval.evidence.look_up.compute import CannotCompute, rounded
+from retrieval.graph.reading.figures import Figure
 
 AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=2, allow_nan=False)
 SCALES = st.sampled_from([0, 3, 6, 9])

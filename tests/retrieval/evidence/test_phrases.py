@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from retrieval.evidence.phrases import PHRASES, phrases
+from retrieval.evidence.wording.phrases import PHRASES, phrases
 
 
 @pytest.mark.parametrize("language", sorted(PHRASES))

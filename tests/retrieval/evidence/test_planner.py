@@ -2,8 +2,8 @@
 
 import pytest
 
-from retrieval.evidence.plan import Define, Filter, Passage, Rank, Rows, Verify, told
-from retrieval.evidence.planner import plans
+from retrieval.evidence.plans.plan import Define, Filter, Passage, Rank, Rows, Verify, told
+from retrieval.evidence.plans.planner import plans
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.graph.figures import (
+from retrieval.graph.reading.figures import (
     decimal,
     find_figures,
     is_nil,

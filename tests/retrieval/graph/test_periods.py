@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.graph.periods import Period, find_periods, fits, joined
+from retrieval.graph.reading.periods import Period, find_periods, fits, joined
 
 
 def said(text: str) -> list[tuple[int | None, int | None, int | None, int | None]]:

@@ -9,8 +9,8 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from retrieval.graph.figures import find_figures
-from retrieval.graph.words import fold, split, stem, stems
+from retrieval.graph.reading.figures import find_figures
+from retrieval.graph.reading.words import fold, split, stem, stems
 
 CUES = {
     "reason": re.compile(

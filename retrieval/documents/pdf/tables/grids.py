@@ -8,9 +8,9 @@ from retrieval.documents.grid import Box, Grid
 from retrieval.documents.pdf.columns import Column, Piece, column_of
 from retrieval.documents.pdf.glyphs import Glyphs, rules
 from retrieval.documents.pdf.page_lines import Line
-from retrieval.documents.pdf.rows import caption, joined, rows_of
-from retrieval.documents.pdf.spread import spread
-from retrieval.documents.pdf.tables import Table, find_tables
+from retrieval.documents.pdf.tables.find import Table, find_tables
+from retrieval.documents.pdf.tables.rows import caption, joined, rows_of
+from retrieval.documents.pdf.tables.spread import spread
 
 _Cells = list[tuple[str, Box | None]]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from retrieval.evidence import operation_words as said
-from retrieval.evidence.plan import (
+from retrieval.evidence.plans import operation_words as said
+from retrieval.evidence.plans.plan import (
     Plan,
     Planned,
 )
-from retrieval.graph.periods import Period, find_periods
-from retrieval.graph.words import fold, split
+from retrieval.graph.reading.periods import Period, find_periods
+from retrieval.graph.reading.words import fold, split
 
 _ORDINALS = re.compile(
     r"\b(?P<a>first|second|third|fourth)\s+(?:and|to|or|versus|vs)\s+(?:the\s+)?(?P<b>first|second|third|fourth)\s+(?P<noun>quarter)s?\b"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from retrieval.evidence.plan import Count, Filter, Rank, Rows
-from retrieval.evidence.resolve import NEUTRAL, Scope, asked_stems, timeless, weight
-from retrieval.graph.periods import Period, fits
+from retrieval.evidence.look_up.resolve import NEUTRAL, Scope, asked_stems, timeless, weight
+from retrieval.evidence.plans.plan import Count, Filter, Rank, Rows
+from retrieval.graph.reading.periods import Period, fits
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
 

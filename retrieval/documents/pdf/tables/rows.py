@@ -13,7 +13,7 @@ from statistics import median
 from retrieval.documents.grid import Box
 from retrieval.documents.pdf.columns import Piece, column_of
 from retrieval.documents.pdf.page_lines import Line
-from retrieval.documents.pdf.tables import Table
+from retrieval.documents.pdf.tables.find import Table
 
 _OPEN = re.compile(r"(?:[,\-–—/&(]|\b(?:and|or|of|the|in|to|for|from|by|with|on|at|net|other|a|an|than|as|per|less))$", re.I)
 _MEASURE = re.compile(r"[$€£¥%]|\b(?:millions?|thousands?|billions?|000s?|percent|per share|dollars|euros?|except)\b", re.I)

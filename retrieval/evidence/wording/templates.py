@@ -9,14 +9,14 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from retrieval.evidence.compute import Result, rounded
-from retrieval.evidence.outcome import Found, Outcome
-from retrieval.evidence.phrases import Phrases, phrases
-from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
-from retrieval.graph.figures import Figure
+from retrieval.evidence.look_up.compute import Result, rounded
+from retrieval.evidence.look_up.outcome import Found, Outcome
+from retrieval.evidence.plans.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
+from retrieval.evidence.wording.phrases import Phrases, phrases
+from retrieval.graph.reading.figures import Figure
+from retrieval.graph.reading.words import stems
 from retrieval.graph.series import Point
 from retrieval.graph.view import Line
-from retrieval.graph.words import stems
 
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "CAD": "C$", "AUD": "A$", "HKD": "HK$", "SGD": "S$"}
 _ENGLISH = phrases("en")

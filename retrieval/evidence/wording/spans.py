@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrieval.evidence import operation_words as said
-from retrieval.evidence.operation_words import GENERIC
-from retrieval.evidence.plan import Define, Passage, Plan, Planned, Steps, Verify
-from retrieval.evidence.quoting import CUES, cut, defines, has_amount, neighbours, unasked
-from retrieval.evidence.signs import names
+from retrieval.evidence.look_up.signs import names
+from retrieval.evidence.plans import operation_words as said
+from retrieval.evidence.plans.operation_words import GENERIC
+from retrieval.evidence.plans.plan import Define, Passage, Plan, Planned, Steps, Verify
+from retrieval.evidence.wording.quoting import CUES, cut, defines, has_amount, neighbours, unasked
 from retrieval.graph.document import Sentence
-from retrieval.graph.periods import find_periods, years_in
 from retrieval.graph.postings import Postings
+from retrieval.graph.reading.periods import find_periods, years_in
+from retrieval.graph.reading.words import LIGHT, fold, split, stems
 from retrieval.graph.view import GraphView
-from retrieval.graph.words import LIGHT, fold, split, stems
 
 SIGNS = (
     "coverage",

@@ -9,12 +9,12 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from retrieval.evidence.operation_words import GENERIC, OPERATION
-from retrieval.evidence.plan import Lookup
-from retrieval.graph.periods import Period, fits
+from retrieval.evidence.plans.operation_words import GENERIC, OPERATION
+from retrieval.evidence.plans.plan import Lookup
+from retrieval.graph.reading.periods import Period, fits
+from retrieval.graph.reading.words import LIGHT, fold, split, stems
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
-from retrieval.graph.words import LIGHT, fold, split, stems
 
 _PERCENT = frozenset({"percentag", "percent", "rate", "margin", "%", "proport", "share"})
 _CHANGE = frozenset({"chang", "increas", "decreas", "varianc", "growth"})

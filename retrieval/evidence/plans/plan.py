@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from retrieval.graph.periods import Period
+from retrieval.graph.reading.periods import Period
 
 Op = Literal[
     "difference",

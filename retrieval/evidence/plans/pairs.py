@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from retrieval.evidence import operation_words as said
-from retrieval.evidence.plan import (
+from retrieval.evidence.plans import operation_words as said
+from retrieval.evidence.plans.plan import (
     Compute,
     Lookup,
     Op,
     Planned,
 )
-from retrieval.evidence.question import Question, measure_of, planned
-from retrieval.graph.periods import Period
-from retrieval.graph.words import split
+from retrieval.evidence.plans.question import Question, measure_of, planned
+from retrieval.graph.reading.periods import Period
+from retrieval.graph.reading.words import split
 
 
 def _own_periods(asked: Question, found: re.Match[str], name: str) -> tuple[Period, ...]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from retrieval.evidence import compute as arithmetic
-from retrieval.evidence.compute import Result
-from retrieval.evidence.outcome import Found, Outcome, as_figure, computed, points_at
-from retrieval.evidence.over_periods import span
-from retrieval.evidence.plan import Compute, Planned
-from retrieval.evidence.resolve import Match, Scope, margin, resolve, timeless
+from retrieval.evidence.look_up import compute as arithmetic
+from retrieval.evidence.look_up.compute import Result
+from retrieval.evidence.look_up.outcome import Found, Outcome, as_figure, computed, points_at
+from retrieval.evidence.look_up.over_periods import span
+from retrieval.evidence.look_up.resolve import Match, Scope, margin, resolve, timeless
+from retrieval.evidence.plans.plan import Compute, Planned
 from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView
 

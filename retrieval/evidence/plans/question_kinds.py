@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import re
 
-from retrieval.evidence.plan import Define, Passage, Planned, Steps, Verify
-from retrieval.graph.periods import find_periods
+from retrieval.evidence.plans.plan import Define, Passage, Planned, Steps, Verify
+from retrieval.graph.reading.periods import find_periods
 
 _REASON = re.compile(
     r"^(?:why|warum|weshalb|pourquoi|por qué|perché|waarom)\b"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 
-from retrieval.graph.figures import Figure, Kind
+from retrieval.graph.reading.figures import Figure, Kind
 
 _CONTEXT = Context(prec=34, rounding=ROUND_HALF_UP)
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from retrieval.documents.pdf.columns import Column, Piece, divided, find_columns
-from retrieval.documents.pdf.head_lines import heads_above, is_bare_head, names_columns, with_empty
 from retrieval.documents.pdf.page_lines import Line
+from retrieval.documents.pdf.tables.head_lines import heads_above, is_bare_head, names_columns, with_empty
 
 _NEAR = 4.2  # of the type's height: lines further apart are not of one table
 _MOST_COLUMNS = 80

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from retrieval.evidence import compute as arithmetic
-from retrieval.evidence.compute import CannotCompute, Result
-from retrieval.evidence.plan import Lookup, Plan, Planned
-from retrieval.evidence.resolve import Match, Scope, margin, pick, resolve
-from retrieval.graph.figures import Figure
-from retrieval.graph.periods import Period
+from retrieval.evidence.look_up import compute as arithmetic
+from retrieval.evidence.look_up.compute import CannotCompute, Result
+from retrieval.evidence.look_up.resolve import Match, Scope, margin, pick, resolve
+from retrieval.evidence.plans.plan import Lookup, Plan, Planned
+from retrieval.graph.reading.figures import Figure
+from retrieval.graph.reading.periods import Period
 from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView, Line
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from retrieval.evidence.compute import CannotCompute
-from retrieval.evidence.listing import Listing, list_rows, rank_rows
-from retrieval.evidence.outcome import Found, Outcome, computed, operands_of, points_at
-from retrieval.evidence.over_periods import compare, over_periods, periods_of, stands
-from retrieval.evidence.over_series import over_series
-from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Planned, Rank, Rows
-from retrieval.evidence.resolve import ANYWHERE, Match, Scope, timeless
+from retrieval.evidence.look_up.compute import CannotCompute
+from retrieval.evidence.look_up.listing import Listing, list_rows, rank_rows
+from retrieval.evidence.look_up.outcome import Found, Outcome, computed, operands_of, points_at
+from retrieval.evidence.look_up.over_periods import compare, over_periods, periods_of, stands
+from retrieval.evidence.look_up.over_series import over_series
+from retrieval.evidence.look_up.resolve import ANYWHERE, Match, Scope, timeless
+from retrieval.evidence.plans.plan import Aggregate, Compute, Count, Filter, Lookup, Planned, Rank, Rows
 from retrieval.graph.view import GraphView
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retrieval.evidence.outcome import Found, Outcome, computed, operands_of, points_at
-from retrieval.evidence.plan import Compute, Filter, Lookup, Planned, Rank, Rows
-from retrieval.evidence.resolve import Match, Scope, asked_stems
-from retrieval.graph.figures import Figure
-from retrieval.graph.periods import Period
+from retrieval.evidence.look_up.outcome import Found, Outcome, computed, operands_of, points_at
+from retrieval.evidence.look_up.resolve import Match, Scope, asked_stems
+from retrieval.evidence.plans.plan import Compute, Filter, Lookup, Planned, Rank, Rows
+from retrieval.graph.reading.figures import Figure
+from retrieval.graph.reading.periods import Period
 from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView
 

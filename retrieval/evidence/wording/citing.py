@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from retrieval.evidence.outcome import Outcome
-from retrieval.evidence.plan import Compute
+from retrieval.evidence.look_up.outcome import Outcome
+from retrieval.evidence.plans.plan import Compute
 from retrieval.evidence.result import AnswerFigure, CellRef, Citation
-from retrieval.evidence.spans import Span
-from retrieval.evidence.wording import name_of, period_words, result_words
+from retrieval.evidence.wording.spans import Span
+from retrieval.evidence.wording.templates import name_of, period_words, result_words
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from retrieval.evidence.operation_words import GENERIC
-from retrieval.evidence.outcome import Outcome
-from retrieval.evidence.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
-from retrieval.evidence.resolve import head_precision, weight
-from retrieval.graph.periods import find_periods
+from retrieval.evidence.look_up.outcome import Outcome
+from retrieval.evidence.look_up.resolve import head_precision, weight
+from retrieval.evidence.plans.operation_words import GENERIC
+from retrieval.evidence.plans.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
+from retrieval.graph.reading.periods import find_periods
+from retrieval.graph.reading.words import LIGHT, fold, split, stems
 from retrieval.graph.view import GraphView, Line
-from retrieval.graph.words import LIGHT, fold, split, stems
 
 NAMES = (
     "plan",

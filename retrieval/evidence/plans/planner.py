@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Literal
 
-from retrieval.evidence import operation_words as said
-from retrieval.evidence.conjunctions import splits
-from retrieval.evidence.pairs import pairs
-from retrieval.evidence.plan import (
+from retrieval.evidence.plans import operation_words as said
+from retrieval.evidence.plans.conjunctions import splits
+from retrieval.evidence.plans.pairs import pairs
+from retrieval.evidence.plans.plan import (
     Aggregate,
     Compute,
     Count,
@@ -31,9 +31,9 @@ from retrieval.evidence.plan import (
     Relation,
     Rows,
 )
-from retrieval.evidence.question import Question, measure_of, planned
-from retrieval.evidence.question_kinds import prose_plan
-from retrieval.graph.figures import find_figures
+from retrieval.evidence.plans.question import Question, measure_of, planned
+from retrieval.evidence.plans.question_kinds import prose_plan
+from retrieval.graph.reading.figures import find_figures
 
 _OPENING = re.compile(
     r"^(?:who|whom|whose|when|where|how (?:long|often|old|late|soon|fast|quickly)|on which \w+)\s+"

@@ -1,0 +1,1 @@
+"""A plan carried out in the tables: rows and columns found, figures computed in decimal."""

@@ -1,0 +1,1 @@
+"""What is said of a result: templates by language, citations, short quotations."""

@@ -1,0 +1,1 @@
+"""Figures, periods and words as documents write them."""
