@@ -69,9 +69,6 @@ class Settings(BaseSettings):
     ner_model: str = Field("en-core-web-md", description="the model that finds names, by manifest name")
     context: int = Field(4096, ge=512, description="tokens of prompt and answer together")
     max_tokens: int = Field(320, ge=1, le=4096, description="longest answer, in tokens")
-    rag_generates: bool | None = Field(
-        None, description="let the model word answers from documents; off: quote them. Empty: on, unless light"
-    )
     engines: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="addresses of engines that answer instead of a model in this process, such as http://10.0.0.5:8090, "
@@ -231,11 +228,6 @@ class Settings(BaseSettings):
     def local_models(self) -> tuple[str, ...]:
         """The models of the manifest that this process loads itself."""
         return (*(() if self.engines or self.chat_files else (self.chat,)), self.encoder_model, self.ner_model)
-
-    @property
-    def rag_wording(self) -> bool:
-        """A model of 135 million parameters words documents badly, so the light configuration quotes them."""
-        return self.rag_generates if self.rag_generates is not None else self.chat != "smollm2-135m-instruct"
 
     @property
     def public_url(self) -> str:

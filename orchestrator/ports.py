@@ -6,7 +6,7 @@ Invariant: the composition root hands over implementations; nothing here names a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,8 +31,7 @@ class Passage:
 
     @property
     def as_text(self) -> str:
-        """As rails and checks read it: its title and section stand above it, since they say what its figures are about.
-        The form of `retrieval.evidence.support.evidence_text`."""
+        """As rails and checks read it: its title and section stand above it, since they say what its figures are about."""
         heading = " › ".join(dict.fromkeys(part for part in (self.title, self.section) if part))
         return f"{heading}\n{self.text}"
 
@@ -47,22 +46,6 @@ class Search(Protocol):
     """Passages of the corpus that this caller may read, best first."""
 
     def __call__(self, question: str, k: int, groups: frozenset[str], embedding: np.ndarray, /) -> Sequence[Passage]: ...
-
-
-class Support(Protocol):
-    """What retrieval knows about evidence."""
-
-    def answerable(self, embedding: np.ndarray, passages: Sequence[Passage], question: str) -> float:
-        """How likely the passages answer the question, in 0..1."""
-
-    def weigh(self, passages: Sequence[Passage]) -> Callable[[str], tuple[int, float]]:
-        """A judge of sentences: index of the passage that supports one best, and how well (0..1; its figures
-        and names must stand there)."""
-
-    def extract(
-        self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
-    ) -> Sequence[tuple[str, int]]:
-        """The passages' own sentences that answer best, each with its passage's index."""
 
 
 @dataclass(frozen=True)

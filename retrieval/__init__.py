@@ -1,6 +1,6 @@
 """Retrieval: the firm's documents, and the passages that an answer may cite.
 
-`retrieval.library.Library` ingests and searches; `retrieval.evidence.support` decides what a passage supports.
+`retrieval.library.Library` ingests and searches; `retrieval.evidence.answer` says what its tables answer.
 Importing this package loads neither FAISS nor bm25s: only the light types are named here.
 """
 

@@ -1,35 +1,15 @@
-"""Puts the library and its judgement of support behind the orchestrator's ports. Nothing is decided here."""
+"""Puts the library's search behind the orchestrator's port. Nothing is decided here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.ports import Embed, Passage
-from retrieval.evidence.support import Evidence, answerable, evidence_text, extract
+from orchestrator.ports import Passage
 from retrieval.library import Library
 from retrieval.types import Passage as Found
-
-
-class Supported:
-    """Retrieval's judgement of support. Implements `ports.Support`."""
-
-    def __init__(self, embed: Embed) -> None:
-        self._embed = embed
-
-    def answerable(self, embedding: np.ndarray, passages: Sequence[Passage], question: str) -> float:
-        return answerable(embedding, passages, question)
-
-    def weigh(self, passages: Sequence[Passage]) -> Callable[[str], tuple[int, float]]:
-        return Evidence([evidence_text(passage) for passage in passages], self._embed).support
-
-    def extract(
-        self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
-    ) -> Sequence[tuple[str, int]]:
-        chosen = extract(embedding, passages, self._embed, limit, question)
-        return [(sentence, passages.index(passage)) for sentence, passage, _ in chosen]
 
 
 @dataclass(frozen=True)

@@ -333,21 +333,6 @@ class Meter:
         self.unrecorded += 1
 
 
-class Support:
-    """Passages answer as well as their score says; every sentence is supported by the first one."""
-
-    def answerable(self, embedding: np.ndarray, passages: Sequence[Passage], question: str) -> float:
-        return max((p.score for p in passages), default=0.0)
-
-    def weigh(self, passages: Sequence[Passage]) -> Callable[[str], tuple[int, float]]:
-        return lambda sentence: (0, 1.0)
-
-    def extract(
-        self, embedding: np.ndarray, passages: Sequence[Passage], limit: int, question: str
-    ) -> Sequence[tuple[str, int]]:
-        return [(p.text.split(".")[0] + ".", n) for n, p in enumerate(passages[:limit])]
-
-
 class InOrder(Selector):
     """Chooses the bots in the order of the routes, and remembers the evidence it was shown."""
 
