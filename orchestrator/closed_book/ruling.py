@@ -53,6 +53,7 @@ SURE: Mapping[Kind, float] = {"concept": 0.85, "language_task": 0.7, "small_talk
 SURE_EMBEDDED: Mapping[Kind, float] = {"concept": 0.7, "language_task": 0.7, "small_talk": 0.8}
 """What the head must hold of a request before it opens the book, without and with an embedding beside the words;
 docs/model-cards/request-head.md has the curves."""
+_UNCLAIMED = "has no form of a request for a notion or for work on language"
 _LONGEST_TALK = 12  # words of small talk
 _TERM = 3  # words of a text that is a term, whose meaning or use is asked, rather than a text to work on
 _HEAD_RULES: Mapping[Kind, str] = {
@@ -109,9 +110,10 @@ class ClosedBook:
         english = [each.language for each in in_languages(message, self._forms)] == ["en"]
         vector = embedding if english and not history_turns else None
         sure = SURE if vector is None else SURE_EMBEDDED
-        return (
-            learned(message, _rows(own_names), self._forms, lambda asked, each: kinds(asked, each, vector), sure) or ruling
-        )
+        opened = learned(message, _rows(own_names), self._forms, lambda asked, each: kinds(asked, each, vector), sure)
+        if opened is None or (opened.kind == "concept" and ruling.rule != _UNCLAIMED):
+            return ruling  # what a form objects to is no notion, however sure the head is
+        return opened
 
     def claimed(self, question: str, *, own_names: Iterable[str] = (), history_turns: int = 0) -> MemoryRuling:
         """What a request is by its form alone; the arguments are those of `judge`."""
@@ -141,8 +143,7 @@ class ClosedBook:
                 return MemoryRuling("concept", "asks for a general notion", 1.0)
             objections.append(found)
         named = name_in(message, setting.own)
-        unclaimed = "has no form of a request for a notion or for work on language"
-        told = "names the firm, its people or its products" if named else next((o for o in objections if o), unclaimed)
+        told = "names the firm, its people or its products" if named else next((o for o in objections if o), _UNCLAIMED)
         return MemoryRuling("factual", told, 0.0)
 
 

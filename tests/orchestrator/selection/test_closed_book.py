@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.closed_book.events import tells_of_an_event
@@ -143,6 +143,7 @@ def test_the_rule_says_why_in_one_short_sentence() -> None:
     assert "number" in BOOK.judge("Explain the crash of 2008.").rule
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_ruled_on_and_what_no_form_claims_is_factual(text: str) -> None:
     ruling = BOOK.judge(text)
@@ -152,6 +153,7 @@ def test_any_text_is_ruled_on_and_what_no_form_claims_is_factual(text: str) -> N
     assert set(ruling.levels) <= set(LEVELS)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([case.text for case in cases() if case.kind == "factual"]),
     st.sampled_from(["Hello! ", "Please, ", "Thanks. "]),
