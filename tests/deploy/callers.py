@@ -24,7 +24,7 @@ from benchmarks.load import QUESTIONS
 
 PAUSE_S = 0.3
 """A caller's, before each question: a machine of two cores must also start replicas meanwhile."""
-ENDS = {"answered", "refused"}
+ENDS = {"answered", "abstained", "refused"}
 
 
 @dataclass

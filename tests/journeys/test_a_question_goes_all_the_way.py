@@ -97,7 +97,7 @@ def test_what_a_model_says_to_everyday_requests_is_let_pass(deployment: Deployme
 
 
 def test_personal_data_is_restored_for_the_caller_and_found_nowhere_else(deployment: Deployment) -> None:
-    message = f"My name is {NAME}, my IBAN is {IBAN} and my card is {CARD}. Repeat my name, please."
+    message = f"Translate into German: My name is {NAME}, my IBAN is {IBAN} and my card is {CARD}."
     with deployment.client() as client:
         said = client.post("/v1/chat", json={"message": message}).json()
         assert said["outcome"] == "answered"
@@ -123,9 +123,9 @@ def test_personal_data_is_restored_for_the_caller_and_found_nowhere_else(deploym
 def test_an_answer_that_names_the_caller_is_restored(deployment: Deployment) -> None:
     """The model is small, so the whole is asked of several phrasings, of which one must come back restored."""
     asked = [
-        f"Say hello to {NAME}.",
+        f"Write a birthday card to {NAME}.",
         f"Repeat this name exactly: {NAME}",
-        f"My name is {NAME}. What is my name?",
+        f"Write a letter that begins: My name is {NAME}.",
     ]
     answers = [deployment.chat(message)["answer"] for message in asked]
     assert any(NAME in answer for answer in answers), answers

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.models
 NAME, IBAN = "Wilhelmina Oosterhuis", "NL91 ABNA 0417 1643 00"
 ASKED = (
     f"Repeat this name exactly: {NAME}",
-    f"My name is {NAME}. What is my name?",
-    f"Say hello to {NAME}.",
+    f"Write a letter that begins: My name is {NAME}.",
+    f"Write a birthday card to {NAME}.",
     f"Write a short greeting for a birthday card that begins: Dear {NAME}",
 )
 """The model is small, so of several phrasings one must come back."""
@@ -92,7 +92,7 @@ def test_the_record_holds_tags_and_neither_the_name_nor_its_surrogate(site: Site
     said = post(site, "/v1/chat", {"message": f"{ASKED[1]} My IBAN is {IBAN}."}).get_json()
     events = site.deployment.reader.query("halden", said["query_id"])
     bodies = {event.kind: event.body for event in events}
-    assert bodies["redacted"]["question"].startswith("My name is <PERSON_1>.")
+    assert bodies["redacted"]["question"].startswith("Write a letter that begins: My name is <PERSON_1>.")
     assert bodies["generated"]["surrogates"] == {"PERSON": 1, "IBAN_CODE": 1}
     conversation = said["conversation_id"]
     subject = site.deployment.keys.pseudonym("halden", "wilhelmina")

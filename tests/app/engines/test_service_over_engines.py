@@ -60,7 +60,10 @@ def test_it_is_ready_without_a_model_of_its_own_and_says_how_many_engines_answer
 def test_an_answer_s_record_names_the_engine_the_model_and_its_weights(service: Service, engine: ScriptedEngine) -> None:
     engine.say = saying(SENTENCE)
     answer, record = ask(service, "What is inflation?")
-    assert (answer["outcome"], answer["answer"]) == ("answered", SENTENCE.strip())
+    assert (answer["outcome"], answer["answer"]) == (
+        "answered",
+        f"General explanation, not from our documents.\n\n{SENTENCE.strip()}",
+    )
     assert answer["model"] == {"name": MODEL, "digest": DIGEST}
     generated = next(body for kind, body in record if kind == "generated")
     assert (generated["model"], generated["engine"]) == (MODEL, engine.url.removeprefix("http://"))
