@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,10 @@ def test_every_command_that_the_readme_shows_exists() -> None:
         assert done.exit_code == 0, words
         if second and "Commands:" in done.output:
             assert runner.invoke(cli, [first, second, "--help"]).exit_code == 0, words
+
+
+def test_the_picture_of_the_house_is_what_the_code_says() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "architecture.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
