@@ -37,7 +37,7 @@ ROOT = Path(__file__).parent.parent
 CARD = ROOT / "docs" / "model-cards" / "request-head.md"
 WEIGHTS = ROOT / "orchestrator" / "data" / "request_head.safetensors"
 REQUESTS = ROOT / "benchmarks" / "data" / "closed_book" / "requests.txt"
-CASES = ROOT / "tests" / "orchestrator" / "closed_book_cases.yaml"
+CASES = ROOT / "tests" / "orchestrator" / "closed_book" / "cases.yaml"
 _INTENTS = {
     "small_talk": "greeting goodbye thank_you yes no maybe are_you_a_bot what_is_your_name who_made_you how_old_are_you"
     " what_are_your_hobbies do_you_have_pets where_are_you_from what_can_i_ask_you tell_joke repeat fun_fact",

@@ -21,7 +21,7 @@ from orchestrator.closed_book.request_head import KINDS, kinds, outside
 from orchestrator.closed_book.ruling import LEVELS, ClosedBook, learned
 from orchestrator.errors import ConfigError
 
-CASES = yaml.safe_load((Path(__file__).parents[1] / "closed_book_cases.yaml").read_text("utf-8"))
+CASES = yaml.safe_load((Path(__file__).with_name("cases.yaml")).read_text("utf-8"))
 OWN = frozenset(CASES["own_names"])
 BOOK = ClosedBook()
 
