@@ -1,6 +1,6 @@
 """The quotes file and its movement.
 
-What must stay true: the file is the one source of every figure. It is replaced atomically, so a reader sees
+Invariant: the file is the one source of every figure. It is replaced atomically, so a reader sees
 the state before or after a move and never half of it; what someone edits by hand is served from the next
 request on.
 """

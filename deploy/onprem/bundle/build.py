@@ -1,6 +1,6 @@
 """Builds the bundle: one signed archive with everything that a host without a network needs.
 
-What must stay true: the bytes follow from the commit, the locks, the models' digests, the signing key and the build tools;
+Invariant: the bytes follow from the commit, the locks, the models' digests, the signing key and the build tools;
 two runs give the same archive.
 """
 

@@ -1,6 +1,6 @@
 """The wheels: those that the lock pins, for the named platform, and Countersign's own.
 
-What must stay true: every wheel's digest is one that requirements/runtime.lock names, or it was built here from the commit.
+Invariant: every wheel's digest is one that requirements/runtime.lock names, or it was built here from the commit.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From one version to another and back, and away.
 
-What must stay true: an upgrade that fails leaves the old version running; data, keys, settings and models are removed by
+Invariant: an upgrade that fails leaves the old version running; data, keys, settings and models are removed by
 nothing but an uninstallation that says so.
 """
 

@@ -1,6 +1,6 @@
 """The settings file and the keys: made once, asked for never, changed one setting at a time.
 
-What must stay true: a settings file that the service could not start with is never left in place, and no key is replaced.
+Invariant: a settings file that the service could not start with is never left in place, and no key is replaced.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Puts a verified bundle's version beside the others, whole or not at all.
 
-What must stay true: nothing is fetched and nothing of a wheel is run while it is installed; a version is usable only once
+Invariant: nothing is fetched and nothing of a wheel is run while it is installed; a version is usable only once
 its last file, `.installed`, is there; `current` never leads to a version that is not.
 """
 

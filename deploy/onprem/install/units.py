@@ -1,6 +1,6 @@
 """The shipped systemd units and logrotate rules, with this installation's folder, user and networks in them.
 
-What must stay true: the files beside this folder are valid as they lie there, for /opt/countersign and the user countersign;
+Invariant: the files beside this folder are valid as they lie there, for /opt/countersign and the user countersign;
 only these words are replaced, and nothing is started.
 """
 

@@ -3,7 +3,7 @@
     python3 -I verify.py PUBLIC-KEY countersign-….tar.gz      before it is unpacked; the signature lies beside it
     python3 -I verify.py PUBLIC-KEY countersign-…/            after: the signature over SHA256SUMS, then every file
 
-What must stay true: this file needs no other file, so that it can be kept from an earlier delivery, read by a person, and
+Invariant: this file needs no other file, so that it can be kept from an earlier delivery, read by a person, and
 used before anything of the new one has run; a bundle with one byte changed, one file more or one file less is refused. The
 public key never comes from the bundle. Signatures are minisign's (prehashed, "ED"), so minisign itself says the same.
 """

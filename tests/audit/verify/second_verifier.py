@@ -1,6 +1,6 @@
 """A second verifier of bundles, written from docs/audit-bundle.md alone: `Verifier(…).found` is what is wrong.
 
-What must stay true: it shares no code with the first, and imports only the standard library and `cryptography`.
+Invariant: it shares no code with the first, and imports only the standard library and `cryptography`.
 """
 
 import hmac
