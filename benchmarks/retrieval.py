@@ -4,8 +4,8 @@
     python benchmarks/retrieval.py --data DIR --json out.json
 
 A corpus is a folder of documents with a questions.jsonl; finance_rag's `evidence_pages` count from 0, ours from 1.
-Right page and right document are looked for among the first 5 and 10 passages of one search. Questions of the
-samples that nothing answers measure abstention; with finance_rag at hand, so do questions put to the other corpus.
+Right page and right document are looked for among the first 5 and 10 passages of one search. What becomes of them,
+answers and what is withheld, is measured by benchmarks/answers.py.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from retrieval.evidence.support import ANSWERABLE, answerable, extract
 from retrieval.library import Library, Lists
 from retrieval.types import Embed, Passage
 
@@ -87,26 +86,6 @@ def measure(library: Library, questions: Iterable[Question]) -> dict[str, dict[s
     return figures
 
 
-def scores(library: Library, embed: Embed, questions: Iterable[str]) -> list[float]:
-    found = []
-    for question in questions:
-        embedding = embed([question])[0]
-        found.append(answerable(embedding, library.search(question, 5, ACCESS, embedding), question))
-    return found
-
-
-def extracted(library: Library, embed: Embed, questions: Iterable[Question]) -> float:
-    """The share of questions whose must_contain stands in the three best sentences."""
-    asked = [question for question in questions if question.must_contain]
-    hits = 0
-    for question in asked:
-        embedding = embed([question.text])[0]
-        best = extract(embedding, library.search(question.text, 5, ACCESS, embedding), embed, 3, question.text)
-        text = " ".join(sentence for sentence, _, _ in best)
-        hits += all(part in text for part in question.must_contain)
-    return hits / len(asked)
-
-
 def ingest(root: Path, embed: Embed, documents: Path, console: Console) -> tuple[Library, dict[str, float]]:
     library = Library.open(root, embed)
     began = time.perf_counter()
@@ -158,7 +137,6 @@ def main() -> None:
     embed = SentenceEncoder.load(ModelStore().path("all-minilm-l6-v2")).embed
     embed(["compile"])
     result: dict[str, Any] = {}
-    opened: dict[str, tuple[Library, list[Question]]] = {}
     corpora = {"samples": (HOME / "samples" / "documents", HOME / "samples" / "questions.jsonl")}
     if (options.data / "questions.jsonl").is_file():
         corpora[options.data.name] = (options.data, options.data / "questions.jsonl")
@@ -168,36 +146,11 @@ def main() -> None:
         for name, (documents, listed) in corpora.items():
             library, speed = ingest((options.root or Path(scratch)) / name, embed, documents, console)
             questions = read_questions(listed)
-            opened[name] = (library, questions)
             figures = measure(library, questions)
             show(console, name, figures, speed, sum(1 for question in questions if question.document))
             result[name] = {"ingest": speed, **figures}
-        result["abstaining"] = abstaining(opened, embed)
-        samples, questions = opened["samples"]
-        result["extract@3"] = extracted(samples, embed, questions)
-        console.print(result["abstaining"])
-        console.print(f"samples: the answer stands in the three extracted sentences for {result['extract@3']:.0%}")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-
-
-def abstaining(opened: dict[str, tuple[Library, list[Question]]], embed: Embed) -> dict[str, Any]:
-    """How many answerable questions are answered, and how many others are not, at the documented threshold."""
-    held: list[float] = []
-    unheld: list[float] = []
-    for name, (library, questions) in opened.items():
-        held += scores(library, embed, [question.text for question in questions if question.document])
-        unheld += scores(library, embed, [question.text for question in questions if not question.document])
-        for other, (_, foreign) in opened.items():
-            if other != name:
-                unheld += scores(library, embed, [question.text for question in foreign if question.document])
-    return {
-        "threshold": ANSWERABLE,
-        "answerable questions": len(held),
-        "answered": sum(score >= ANSWERABLE for score in held) / len(held),
-        "unanswerable questions": len(unheld),
-        "abstained": sum(score < ANSWERABLE for score in unheld) / len(unheld),
-    }
 
 
 if __name__ == "__main__":
