@@ -80,7 +80,7 @@ def test_an_administrator_reviews_a_query_from_the_list_to_its_hashes(deployment
     page.get_by_label("Administrator’s key").fill(deployment.admin)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Queries")).to_be_visible()
-    eventually(lambda: page.reload() and page.get_by_text("Log unchanged").count())  # verified beside the pages
+    eventually(lambda: page.reload() and page.get_by_text("Log unchanged").count(), 120.0)  # verified beside the pages
     shoot(page, "review-list")
     page.get_by_label("Bot").select_option("rag")
     page.get_by_role("button", name="Filter").click()

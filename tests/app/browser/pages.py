@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, render_template
 
 from app.console.filters import review_filters
+from app.console.page import Page
 
 APP = Path(__file__).resolve().parents[3] / "app"
 HOSTILE = '</pre><script>document.title="owned"</script><img src=x onerror=alert(1)>"\' \u202eevil\u202c\u200b\x1b[31m'
@@ -218,6 +219,8 @@ def pages_app(endpoint: str) -> Flask:
     """Every page at /NAME, the demo page at /, under a policy without inline script or style."""
     flask = Flask("pages", static_folder=str(APP / "static"), template_folder=str(APP / "templates"))
     flask.jinja_env.filters.update(review_filters())
+    rooms = [Page("", "Queries", "review/queries.html"), Page("/switches", "Switches", "review/switches.html")]
+    flask.jinja_env.globals["navigation"] = lambda _role="": rooms
 
     @flask.get("/")
     def demo() -> str:
