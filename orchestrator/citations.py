@@ -25,8 +25,8 @@ def without_marks(text: str) -> str:
 def with_mark(sentence: str, number: int) -> str:
     """The sentence with its mark, and a space after it. The mark stands before the full stop, so that it is released
     together with its sentence."""
-    if sentence[-1] in ".!?":
-        return f"{sentence[:-1]} [{number}]{sentence[-1]} "
+    if sentence[-1] in ".!?:;":
+        return f"{sentence[:-1].rstrip()} [{number}]{sentence[-1]} "
     return f"{sentence} [{number}]. "
 
 

@@ -32,8 +32,12 @@ class Passage:
     @property
     def as_text(self) -> str:
         """As rails and checks read it: its title and section stand above it, since they say what its figures are about."""
-        heading = " › ".join(dict.fromkeys(part for part in (self.title, self.section) if part))
-        return f"{heading}\n{self.text}"
+        return f"{place(self.title, self.section)}\n{self.text}"
+
+
+def place(title: str, section: str) -> str:
+    """Where something stands, for a reader: title and section, each once."""
+    return " › ".join(dict.fromkeys(part for part in (title, section) if part))
 
 
 class Embed(Protocol):

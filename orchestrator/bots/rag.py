@@ -15,7 +15,7 @@ from typing import Any
 from moderation.types import millionths
 from orchestrator.bots.base import Abstained, Ask, BotEvidence, Made, Piece, Question, Role, Text
 from orchestrator.bots.wording import Sources, phrase, withheld
-from orchestrator.ports import Quote, Quoted, Resolve, Worked
+from orchestrator.ports import Quote, Quoted, Resolve, Worked, place
 from orchestrator.types import Citation
 from orchestrator.understanding.language import language_of
 
@@ -86,9 +86,8 @@ def _said(worked: Worked) -> Iterator[Piece]:
     """The figures' evidence is the rows as written and the working itself: code computed it, so it can be computed again."""
     sources = Sources()
     for source in worked.sources:
-        place = " › ".join(dict.fromkeys(part for part in (source.title, source.section) if part))
         citation = Citation(0, source.document, source.page, source.section, source.quote)
-        _, pieces = sources.cite(citation, f"{place}\n{source.quote}\n{worked.text}")
+        _, pieces = sources.cite(citation, f"{place(source.title, source.section)}\n{source.quote}\n{worked.text}")
         yield from pieces
     yield Text(worked.text.rstrip() + " ")
     figures = [dict(figure) for figure in worked.figures]

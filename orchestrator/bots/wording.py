@@ -13,7 +13,8 @@ from importlib.resources import files
 import yaml
 
 from orchestrator.bots.base import Cited, Piece, Text
-from orchestrator.ports import Passage
+from orchestrator.citations import with_mark
+from orchestrator.ports import Passage, place
 from orchestrator.types import Citation
 
 _SHOWN = 600
@@ -38,7 +39,7 @@ def withheld(message: str, alternatives: Sequence[str], passages: Sequence[Passa
 
 def where(passage: Passage) -> str:
     """A passage's place for a reader: title and section, each once."""
-    return " › ".join(dict.fromkeys(part for part in (passage.title or passage.document, passage.section) if part))
+    return place(passage.title or passage.document, passage.section)
 
 
 @dataclass
@@ -71,14 +72,8 @@ def marked(text: str, number: int) -> str:
     if text.startswith("|"):  # a table has its mark below it
         return f"{text}\n\n[{number}] "
     if newline:  # of a list, the line that leads into it bears the mark
-        return f"{_marked(first, number)}\n{rest}\n\n"
-    return f"{_marked(text, number)} "
-
-
-def _marked(text: str, number: int) -> str:
-    if text[-1] in ".!?:;":
-        return f"{text[:-1].rstrip()} [{number}]{text[-1]}"
-    return f"{text} [{number}]."
+        return f"{with_mark(first, number).rstrip()}\n{rest}\n\n"
+    return with_mark(text, number)
 
 
 @cache

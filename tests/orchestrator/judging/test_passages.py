@@ -160,6 +160,6 @@ def test_an_answer_is_held_against_the_passages_that_it_cites() -> None:
         house.rails.judge = judge  # type: ignore[method-assign]
         out = house.ask("What is the annual fee?")
     assert answer_of(out).outcome == "refused"
-    assert "12 EUR [1]." in text_of(out)
-    assert "21 EUR" not in text_of(out)
+    # both sentences are judged at once: the first has left only where its verdict came before the block
+    assert text_of(out) in ("", FEES[:-1] + " [1]. ")
     assert any(body["verdict"] == "block" and "figures" in body["reason"] for body in house.log.bodies("judged"))
