@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -21,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from app.source_settings import DocumentSettings, Sources
 
 PREFIX = "COUNTERSIGN_"
 RENAMED = {"leave_s": "drain_grace_s"}
@@ -66,6 +67,11 @@ class Settings(BaseSettings):
     chat_adapter: Path | None = Field(None, description="folder of a LoRA adapter for the chat model, in PEFT's layout")
     light: bool = Field(False, description="use the small chat model, smollm2-135m-instruct")
     encoder_model: str = Field("all-minilm-l6-v2", description="the sentence encoder, by manifest name")
+    search_encoder: Literal["minilm", "mpnet"] = Field(
+        "minilm",
+        description="what the library is searched by: minilm, the encoder that rails use too; or mpnet, larger, with about "
+        "eight times the work of an ingest; after a change: countersign ingest --rebuild",
+    )
     ner_model: str = Field("en-core-web-md", description="the model that finds names, by manifest name")
     context: int = Field(4096, ge=512, description="tokens of prompt and answer together")
     max_tokens: int = Field(320, ge=1, le=4096, description="longest answer, in tokens")
@@ -97,6 +103,13 @@ class Settings(BaseSettings):
     )
     routes_file: Path | None = Field(None, description="routes of the selector; empty: those that come with Countersign")
     connectors_file: Path | None = Field(None, description="connectors of the api bot; empty: none")
+    ocr_languages: str = Field(
+        "",
+        pattern=r"^(?:[A-Za-z_]+(?:\+[A-Za-z_]+)*)?$",
+        description="languages of pictures and scanned pages, as tesseract names them: eng+deu; empty: those installed",
+    )
+    documents: DocumentSettings = Field(DocumentSettings(), description="where the library is kept: a table [documents]")
+    sources: Sources = Field(Sources({}), description="where documents come from: a table [sources.NAME] each")
     allow_terms: tuple[str, ...] = Field((), description="names of products and firms that are never redacted")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=1, le=65535, description="port to listen on")
@@ -115,6 +128,9 @@ class Settings(BaseSettings):
     )
     max_chats: int = Field(32, ge=1, le=500, description="journeys at a time; more are answered 429. Keep below threads")
     max_body: int = Field(262_144, ge=1024, description="largest request body, in bytes")
+    max_document: int = Field(
+        64 * 2**20, ge=1024, description="largest document that an administrator's key may send, in bytes"
+    )
     max_message: int = Field(16_000, ge=100, description="longest message, in characters")
     rail_timeout_s: float = Field(2.0, gt=0, description="time a rail has before it counts as failed")
     allowed_origins: tuple[str, ...] = Field(("*",), description="origins whose pages may call the API from a browser")
@@ -227,7 +243,13 @@ class Settings(BaseSettings):
     @property
     def local_models(self) -> tuple[str, ...]:
         """The models of the manifest that this process loads itself."""
-        return (*(() if self.engines or self.chat_files else (self.chat,)), self.encoder_model, self.ner_model)
+        chat = () if self.engines or self.chat_files else (self.chat,)
+        return tuple(dict.fromkeys((*chat, self.encoder_model, self.search_model, self.ner_model)))
+
+    @property
+    def search_model(self) -> str:
+        """The encoder of the library, by manifest name."""
+        return "all-mpnet-base-v2" if self.search_encoder == "mpnet" else self.encoder_model
 
     @property
     def public_url(self) -> str:
@@ -239,7 +261,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [f"{_where(str(e['loc'][0]))}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors()]
+        lines = [f"{origin(*e['loc'])}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors()]
         raise SettingsError("; ".join(lines)) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{config_path()}: not TOML: {error}") from error
@@ -247,49 +269,18 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"settings cannot be read: {error}") from error
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One setting as `countersign config show` prints it."""
-
-    name: str
-    value: str
-    origin: str
-    description: str
-
-
-def show(settings: Settings) -> list[Shown]:
-    """Every setting with its value (secrets masked) and where it came from."""
-    shown = []
-    for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        masked = "********" if isinstance(value, SecretStr) else _mask_url(str(value)) if value is not None else "-"
-        shown.append(Shown(name, masked, _where(name), field.description or ""))
-    return shown
-
-
-def _where(name: str) -> str:
-    """Where a setting's value comes from, in words."""
+def origin(setting: str | int, *inside: str | int) -> str:
+    """Where a setting's value, or a part of it, comes from, in words."""
+    name, part = str(setting), "".join(f".{step}" for step in inside)
     names = (name, *(old for old, new in RENAMED.items() if new == name))
-    given = {key.upper() for key in os.environ}
     for known in names:
-        if PREFIX + known.upper() in given:
-            return f"environment {PREFIX}{known.upper()}"
-    path = config_path()
-    if path.is_file():
+        if PREFIX + known.upper() in {key.upper() for key in os.environ}:
+            return f"environment {PREFIX}{known.upper()}{part}"
+    if (path := config_path()).is_file():
         try:
             found = tomllib.loads(path.read_text("utf-8"))
         except tomllib.TOMLDecodeError:
             return f"file {path}"
-        for known in names:
-            if known in found:
-                return f"file {path}, {known}"
+        if known := next((one for one in names if one in found), ""):
+            return f"file {path}, {known}{part}"
     return "default" if name in Settings.model_fields else f"setting {name}"
-
-
-def _mask_url(text: str) -> str:
-    """A database URL without its password."""
-    head, separator, tail = text.partition("://")
-    if separator and "@" in tail and ":" in tail.split("@")[0]:
-        user = tail.split(":", 1)[0]
-        return f"{head}://{user}:********@{tail.rsplit('@', 1)[1]}"
-    return text

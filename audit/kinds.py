@@ -63,7 +63,10 @@ UNDERSTOOD = Kind(
     "The question was read as something else, a follow-up made whole or in English; the documents are asked that.",
     body=(Field("language", TEXT, "of the question (ISO 639-1), as its small words tell it"),
           Field("reading", TEXT, "the question as it was read, with its pseudonyms"),
-          Field("model", TEXT, "name of the model that translated it; empty where none did")),
+          Field("model", TEXT, "name of the model that translated it; empty where none did"),
+          Field("whole", TEXT, "of a follow-up: with what it left unsaid, before any translation", optional=True),
+          Field("slots", OBJECT, "what it took over: the `question` that it follows, its `entity`, its `periods`",
+                optional=True)),
 )  # fmt: skip
 RETRIEVED = Kind(
     "retrieved", Whose.QUERY, "Passages of the documents that the caller may read were looked up.",
@@ -117,12 +120,20 @@ GENERATED = Kind(
     labels=(_bot,),
     further="what the bot and its engine tell: `prompt` (digest), `kept` and `dropped` (sentences), `prompt_tokens`,"
     " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`; of documents `chance`"
-    " and `least` (of being right, in millionths), `plan`, `figures`, `quotations`",
+    " and `least` (of being right, in millionths), `quotations`, `figures` (`value`, `unit`, `scale`, `currency`,"
+    " `period`, `cells`) and `plan` (`kind`, `plan`, `working`, and where something was computed `computation`:"
+    " `operation` and `groups`, the numbers of its operands in `figures`, whose number 0 is the result, and"
+    " `beside`, a second such computation with its `value`; or `relation`,"
+    " `n`, `bound`, `scale` and the `compared` figures; or of sentences `expression` and its `operands` with their"
+    " `source`); of a withheld answer `nearly`, what was found and not said: `how`, `chance`, `places`, `plan`,"
+    " `figures`",
 )  # fmt: skip
 CITED = Kind(
     "cited", Whose.QUERY, "A mark such as [2] in the answer points to a passage.",
     body=(Field("number", COUNT, "in the mark"), Field("document", TEXT, "its id"), Field("page", COUNT_OR_NULL, "from 1"),
-          Field("section", TEXT, "its heading"), Field("quote", TEXT, "the passage's words; empty where a rail objected")),
+          Field("section", TEXT, "its heading"), Field("quote", TEXT, "the passage's words; empty where a rail objected"),
+          Field("origin", OBJECT, "`id` of the document's version, `passage` (its number there, from 1), `valid_from`,"
+                " `valid_until` (ISO 8601 days); empty where unknown", optional=True)),
 )  # fmt: skip
 RELEASED = Kind(
     "released", Whose.QUERY, "A segment of the answer passed its rails and may be sent; it is sent after this is durable.",
@@ -180,6 +191,42 @@ _switch = (Field("tenant", TEXT_OR_NULL, "null: every tenant"), Field("bot", TEX
 _switched = (Field("switched", TEXT, "the bot, or `all bots`"), Field("for", TEXT, "the tenant, or `every tenant`"))
 SWITCH_OFF = Kind("switch.off", Whose.HOUSE, "Somebody switched a bot or a tenant off.", _switch, _switched)
 SWITCH_ON = Kind("switch.on", Whose.HOUSE, "Somebody switched a bot or a tenant on again.", _switch, _switched)
+_library = (Field("before", DIGEST, "of the library until now, as in `retrieved`; empty: there was none"),
+            Field("after", DIGEST, "of the library from now on"))  # fmt: skip
+_document = "`key`, `digest` (SHA-256 of the file, hex), `passages`, `groups`"
+_dated = f"{_document}, `version`, `valid_from`, `valid_until` (ISO 8601 days or null)"
+_succeeded = (Field("documents", LIST, f"{_dated}, `replaced` (digest of the file until now), `former` (key under which the"
+                    " version until now stays; null: it goes)"), _reason)  # fmt: skip
+DOCUMENTS_ADDED = Kind(
+    "documents.added", Whose.HOUSE, "Documents are taken into the library. Written before anybody finds them.",
+    body=(Field("documents", LIST, _dated), _reason), labels=(*_library, Field("added", COUNT, "documents")),
+)  # fmt: skip
+DOCUMENTS_REPLACED = Kind(
+    "documents.replaced", Whose.HOUSE, "Documents of the library have other words, or are read by other rules, from now on.",
+    body=_succeeded, labels=(*_library, Field("replaced", COUNT, "documents")),
+)  # fmt: skip
+DOCUMENTS_RESTORED = Kind(
+    "documents.restored", Whose.HOUSE, "A former version of a document is in force again, as a new one.",
+    body=_succeeded, labels=(*_library, Field("restored", COUNT, "documents")),
+)  # fmt: skip
+DOCUMENTS_CHANGED = Kind(
+    "documents.changed", Whose.HOUSE, "Somebody changed who may read documents, or from when to when they are in force.",
+    body=(Field("documents", LIST, f"{_dated}; `until_now`: the same members before"), _reason),
+    labels=(*_library, Field("changed", COUNT, "documents")),
+)  # fmt: skip
+DOCUMENTS_REMOVED = Kind(
+    "documents.removed", Whose.HOUSE,
+    "Documents are taken out of the library: from now on nobody finds or cites them. Written before they go.",
+    body=(Field("documents", LIST, _document), _reason),
+    labels=(*_library, Field("removed", COUNT, "documents")),
+)  # fmt: skip
+SOURCE_FAILED = Kind(
+    "source.failed", Whose.HOUSE,
+    "A sync could not read a source, or some of it; written once until other things fail, or nothing any more.",
+    body=(Field("problems", LIST, "`name` in the source, `reason`; none: all is well again"),),
+    labels=(Field("source", TEXT, "its name in the settings"),
+            Field("failed", COUNT, "items; of a source that cannot be reached 1")),
+)  # fmt: skip
 KEY_ROTATED = Kind(
     "key.rotated", Whose.HOUSE, "Checkpoints are signed by other keys than before.",
     labels=(Field("signing", TEXT, "keys that sign now, as name+hash"), Field("added", TEXT, "of them, those that are new"),

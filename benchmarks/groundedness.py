@@ -22,7 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from moderation import grounding as claims
+from moderation.grounding import opposites, weighing
+from moderation.grounding.sentence import prepared
 
 _TURNS = {
     "increased": "decreased", "decreased": "increased", "increase": "decrease", "decrease": "increase", "higher": "lower",
@@ -64,7 +65,7 @@ def faithful(sentence: str, draw: random.Random) -> Iterator[tuple[str, str]]:
         yield "amount rewritten", sentence.replace(millions[0], f"${millions[1]}.{millions[2]} billion")
     words = sentence.rstrip(".").split()
     at = draw.randrange(len(words))
-    if not re.search(r"\d", words[at]) and not claims._NEGATION.search(words[at]) and words[at].islower():
+    if not re.search(r"\d", words[at]) and not opposites.NEGATION.search(words[at]) and words[at].islower():
         yield "a word left out", " ".join([*words[:at], *words[at + 1 :]]) + "."
     yield "freely reworded", _freely(sentence, draw)
     yield "introduced", f"According to the report, {sentence[0].lower()}{sentence[1:]}"
@@ -74,8 +75,8 @@ def _freely(sentence: str, draw: random.Random) -> str:
     """A third of the ordinary words replaced by words that the sentence does not have, clauses in another order."""
     words = []
     for word in sentence.rstrip(".").split():
-        ordinary = word.islower() and word.isalpha() and len(word) > 4 and not claims._NEGATION.search(word)
-        turns = any(side.search(word) for pair in claims._OPPOSITES for side in pair)
+        ordinary = word.islower() and word.isalpha() and len(word) > 4 and not opposites.NEGATION.search(word)
+        turns = any(side.search(word) for pair in opposites.OPPOSITES for side in pair)
         words.append(word[::-1] if ordinary and not turns and draw.random() < 0.35 else word)
     clauses = " ".join(words).split(", ")
     if len(clauses) == 2:
@@ -100,7 +101,7 @@ def contradicted(sentence: str, passage: str, others: list[str], draw: random.Ra
         if re.search(rf"\d {old}\b", sentence):
             yield "scale changed", re.sub(rf"(\d) {old}\b", rf"\1 {new}", sentence, count=1)
             break
-    if claims._NEGATION.search(sentence):
+    if opposites.NEGATION.search(sentence):
         undone = re.sub(r"\b(?:not|never)\s", "", sentence, count=1)
         if undone != sentence:
             yield "denial removed", undone
@@ -136,9 +137,9 @@ def made(path: Path, half: int, most: int) -> Iterator[tuple[str, bool, str, str
 
 def fitted(rows: list[tuple[str, bool, str, str]]) -> tuple[np.ndarray, float]:
     """Logistic weights by Newton's method; each claim by the unit that the weights so far think best."""
-    weights = np.array([*claims.WEIGHTS, claims.BIAS])
+    weights = np.array([*weighing.WEIGHTS, weighing.BIAS])
     units = [
-        np.array(list(claims.compared(claims.read_claim(c), claims.prepared(p))) or [(0.0,) * len(claims.FEATURES)])
+        np.array(list(weighing.compared(weighing.read_claim(c), prepared(p))) or [(0.0,) * len(weighing.FEATURES)])
         for _, _, c, p in rows
     ]
     y = np.array([float(supported) for _, supported, _, _ in rows])
@@ -156,7 +157,7 @@ def fitted(rows: list[tuple[str, bool, str, str]]) -> tuple[np.ndarray, float]:
 def report(name: str, rows: list[tuple[str, bool, str, str]]) -> None:
     by_kind: dict[tuple[bool, str], list[float]] = defaultdict(list)
     for kind, supported, claim, passage in rows:
-        by_kind[supported, kind].append(1.0 - claims.weigh(claim, [passage]).probability)
+        by_kind[supported, kind].append(1.0 - weighing.weigh(claim, [passage]).probability)
     for supported, title in ((False, "contradictions caught"), (True, "faithful sentences stopped")):
         every = [p for (s, _), found in by_kind.items() if s == supported for p in found]
         print(f"{name}: {title}: {np.mean(np.array(every) >= 0.5):.3f} of {len(every)}")
@@ -175,8 +176,8 @@ def main() -> None:
     path = Path(sys.argv[1])
     if "--fit" in sys.argv:
         weights, bias = fitted(list(made(path, 0, 700)))
-        claims.WEIGHTS, claims.BIAS = tuple(round(float(w), 3) for w in weights), round(bias, 3)
-        print("WEIGHTS", claims.WEIGHTS, "BIAS", claims.BIAS)
+        weighing.WEIGHTS, weighing.BIAS = tuple(round(float(w), 3) for w in weights), round(bias, 3)
+        print("WEIGHTS", weighing.WEIGHTS, "BIAS", weighing.BIAS)
     report("even, fitted", list(made(path, 0, 700)))
     report("odd, held out", list(made(path, 1, 700)))
 

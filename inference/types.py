@@ -7,7 +7,11 @@ characters: no caller ever sees half of a UTF-8 sequence.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # whoever imports the words of the room waits for no library
+    import numpy as np
+    from numpy.typing import NDArray
 
 FinishReason = Literal["stop", "length", "cancelled", "deadline"]
 
@@ -29,6 +33,25 @@ class Prompt:
 
     messages: tuple[Message, ...]
     reuse: str | None = None
+
+
+@dataclass(frozen=True)
+class Gaze:
+    """Where a prompt's question looks: how much of the attention of the text `asking` the texts `parts` have, which stand
+    in the prompt before it, in this order. heads: (layer, head), from 0."""
+
+    heads: tuple[tuple[int, int], ...]
+    parts: tuple[str, ...]
+    asking: str
+
+
+@dataclass(frozen=True)
+class Looked:
+    """state: float32[layers * width], of the prompt's last token. attention: float32[heads, 2, parts], each head's mean and
+    most over the tokens that ask."""
+
+    state: NDArray[np.float32]
+    attention: NDArray[np.float32]
 
 
 @dataclass(frozen=True)

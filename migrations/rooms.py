@@ -4,7 +4,12 @@ from importlib import import_module
 
 from sqlalchemy import MetaData
 
-ROOMS_WITH_TABLES = ("audit.database.tables", "orchestrator.memory.tables", "app.identity.tables")
+ROOMS_WITH_TABLES = (
+    "audit.database.tables",
+    "orchestrator.memory.tables",
+    "app.identity.tables",
+    "app.shared_library.tables",
+)
 
 
 def collect_metadata() -> list[MetaData]:

@@ -113,10 +113,15 @@ class Hidden:
 
 @dataclass(frozen=True)
 class RailContext:
-    """What a rail may look at beside the text. sources: the evidence that a text may cite, by its number."""
+    """What a rail may look at beside the text.
+
+    sources: the evidence that a text may cite, by its number. documents: what the caller may read and the text comes from:
+    the cited passages, the names of documents that it points to.
+    """
 
     sources: Mapping[int, str] = field(default_factory=dict, repr=False)
     hidden: Hidden | None = None
+    documents: tuple[str, ...] = field(default=(), repr=False)
 
 
 NO_CONTEXT = RailContext()

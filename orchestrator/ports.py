@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from audit.kinds import Kind
-from orchestrator.types import Turn
+from orchestrator.types import NOWHERE, Origin, Turn
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Passage:
     score: float
     dense: float
     chunk: str = ""
+    origin: Origin = NOWHERE
 
     @property
     def as_text(self) -> str:
@@ -61,6 +62,7 @@ class Source:
     page: int | None
     section: str
     quote: str
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Worked:
     """An answer that code looked up or computed in the documents' tables and sentences; no model worded it.
 
     text: with marks [n], n from 1 into `sources`. figures: each with value, unit, scale, period and the cells it rests on.
-    plan: how it was found, for the record. chance: of being right, 0..1.
+    plan: how it was found, for the record, with the computation that makes the figures again. chance: of being right, 0..1.
     """
 
     text: str
@@ -86,25 +88,43 @@ class Resolve(Protocol):
     ) -> Worked | None: ...
 
 
-class Complete(Protocol):
-    """Makes a follow-up whole ("and the year before?") from the questions before it; any other question stays as it is."""
+class Calculate(Protocol):
+    """Computes a sum that a question asks for with figures of its own, or None where it is not wholly understood as one."""
 
-    def __call__(self, question: str, earlier: Sequence[str], /) -> str: ...
+    def __call__(self, question: str, language: str, /) -> Worked | None: ...
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A follow-up with what it left unsaid. slots: what it took from the questions before it, for the record: `question`,
+    `entity`, `periods`."""
+
+    question: str
+    slots: Mapping[str, Any]
+
+
+class Complete(Protocol):
+    """Makes a follow-up whole ("and the year before?") from the questions before it; None for any other question."""
+
+    def __call__(self, question: str, earlier: Sequence[str], /) -> Whole | None: ...
 
 
 @dataclass(frozen=True)
 class Quoted:
-    """One passage's own words. passage: its place among those searched. chance: that they answer the question, 0..1."""
+    """Passages' own words. parts: (place of the passage among those searched, text). chance: that they answer the
+    question, 0..1."""
 
-    text: str
-    passage: int
+    parts: Sequence[tuple[int, str]]
     chance: float
 
 
-class Quote(Protocol):
-    """The passage that likeliest answers a question, quoted; None where nobody can tell. One that reaches `least` does."""
+class Read(Protocol):
+    """What the passages' sentences say to a question: quoted, or computed from their figures; the likeliest, or None
+    where nobody can tell. What reaches `least` may be said."""
 
-    def __call__(self, question: str, passages: Sequence[Passage], least: float, /) -> Quoted | None: ...
+    def __call__(
+        self, question: str, passages: Sequence[Passage], least: float, language: str, groups: frozenset[str], /
+    ) -> Quoted | Worked | None: ...
 
 
 class Generate(Protocol):

@@ -52,6 +52,23 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where the words of an answer can be opened, and from when to when they are in force.
+
+    id: of the document's version in its library; passage: its number there, from 1. valid_from, valid_until: the first and
+    the last day (ISO 8601). Empty, or 0, where it is not known.
+    """
+
+    id: str = ""
+    passage: int = 0
+    valid_from: str = ""
+    valid_until: str = ""
+
+
+NOWHERE = Origin()
+
+
+@dataclass(frozen=True)
 class Citation:
     """What a `[number]` in an answer points to."""
 
@@ -60,6 +77,7 @@ class Citation:
     page: int | None
     section: str
     quote: str
+    origin: Origin = NOWHERE
 
 
 ClosedBook = Literal["off", "language_tasks", "concepts"]
@@ -75,7 +93,7 @@ class AnswerRules:
     """
 
     closed_book: ClosedBook = "concepts"
-    sure: float = 0.5
+    sure: float = 0.6
     message: str = "I could not find an answer to that in the documents you may read, so I would rather not give one."
     alternatives: tuple[str, ...] = ("Ask your usual contact at the firm.",)
     notice: str = ""

@@ -5,8 +5,10 @@ Everything here is frozen and light. An error's message names the thing, the rea
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +29,7 @@ class Passage:
     """A found piece of a document, as an answer cites it.
 
     `score` orders one search's results and means nothing across searches; `dense` is the cosine with the question.
+    document_id: `DocumentInfo.id`; number: of the passage in its document, from 1. valid_from, valid_until: of the document.
     """
 
     chunk_id: str
@@ -39,6 +42,10 @@ class Passage:
     score: float
     dense: float
     rank: int
+    document_id: str = ""
+    number: int = 0
+    valid_from: date | None = None
+    valid_until: date | None = None
 
     @property
     def citation(self) -> str:
@@ -66,7 +73,13 @@ class PassageLike(Protocol):
 
 @dataclass(frozen=True)
 class DocumentInfo:
-    """One document of the library. `key` names it; `digest` is the SHA-256 of its bytes."""
+    """One version of a document of the library. `key` names it; `digest` is the SHA-256 of its bytes.
+
+    path: of its file when it was last read, absolute; folder: the one that was named then. Both are empty in a library of
+    a version that did not keep them, and of former versions. version: counts from 1. valid_from, valid_until: the first and
+    the last day of its force; None: not known. of: the document's key, where this is a former version of it; else empty.
+    aside: SHA-256 of the bytes that lie at `path` but were replaced; an ingest leaves them alone.
+    """
 
     key: str
     document: str
@@ -76,6 +89,27 @@ class DocumentInfo:
     access: frozenset[str]
     pages: int | None
     chunks: int
+    path: str = ""
+    folder: str = ""
+    version: int = 1
+    valid_from: date | None = None
+    valid_until: date | None = None
+    of: str = ""
+    aside: str = ""
+
+    @property
+    def name(self) -> str:
+        """The document's key, which all its versions share."""
+        return self.of or self.key
+
+    @property
+    def id(self) -> str:
+        """The same for the same bytes under the same name, in every library."""
+        return "d_" + hashlib.sha256(f"{self.name}\n{self.digest}".encode()).hexdigest()[:24]
+
+    def in_force(self, day: date) -> bool:
+        """Whether this version's dates hold on a day; a date that is not known rules nothing out."""
+        return (self.valid_from or day) <= day <= (self.valid_until or day)
 
 
 @dataclass(frozen=True)
@@ -87,8 +121,20 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What a person should know of a document that was read, in one line."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
 class IngestReport:
-    """What one ingest did. Keys are those of `DocumentInfo.key`."""
+    """What one ingest did. Keys are those of `DocumentInfo.key`.
+
+    problems: what could not be read; passed_over: what a folder holds besides, of kinds that nobody reads; removed:
+    documents whose files are gone from their folder.
+    """
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -97,6 +143,27 @@ class IngestReport:
     chunks_embedded: int
     pages_read: int
     digest: str
+    passed_over: tuple[Problem, ...] = ()
+    removed: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True)
+class LibraryChange:
+    """What the next generation of the library changes, told before it is in force.
+
+    replaced: (until now, from now on), where a document's bytes are others or are read by other rules; changed: the same
+    for rights and dates alone. former: versions that were replaced and stay in the library. before, after: the library's
+    digests.
+    """
+
+    added: tuple[DocumentInfo, ...] = ()
+    replaced: tuple[tuple[DocumentInfo, DocumentInfo], ...] = ()
+    changed: tuple[tuple[DocumentInfo, DocumentInfo], ...] = ()
+    removed: tuple[DocumentInfo, ...] = ()
+    former: tuple[DocumentInfo, ...] = ()
+    before: str = ""
+    after: str = ""
 
 
 class RetrievalError(Exception):
@@ -105,6 +172,22 @@ class RetrievalError(Exception):
 
 class UnreadableDocument(RetrievalError):
     """One file cannot be read; others are not affected."""
+
+
+class UnknownDocument(RetrievalError):
+    """No document of the library has this name, or several have."""
+
+
+class DocumentRefused(RetrievalError):
+    """A change of the library that cannot be made as it was asked for; nothing was changed."""
+
+
+class RightsBroken(RetrievalError):
+    """A search came back with something that its caller may not read. Nothing of it is used."""
+
+
+class NotForgotten(RetrievalError):
+    """Files that hold what was removed could not be deleted."""
 
 
 class LibraryBusy(RetrievalError):

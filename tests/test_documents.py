@@ -48,7 +48,7 @@ def test_every_command_that_the_readme_shows_exists() -> None:
             assert runner.invoke(cli, [first, second, "--help"]).exit_code == 0, words
 
 
-def test_the_picture_of_the_house_is_what_the_code_says() -> None:
+def test_the_picture_of_the_rooms_is_what_the_code_says() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "architecture.py"), "--check"], capture_output=True, text=True, check=False
     )

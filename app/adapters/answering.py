@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from cachetools import LRUCache
 
-from app.adapters.model import LoadedLater
-from app.engine_client.engines import Engines
+from app.adapters.retrieval import origin
 from orchestrator.bots.base import Question
-from orchestrator.bots.wording import where
-from orchestrator.closed_book.own_names import own_names
+from orchestrator.closed_book.own_names import own_names, product_names, product_words
 from orchestrator.closed_book.ruling import ClosedBook, MemoryRuling
 from orchestrator.errors import BotUnavailable
 from orchestrator.live_data import LiveData
-from orchestrator.ports import Embed, Passage, Quoted, Source, Worked
+from orchestrator.ports import Passage, Source, Whole, Worked
+from orchestrator.types import Origin
 from retrieval.evidence.answer import answer
-from retrieval.evidence.quotations import Likeness, Reads, quotations
-from retrieval.evidence.reader import Reader, ReaderHead
-from retrieval.evidence.result import Answer, AnswerFigure
+from retrieval.evidence.recomputation import recorded_computation, recorded_figure
+from retrieval.evidence.result import Answer
+from retrieval.evidence.result import Citation as Cited
 from retrieval.evidence.slots import Slots, carried, remembered
-from retrieval.index.tokens import tokens
+from retrieval.evidence.sums.answering import own_sum
+from retrieval.graph.document import DocumentGraph
+from retrieval.graph.view import GraphView
 from retrieval.library import Library
+from retrieval.types import RightsBroken
+
+_VIEWS_KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -36,101 +40,125 @@ class Resolved:
     library: Library
 
     def __call__(self, question: str, passages: Sequence[Passage], groups: frozenset[str], language: str) -> Worked | None:
-        view = self.library.graph(groups)
-        found = answer(question, view, passages, None, language, threshold=0.0)
-        if not isinstance(found, Answer) or found.kind == "quotation":
-            return None
-        titles = {one.document: one.title for one in view.documents}
-        sources = [Source(c.document, titles.get(c.document, ""), c.page, c.section, c.quote) for c in found.citations]
-        plan: dict[str, Any] = {"kind": found.kind, "plan": found.plan, "working": found.working}
-        return Worked(found.text, sources, [_figure(one) for one in found.figures], plan, found.confidence)
+        view = self.library.graph(groups, question)
+        return resolved(question, view, passages, language, partial(self._source, groups))
+
+    def _source(self, groups: frozenset[str], cited: Cited, document: DocumentGraph) -> Source:
+        found = self.library.locate(document.key, cited.page, cited.quote, groups)
+        opened = origin(found) if found is not None else Origin()
+        return Source(cited.document, document.title, cited.page, cited.section, cited.quote, opened)
 
 
-@dataclass(frozen=True)
-class Quoting:
-    """Implements `ports.Quote`."""
-
-    likeness: Likeness
-    reads: Reads
-
-    def __call__(self, question: str, passages: Sequence[Passage], least: float) -> Quoted | None:
-        found = quotations(question, [(where(p), p.text) for p in passages], self.likeness, self.reads, least)
-        return None if found is None else Quoted(found.text, found.passage, found.chance)
+def _unopened(cited: Cited, document: DocumentGraph) -> Source:
+    return Source(cited.document, document.title, cited.page, cited.section, cited.quote, Origin())
 
 
-def made_whole(question: str, earlier: Iterable[str]) -> str:
+def resolved(
+    question: str,
+    view: GraphView,
+    passages: Sequence[Passage] | None,
+    language: str,
+    source: Callable[[Cited, DocumentGraph], Source] = _unopened,
+) -> Worked | None:
+    """What the view's tables and statements say to a question, however unsure; None where they say nothing. Without
+    passages the whole view is looked at.
+
+    source: how a citation and its document become a source that can be opened. Raises `RightsBroken`."""
+    found = answer(question, view, passages, None, language, threshold=0.0)
+    if not isinstance(found, Answer) or found.kind == "quotation":
+        return None
+    documents = {one.document: one for one in view.documents}
+    if any(one.document not in documents for one in found.citations):
+        raise RightsBroken("an answer cites a document that its caller may not read; it was not used. Tell the maintainers")
+    sources = [source(cited, documents[cited.document]) for cited in found.citations]
+    plan: dict[str, Any] = {"kind": found.kind, "plan": found.plan, "working": found.working}
+    if computation := recorded_computation(found):
+        plan["computation"] = computation
+    return Worked(found.text, sources, [recorded_figure(one) for one in found.figures], plan, found.confidence)
+
+
+def calculated(question: str, language: str) -> Worked | None:
+    """A sum of the question's own figures, of which code is sure. Implements `ports.Calculate`."""
+    found = own_sum(question, language)
+    if found is None:
+        return None
+    plan = {"kind": "own_sum", "plan": found.plan, "working": found.text, "computation": found.computation}
+    return Worked(found.text, (), list(found.figures), plan, 1.0)
+
+
+def made_whole(question: str, earlier: Iterable[str]) -> Whole | None:
     """A follow-up with what it leaves unsaid, from the questions before it, oldest first. Implements `ports.Complete`."""
     slots = Slots()
     for asked in earlier:
         whole, slots = carried(asked, slots)
         slots = remembered(whole, None, slots)
-    return carried(question, slots)[0]
+    whole, slots = carried(question, slots)
+    if whole == question:
+        return None
+    taken = {"question": slots.question, "entity": slots.entity, "periods": [one.text for one in slots.periods]}
+    return Whole(whole, taken)
 
 
-def _figure(figure: AnswerFigure) -> Mapping[str, Any]:
-    """A figure with the places of its cells. A cell's words are in the quote alone, which the rails judge."""
-    cells = [
-        {"document": c.document, "page": c.page, "table": c.table, "row": c.row, "column": c.column} for c in figure.cells
-    ]
-    return {
-        "value": figure.value,
-        "unit": figure.unit,
-        "scale": figure.scale,
-        "currency": figure.currency,
-        "period": figure.period,
-        "cells": cells,
-    }
+class OwnProducts:
+    """What the firm and its products are called by its documents at the moment. The lock guards what is kept: the names of
+    all documents, for telling products from persons, and the words of what the last callers may read."""
 
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._lock = threading.Lock()
+        self._names: tuple[str, frozenset[str]] = ("", frozenset())
+        self._words: LRUCache[Hashable, frozenset[str]] = LRUCache(_VIEWS_KEPT)
 
-def likeness_by(embed: Embed) -> Likeness:
-    """The nearer a text is to the question in meaning, and the more of its words stand in it, the likelier it answers."""
+    def names(self) -> frozenset[str]:
+        """Of all documents, whoever may read them: they are never shown, and only keep a product from being masked."""
+        digest = self._library.digest
+        with self._lock:
+            if self._names[0] == digest:
+                return self._names[1]
+        titles, _, labels, _ = self._library.wording()
+        found = product_names(titles, labels)
+        with self._lock:
+            self._names = (digest, found)
+        return found
 
-    def likeness(question: str, evidence: Sequence[str]) -> npt.NDArray[np.float32]:
-        vectors = embed([question, *evidence])
-        asked = set(tokens(question))
-        share = [len(asked & set(tokens(one))) / max(1, len(asked)) for one in evidence]
-        return np.asarray(0.7 * (vectors[1:] @ vectors[0]) + 0.3 * np.array(share), np.float32)
-
-    return likeness
-
-
-def reads_with(model: LoadedLater | Engines) -> Reads:
-    """A reader that asks the on-prem model, where it is the one that the head was trained on; else nobody reads, and what
-    stands in prose is withheld."""
-    head = ReaderHead.load()
-    if not isinstance(model, LoadedLater):
-        return lambda _question, _heading, _passage, _nearest: None
-
-    def logits(messages: Sequence[tuple[str, str]], wanted: npt.NDArray[np.int32]) -> npt.NDArray[np.float32] | None:
-        return model.logits(messages, wanted) if model.digest == head.model else None
-
-    return Reader(head, logits)
+    def words(self, groups: frozenset[str]) -> frozenset[str]:
+        """In small letters, those by each of which a product is told from the others, in what these groups may read."""
+        seen = self._library.visible(groups)
+        with self._lock:
+            if (known := self._words.get(seen)) is not None:
+                return known
+        titles, _, labels, bodies = self._library.wording(groups)
+        found = product_words(titles, labels, bodies)
+        with self._lock:
+            self._words[seen] = found
+        return found
 
 
 class Memory:
-    """What a question asks of a model's memory. The firm's own names are those of all its documents, whoever may read them,
-    and of its live things: a name closes the book and is told to nobody. The lock guards one library's names."""
+    """What a question asks of a model's memory. The firm's own names are those of the documents that the caller may read,
+    and of its live things: a name that stands in others alone must change nothing, or the answer would tell that it stands
+    there. The lock guards the last callers' names."""
 
     def __init__(self, closed_book: ClosedBook, library: Library, live: LiveData) -> None:
         self._closed_book, self._library, self._live = closed_book, library, live
         self._lock = threading.Lock()
-        self._known: tuple[str, frozenset[str]] = ("", frozenset())
+        self._known: LRUCache[Hashable, frozenset[str]] = LRUCache(_VIEWS_KEPT)
 
     def __call__(self, question: Question) -> MemoryRuling:
-        names = set(self._documents_names())
+        names = set(self._documents_names(question.groups))
         with suppress(BotUnavailable):  # a catalogue that was never read names nothing; the documents still do
             names |= {name for thing in self._live.things() for name in thing.names}
         return self._closed_book.judge(
             question.text, own_names=names, history_turns=len(question.turns), embedding=question.embedding
         )
 
-    def _documents_names(self) -> frozenset[str]:
-        digest = self._library.digest
+    def _documents_names(self, groups: frozenset[str]) -> frozenset[str]:
+        seen = self._library.visible(groups)
         with self._lock:
-            if self._known[0] == digest:
-                return self._known[1]
-        titles, headings, labels, bodies = self._library.wording()
+            if (known := self._known.get(seen)) is not None:
+                return known
+        titles, headings, labels, bodies = self._library.wording(groups)
         names = own_names(titles, headings, labels, bodies)
         with self._lock:
-            self._known = (digest, names)
+            self._known[seen] = names
         return names

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.errors import EngineBusy, EngineFailed, PromptTooLong
-from inference.types import Message, Prompt, Sampling
+from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooLong, SchemaInvalid
+from inference.types import Gaze, Message, Prompt, Sampling
 from moderation.types import millionths
 from orchestrator.errors import BotUnavailable
 from orchestrator.prompting.messages import BEGINNINGS
+from retrieval.evidence.prose.arithmetic.computing import INSTRUCTION
+from retrieval.evidence.prose.pointer import HEADS
+from retrieval.evidence.prose.reader import ReaderHead
 
 if TYPE_CHECKING:
     from inference.engine.chat import ChatEngine
+
+
+_WRITTEN = 64
+"""Tokens of a short answer under a schema."""
 
 
 class LoadedLater:
@@ -31,9 +38,12 @@ class LoadedLater:
 
     def load(self) -> str:
         """Loads and warms the model; called once, by the thread that prepares the service. Returns its state in a word."""
-        engine = self._load()
-        engine.warm()
-        engine.share(BEGINNINGS)
+        engine, head = self._load(), ReaderHead.load()
+        if engine.digest == head.model:
+            engine.warm(head.layers, HEADS)
+        else:
+            engine.warm()
+        engine.share((*BEGINNINGS, INSTRUCTION))
         self._engine, self.digest = engine, engine.digest
         self._ready.set()
         return "ready"
@@ -47,14 +57,33 @@ class LoadedLater:
     def ready(self) -> bool:
         return self._ready.is_set()
 
-    def logits(self, messages: Sequence[tuple[str, str]], tokens: npt.NDArray[np.int32]) -> npt.NDArray[np.float32] | None:
-        """The model's logits of these tokens as its reply would begin, float32[tokens]; None while it cannot be asked."""
+    def look(
+        self,
+        messages: Sequence[tuple[str, str]],
+        layers: tuple[int, ...],
+        heads: tuple[tuple[int, int], ...],
+        parts: Sequence[str],
+        asking: str,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+        """Implements `reader.Look`; None while the model cannot be asked."""
         engine = self._engine
         if engine is None:
             return None
         try:
-            return engine.first_logits(Prompt(tuple(Message(role, content) for role, content in messages)))[tokens]
-        except (PromptTooLong, EngineBusy, EngineFailed):
+            looked = engine.look(_prompt(messages), layers, Gaze(heads, tuple(parts), asking))
+        except (PromptTooLong, PromptInvalid, EngineBusy, EngineFailed):
+            return None
+        return looked.state, looked.attention
+
+    def write(self, messages: Sequence[tuple[str, str]], schema: str) -> str | None:
+        """A short answer under a JSON schema, the likeliest; None while the model cannot be asked."""
+        engine = self._engine
+        if engine is None:
+            return None
+        try:
+            sampling = Sampling(temperature=0.0, max_tokens=_WRITTEN, schema=schema)
+            return "".join(delta.text for delta in engine.stream(_prompt(messages), sampling, threading.Event()))
+        except (PromptTooLong, PromptInvalid, SchemaInvalid, EngineBusy, EngineFailed):
             return None
 
     def stream(
@@ -63,7 +92,7 @@ class LoadedLater:
         engine = self._engine
         if engine is None:
             raise BotUnavailable(f"model {self.name} is still being loaded")
-        prompt = Prompt(tuple(Message(role, content) for role, content in messages), reuse=scope or None)
+        prompt = _prompt(messages, scope)
         try:
             stream = engine.stream(prompt, Sampling(**sampling), cancel)
         except PromptTooLong as error:
@@ -87,3 +116,7 @@ class LoadedLater:
                     raise BotUnavailable(str(error)) from error
         finally:
             stream.close()
+
+
+def _prompt(messages: Sequence[tuple[str, str]], scope: str = "") -> Prompt:
+    return Prompt(tuple(Message(role, content) for role, content in messages), reuse=scope or None)

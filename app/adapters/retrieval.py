@@ -8,21 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.ports import Passage
+from orchestrator.types import Origin
 from retrieval.library import Library
 from retrieval.types import Passage as Found
 
 
 @dataclass(frozen=True)
 class Searched:
-    """Implements `ports.Search` on a library."""
+    """Implements `ports.Search` on a library. shared: the library is searched by the encoder that made the embedding."""
 
     library: Library
+    shared: bool = True
 
     def __call__(self, question: str, k: int, groups: frozenset[str], embedding: np.ndarray) -> Sequence[Passage]:
-        return [_passage(p) for p in self.library.search(question, k, groups, embedding)]
+        return [passage(p) for p in self.library.search(question, k, groups, embedding if self.shared else None)]
 
 
-def _passage(found: Found) -> Passage:
+def passage(found: Found) -> Passage:
+    """A passage in the orchestrator's words: what the library finds, and what a rail is shown of it."""
     return Passage(
         document=found.document,
         title=found.title,
@@ -32,4 +35,11 @@ def _passage(found: Found) -> Passage:
         score=found.score,
         dense=found.dense,
         chunk=found.chunk_id,
+        origin=origin(found),
     )
+
+
+def origin(found: Found) -> Origin:
+    """Where a passage can be opened, and from when to when its document is in force."""
+    first, last = (day.isoformat() if day else "" for day in (found.valid_from, found.valid_until))
+    return Origin(found.document_id, found.number, first, last)

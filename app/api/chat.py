@@ -154,7 +154,12 @@ def route_view(route: Route) -> dict[str, Any]:
 
 
 def citation_view(citation: Citation) -> dict[str, Any]:
-    return dataclasses.asdict(citation)
+    """The citation with where its passage can be opened, and from when to when its document is in force, where known."""
+    origin = citation.origin
+    view = {k: v for k, v in dataclasses.asdict(citation).items() if k != "origin"}
+    opened = {"href": f"/v1/documents/{origin.id}/passages/{origin.passage}"} if origin.id and origin.passage else {}
+    dates = {"valid_from": origin.valid_from, "valid_until": origin.valid_until}
+    return {**view, **opened, **{name: day for name, day in dates.items() if day}}
 
 
 def refusal_view(refusal: RefusalOut) -> dict[str, Any]:

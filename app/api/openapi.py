@@ -12,6 +12,7 @@ from orchestrator.types import Outcome
 
 def document() -> dict[str, Any]:
     from app.api.chat import ChatRequest
+    from app.api.documents import ChangeRequest, RemoveRequest, RestoreRequest
     from app.api.openai_compat import CompletionRequest
     from app.api.reveal import RevealRequest
 
@@ -22,7 +23,7 @@ def document() -> dict[str, Any]:
             "400": "not JSON",
             "401": "no valid API key",
             "403": "the key's role does not allow it",
-            "404": "unknown conversation, query or model",
+            "404": "unknown conversation, query, document or model",
             "413": "body too large",
             "415": "not application/json",
             "422": "a field is missing, unknown or of the wrong type",
@@ -77,6 +78,26 @@ def document() -> dict[str, Any]:
         found["post"]["parameters"].append(number)
         return found
 
+    identity = {"name": "identity", "in": "path", "required": True, "schema": {"type": "string"}}
+
+    def document_change(summary: str, model: type[BaseModel]) -> dict[str, Any]:
+        found = post(summary, model, {"$ref": "#/components/schemas/Document"})
+        del found["post"]["responses"]["200"]["content"]["text/event-stream"]
+        found["post"]["parameters"] = [identity]
+        return found
+
+    def document_file(summary: str, status: str, parameters: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+        answer = {"application/json": {"schema": {"$ref": "#/components/schemas/Document"}}}
+        return {
+            "summary": summary,
+            "parameters": list(parameters),
+            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FILE}}},
+            "responses": {status: {"description": "as it is now", "content": answer}, **errors},
+        }
+
+    schemas["Document"] = _DOCUMENT
+    listed = get("The library's documents, for administrators; looking is recorded")
+    listed["get"]["parameters"] = [{"name": "search", "in": "query", "schema": {"type": "string"}}]
     paths = {
         "/v1/chat": post(
             "Ask a question. With stream: events route, segment, citation, refusal, done, error.",
@@ -96,6 +117,19 @@ def document() -> dict[str, Any]:
         "/v1/audit/queries/{query_id}/reveal": reveal("Show what the pseudonyms stand for; asks first where two must agree"),
         "/v1/audit/queries/{query_id}/reveal/{number}": shown("Show it, once, after another administrator agreed"),
         "/v1/audit/queries/{query_id}/reveal/{number}/approve": shown("Agree to what another administrator asked for"),
+        "/v1/documents": {**listed, "post": document_file("Add a document, for administrators", "201")},
+        "/v1/documents/{identity}": get("One document with its versions, for administrators", parameters=("identity",)),
+        "/v1/documents/{identity}/replace": {
+            "post": document_file("Its next version, for administrators", "200", (identity,))
+        },
+        "/v1/documents/{identity}/change": document_change("Other readers or dates, for administrators", ChangeRequest),
+        "/v1/documents/{identity}/restore": document_change(
+            "A former version in force again, for administrators", RestoreRequest
+        ),
+        "/v1/documents/{identity}/remove": document_change("Forget it with its versions, for administrators", RemoveRequest),
+        "/v1/documents/{identity}/passages/{number}": get(
+            "A passage that an answer cites, for whoever may read its document", parameters=("identity", "number")
+        ),
         "/healthz": get("Liveness"),
         "/readyz": get("Readiness"),
         "/metrics": get("Prometheus metrics", "text/plain"),
@@ -123,6 +157,39 @@ _PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_FILE = {
+    "type": "object",
+    "required": ["file", "reason"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "reason": {"type": "string", "description": "why; recorded"},
+        "name": {"type": "string", "description": "of a new document; else the file's"},
+        "access": {"type": "array", "items": {"type": "string"}, "description": "groups that may read a new document"},
+        "valid_from": {"type": "string", "format": "date"},
+        "valid_until": {"type": "string", "format": "date"},
+        "correction": {"type": "boolean", "description": "of the next version: nothing of the one until now stays"},
+    },
+}
+_DOCUMENT = {
+    "type": "object",
+    "required": ["id", "key", "title", "version", "force", "groups", "passages", "digest"],
+    "properties": {
+        "id": {"type": "string", "description": "of these bytes under this key"},
+        "key": {"type": "string"},
+        "title": {"type": "string"},
+        "version": {"type": "integer"},
+        "force": {"enum": ["in force", "not yet in force", "no longer in force", "former"]},
+        "valid_from": {"type": ["string", "null"], "format": "date"},
+        "valid_until": {"type": ["string", "null"], "format": "date"},
+        "groups": {"type": "array", "items": {"type": "string"}},
+        "pages": {"type": ["integer", "null"]},
+        "passages": {"type": "integer"},
+        "digest": {"type": "string"},
+        "state": {"enum": ["there", "gone", "uploaded", "unknown"], "description": "of its file"},
+        "former": {"type": "array", "items": {"type": "object"}},
+        "notes": {"type": "array", "items": {"type": "string"}},
     },
 }
 _ANSWER = {

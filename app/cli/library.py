@@ -3,71 +3,71 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
-from app.cli.shared import console, json_lines, progress, put, settings
+from app.cli.ingested import read_in, require_library
+from app.cli.shared import console, json_lines, plain, put, settings
 
 if TYPE_CHECKING:
-    from app.settings import Settings
-    from moderation.rails import Embed
-    from retrieval.library import Library
+    from retrieval.ranking.rank import Ranked
+    from retrieval.types import Passage
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--access", "groups", multiple=True, default=("public",), show_default=True, help="Who may read them.")
-def ingest(paths: tuple[Path, ...], groups: tuple[str, ...]) -> None:
-    """Reads Markdown, text, HTML and PDF files or folders into the library. What is there unchanged is not read again.
+@click.option("--access", "groups", multiple=True, help="Who may read them; default: as before, new ones as their folder.")
+@click.option("--ignore", "ignored", multiple=True, metavar="SUFFIX", help="A kind of file that is not meant, like .png.")
+@click.option("--rebuild", is_flag=True, help="Read and embed everything again, as after a change of search_encoder.")
+@click.option("--prune", is_flag=True, help="Forget what is gone from a folder, even if that is most of it.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that read; default: one for each processor.")
+@click.option("--report", "reported", is_flag=True, help="Tell of each document how well it was read and what is in it.")
+@click.option("--json", "as_json", is_flag=True, help="The report for machines: a line of JSON for each file.")
+def ingest(
+    paths: tuple[Path, ...],
+    groups: tuple[str, ...],
+    ignored: tuple[str, ...],
+    rebuild: bool,
+    prune: bool,
+    workers: int | None,
+    reported: bool,
+    as_json: bool,
+) -> None:
+    """Reads files or folders into the library. What is there unchanged is not read again.
 
     \b
-    A passage that reads like an instruction to the machine is reported: no model is shown it.
+    Kinds: PDF, Word, Excel, PowerPoint, OpenDocument text, RTF, HTML, EPUB, Markdown, text, CSV, TSV, mail (.eml, .msg) with
+    what is attached; pictures and scanned pages where tesseract is installed (Debian: apt-get install tesseract-ocr).
+
+    \b
+    Without --access a document keeps its readers; a new one is read by those who read its folder's documents, else by
+    "public". What is gone from a folder is forgotten. Every file that could not be read is named, the others go in, and the
+    exit code is 2. A passage that reads like an instruction to the machine is reported: no answer uses it. The
+    same command goes on with an ingest that was broken off.
 
     \b
     countersign ingest samples/documents
     countersign ingest reports/ --access research --access board
+    countersign ingest share/ --ignore .png --ignore .jpg
+    countersign ingest share/ --report
+    countersign ingest share/ --json > report.jsonl
     """
-    from app.wiring.parts import open_encoder
-    from inference.store.model_store import ModelStore
-    from retrieval.library import Library
-
-    found = settings()
-    encoder = open_encoder(found, ModelStore(found.models_dir))
-    library = Library.open(found.library_dir, encoder.embed)
-    with progress() as bar:
-        report = library.ingest(list(paths), frozenset(groups), lambda done, total, label: bar("passages", done, total))
-    out = console()
-    out.print(
-        f"{len(report.added)} documents added, {len(report.changed)} changed, {len(report.unchanged)} as before; "
-        f"{report.pages_read} pages read, {report.chunks_embedded} passages embedded"
+    read = read_in(
+        paths,
+        groups,
+        ignored,
+        rebuild=rebuild,
+        prune=prune,
+        workers=workers or 0,
+        reported=reported,
+        as_json=as_json,
     )
-    for warning in _orders(library, [*report.added, *report.changed], found, encoder.embed):
-        out.print(f"[yellow]reads like an instruction[/yellow]  {warning}")
-    for problem in report.problems:
-        out.print(f"[red]not read[/red]  {problem}")
-    if report.problems:
+    if not read:
         raise click.exceptions.Exit(2)
-
-
-def _orders(library: Library, keys: Sequence[str], settings: Settings, embed: Embed) -> Iterator[str]:
-    """Passages that no model will be shown, as the policy stands: an attack, or a document that speaks to machines."""
-    from moderation.heads.head import Heads
-    from moderation.policy import load_policy
-    from moderation.rails.passage_screen import PassageScreen
-
-    rules = load_policy(settings.policy_file).rails.get("injection")
-    if rules is None or not rules.enabled:
-        return
-    screen = PassageScreen(rules, Heads.load(), embed)
-    for document, page, text in library.texts(keys):
-        finding = screen.judge(text)
-        if finding.probability >= finding.threshold:
-            where = f"{document.source}, p. {page}" if page else document.source
-            yield f"{where}: {finding.reason} ({finding.probability:.2f}); no model is shown this passage"
 
 
 @click.command()
@@ -75,30 +75,31 @@ def _orders(library: Library, keys: Sequence[str], settings: Settings, embed: Em
 @click.option("--jsonl", is_flag=True, help='Read {"question": …} lines from standard input, print one line for each.')
 @click.option("-k", type=click.IntRange(1, 100), default=10, show_default=True, help="Passages for each question.")
 @click.option("--access", "groups", multiple=True, default=("public",), show_default=True, help="Search as this group.")
-def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...]) -> None:
+@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="What was in force on that day; default: today.")
+@click.option("--explain", is_flag=True, help="Say what each passage's score is made of.")
+def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...], day: datetime | None, explain: bool) -> None:
     """Ranked passages of the library with document, page and score. Pages count from 1.
 
     \b
     countersign search "dealing cut-off time"
+    countersign search "exit charge" --on 2024-12-31
+    countersign search "What was the quick ratio in FY2023?" --explain -k 3
     countersign search --jsonl -k 10 < questions.jsonl > passages.jsonl
     """
-    from app.wiring.parts import open_encoder
+    from app.wiring.parts import open_library, open_search_encoder
     from inference.store.model_store import ModelStore
-    from retrieval.library import Library
 
     if jsonl == (question is not None):
         raise click.UsageError("give a question, or --jsonl and lines on standard input")
     found = settings()
-    if not found.library_dir.is_dir():
-        raise click.ClickException(f"there is no library at {found.library_dir}; read documents first: countersign ingest")
-    encoder = open_encoder(found, ModelStore(found.models_dir))
-    library = Library.open(found.library_dir, encoder.embed)
-    allowed = frozenset(groups)
+    require_library(found)
+    library = open_library(found, open_search_encoder(found, ModelStore(found.models_dir)).embed)
+    allowed, on = frozenset(groups), day.date() if day else None
     if question is not None:
-        table = Table("", "document", "page", "score", "text", title=None, expand=True)
-        for n, passage in enumerate(library.search(question, k, allowed), 1):
-            text = " ".join(passage.text.split())[:160]
-            table.add_row(str(n), passage.document, str(passage.page or ""), f"{passage.score:.3f}", text)
+        table = Table("", "document", "page", "score", "why" if explain else "text", title=None, expand=True)
+        for n, (passage, ranked) in enumerate(library.explained(question, k, allowed, on=on), 1):
+            text = explained(passage, ranked) if explain else plain(" ".join(passage.text.split())[:160])
+            table.add_row(str(n), plain(passage.document), str(passage.page or ""), f"{passage.score:.3f}", text)
         console().print(table)
         return
     for row, asked in json_lines(sys.stdin, "question"):
@@ -112,8 +113,23 @@ def search(question: str | None, jsonl: bool, k: int, groups: tuple[str, ...]) -
                 "score": round(p.score, 6),
                 "dense": round(p.dense, 6),
                 "text": p.text,
+                **(
+                    {"why": [{"sign": name, "value": round(v, 4), "adds": round(a, 4)} for name, v, a in r.why]}
+                    if explain
+                    else {}
+                ),
             }
-            for n, p in enumerate(library.search(asked, k, allowed), 1)
+            for n, (p, r) in enumerate(library.explained(asked, k, allowed, on=on), 1)
         ]
         given = {"id": row["id"]} if "id" in row else {}
         put({**given, "question": asked, "passages": passages})
+
+
+def explained(passage: Passage, ranked: Ranked) -> str:
+    """What speaks for the passage's page, the weightiest first; and the passage's section and own cosine."""
+    signs = sorted((one for one in ranked.why if one[2]), key=lambda one: -abs(one[2]))
+    lines = [f"{added:+.3f}  {name} ({value:.2f})" for name, value, added in signs]
+    behind = passage.score - sum(added for _, _, added in ranked.why)
+    if behind < -1e-6:
+        lines.append(f"{behind:+.3f}  not the first passage of its page")
+    return "\n".join([*lines, f"section: {plain(passage.section) or '-'}; cosine {passage.dense:.3f}"])

@@ -1,4 +1,4 @@
-"""One query's events as a reader wants to see them: question, route, verdicts, answer, timings.
+"""One query's events as a reader wants to see them: question, how the answer came to be, route, verdicts, timings.
 
 A pure function of the events: nothing is shown here that is not in the log.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.console.answer_view import AnswerView, ReadingView, answer_views, reading_view
 from audit import kinds
 from audit.format.kind import Kind
 from audit.read.reader import EventView
@@ -32,6 +33,8 @@ class JourneyView:
     question: str | None
     answer: str | None
     withheld: Sequence[str]
+    readings: Sequence[ReadingView]
+    answers: Sequence[AnswerView]
     route: Mapping[str, Any] | None
     verdicts: Sequence[Mapping[str, Any]]
     passages: Sequence[Mapping[str, Any]]
@@ -61,6 +64,8 @@ def journey_view(tenant: str, events: Sequence[EventView], policy: Mapping[str, 
         question=redacted[0].get("question") if redacted else None,
         answer="".join(str(b.get("text", "")) for b in _bodies(own, kinds.RELEASED)).strip() or None,
         withheld=[str(b.get("message", "")) for b in _bodies(own, kinds.WITHHELD)],
+        readings=[reading_view(b) for b in _bodies(own, kinds.UNDERSTOOD)],
+        answers=answer_views(_bodies(own, kinds.GENERATED), _bodies(own, kinds.CITED)),
         route=_route(routed[-1]) if routed else None,
         verdicts=[_verdict(b) for b in _bodies(own, kinds.JUDGED)],
         passages=_passages(_bodies(own, kinds.CITED), _bodies(own, kinds.RETRIEVED)),

@@ -8,7 +8,7 @@ from types import ModuleType
 from flask import Flask, Response, request
 
 from app.api import audit as audit_api
-from app.api import chat, health, openai_compat, receipts, reveal
+from app.api import chat, documents, health, openai_compat, receipts, reveal
 from app.console.blueprint import create_console
 from app.console.pages import PAGES
 from app.demo import views as demo
@@ -45,6 +45,7 @@ def create_app(service: Service, pages: Sequence[ModuleType] = PAGES) -> Flask:
         audit_api.blueprint,
         receipts.blueprint,
         reveal.blueprint,
+        documents.blueprint,
         health.blueprint,
         demo.blueprint,
         create_console(pages),

@@ -30,6 +30,10 @@
       sources: "Sources",
       page: "page",
       source: "Source",
+      whole: "Show the whole passage",
+      gone: "This passage is no longer there for you.",
+      from: "in force from",
+      until: "until",
       empty: "Your questions and the answers will appear here.",
       refusal: "I can’t answer that",
       alternatives: "What you can do instead",
@@ -48,7 +52,7 @@
       leaf: "Leaf",
       query: "Query",
       trace: "Trace",
-      bots: { api: "Live data", rag: "Documents", onprem: "On-premises model" },
+      bots: { api: "Live data", rag: "Documents", onprem: "On-premises model", sums: "Calculator" },
     },
   };
 
@@ -109,6 +113,7 @@
     summary { padding: .35rem .7rem; min-block-size: 1.75rem; cursor: pointer; border-radius: 8px; }
     summary b { margin-inline-end: .35rem; color: var(--accent); }
     blockquote { margin: 0; padding: .1rem .9rem .6rem; white-space: pre-wrap; color: var(--muted); }
+    details > .quiet { margin: 0 .9rem .5rem; } .whole { margin: 0 .9rem .7rem; }
     .more { margin-block-start: .6rem; border-color: transparent; color: var(--muted); font-size: .82rem; }
     .more > summary { inline-size: fit-content; padding-inline: .2rem; }
     .more[open] { border-color: var(--line); padding-inline: .5rem; }
@@ -298,12 +303,26 @@
       this.#redraw();
     }
 
-    citation(data) {
+    /** passage: fetches the whole passage that a citation's href points to. */
+    citation(data, passage) {
       const words = this.#words;
+      const quote = h("blockquote", { dir: "auto" }, String(data.quote ?? ""));
+      const dates = [data.valid_from ? `${words.from} ${data.valid_from}` : "", data.valid_until ? `${words.until} ${data.valid_until}` : ""];
+      const force = dates.filter(Boolean).join(" ");
+      const open = data.href && h("button", { type: "button", class: "whole", onclick: async () => {
+        try {
+          quote.textContent = await passage(String(data.href));
+          quote.tabIndex = -1;
+          quote.focus();
+          open.remove();
+        } catch {
+          open.replaceWith(h("p", { class: "quiet", role: "status" }, words.gone));
+        }
+      } }, words.whole);
       const where = [data.document, data.page ? `${words.page} ${data.page}` : null, data.section].filter(Boolean).join(", ");
       const id = `answer-${this.#number}-source-${data.number}`;
       const details = h("details", { id }, h("summary", {}, h("b", {}, `[${data.number}]`), where),
-        h("blockquote", { dir: "auto" }, String(data.quote ?? "")));
+        quote, ...(force ? [h("p", { class: "quiet" }, force)] : []), ...(open ? [open] : []));
       this.#citations.set(Number(data.number), { id, details, label: `${words.source} ${data.number}: ${where}` });
       this.#list.append(h("li", {}, details));
       this.#sources.hidden = false;
@@ -523,6 +542,17 @@
       });
     }
 
+    /** The text of a passage that an answer cites. Throws where it is not there, or is nobody's passage. */
+    async #passage(href) {
+      if (!/^\/v1\/documents\/d_[0-9a-f]+\/passages\/\d+$/.test(href)) throw new Error("no passage");
+      const response = await fetch(new URL(href.slice(1), `${this.#endpoint()}/`), {
+        mode: "cors", credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer",
+        headers: { Accept: "application/json", Authorization: `Bearer ${this.getAttribute("api-key") ?? ""}` },
+      });
+      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      return String((await response.json()).text ?? "");
+    }
+
     #endpoint() {
       return new URL((this.getAttribute("endpoint") || location.origin).replace(/\/+$/, ""), document.baseURI).href.replace(/\/+$/, "");
     }
@@ -539,7 +569,7 @@
       if (data.conversation_id) this.#conversation = data.conversation_id;
       if (event === "route") answer.route(data);
       else if (event === "segment") { answer.segment(data); this.#say(data.text); }
-      else if (event === "citation") answer.citation(data);
+      else if (event === "citation") answer.citation(data, (href) => this.#passage(href));
       else if (event === "refusal") {
         answer.refusal(data, (text) => { this.#input.focus(); this.ask(text); }, this.#endpoint());
         this.#say(`${data.message} ${data.alternatives?.length ? this.#words.alternatives : ""}`);

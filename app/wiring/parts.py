@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import structlog
 
 from app.engine_client.engines import Engines
 from app.engine_client.fleet import How
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from app.wiring.key_material import engine_scope_secret, key_encryption_key
 from inference.store.model_store import ModelStore
 from moderation.pii.redactor import Redactor
@@ -18,6 +19,8 @@ from orchestrator.live_data import LiveData
 
 if TYPE_CHECKING:
     from inference.encoder import SentenceEncoder
+    from retrieval.library import Library
+    from retrieval.types import Embed
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +32,39 @@ def open_encoder(settings: Settings, models: ModelStore) -> SentenceEncoder:
     encoder = SentenceEncoder.load(models.path(settings.encoder_model))
     encoder.warm()
     return encoder
+
+
+def open_search_encoder(settings: Settings, models: ModelStore, other: SentenceEncoder | None = None) -> SentenceEncoder:
+    """The library's encoder, warm; `other`, where that is the one that is open already. Raises ModelMissing."""
+    from inference.encoder import SentenceEncoder
+
+    if settings.search_model == settings.encoder_model:
+        return other or open_encoder(settings, models)
+    encoder = SentenceEncoder.load(models.path(settings.search_model))
+    encoder.warm()
+    return encoder
+
+
+def open_library(settings: Settings, embed: Embed, opened: ExitStack | None = None) -> Library:
+    """The library of the settings, up to date. opened: closes its connections; a command's end with the command.
+
+    Raises SettingsError, LibraryDamaged, DatabaseBehind, SQLAlchemyError.
+    """
+    from retrieval.library import Library
+
+    if settings.documents.store == "folder":
+        return Library.open(settings.library_dir, embed)
+    from app.shared_library.generations import PostgresGenerations
+    from audit.database.engine import create_engine_for
+    from migrations.run import require_current
+
+    if not settings.url.startswith("postgresql"):
+        raise SettingsError("documents.store is postgresql, but database_url is not; set it to the database of all machines")
+    require_current(settings.url)
+    engine = create_engine_for(settings.url)
+    if opened is not None:
+        opened.callback(engine.dispose)
+    return Library.open(settings.library_dir, embed, shared=PostgresGenerations(engine, settings.tenant))
 
 
 def open_engines(settings: Settings, tell: Callable[[str], None]) -> Engines:

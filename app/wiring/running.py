@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.adapters.answering import Memory, Quoting, Resolved, likeness_by, made_whole, reads_with
+from app.adapters.answering import Memory, OwnProducts, Resolved, calculated, made_whole
 from app.adapters.model import LoadedLater
+from app.adapters.reading import reading_with
 from app.adapters.record import QueryRecord, ShadowRecord
 from app.adapters.retrieval import Searched
 from app.engine_client.engines import Engines
@@ -21,9 +22,10 @@ from app.governance.kill_switches import SwitchBoard, Switches
 from app.governance.policy_cache import PolicyCompiler
 from app.governance.policy_in_force import Document, PolicyInForce, PolicyMeter, Role
 from app.settings import Settings
+from app.shared_library.following import Following, tell_followed
 from app.wiring.chat_model import open_chat
 from app.wiring.deployment import Deployment
-from app.wiring.parts import open_encoder, open_engines, open_redactor
+from app.wiring.parts import open_encoder, open_engines, open_library, open_redactor, open_search_encoder
 from audit.append.store import AuditStore
 from audit.database.engine import create_engine_for
 from moderation.gate import StreamGate
@@ -42,6 +44,7 @@ from orchestrator.selection.breaker import Breaker
 from orchestrator.selection.routes import load_routes
 from orchestrator.selection.selector import Selector
 from orchestrator.understanding.english import Translator
+from retrieval.index.generations import Store
 from retrieval.library import Library
 
 Tell = Callable[[str, str], None]
@@ -72,19 +75,26 @@ def compose(deployment: Deployment, tell: Tell) -> Running:
     settings = deployment.settings
     with ExitStack() as opened:
         tell("encoder", "loading")
-        embed = open_encoder(settings, deployment.models).embed
+        encoder = open_encoder(settings, deployment.models)
+        before = Store(settings.library_dir).generation
+        library = open_library(settings, open_search_encoder(settings, deployment.models, encoder).embed, opened)
+        if settings.documents.store == "postgresql":
+            tell_followed(before, library.generation)
+            following = Following(library.follow, lambda: library.generation, settings.documents.poll_s)
+            opened.callback(following.close)
         tell("encoder", "ready")
         tell("names", "loading")
         live = LiveData(load_connectors(settings.connectors_file) if settings.connectors_file else ())
         opened.callback(live.close)
         redactor = open_redactor(settings, deployment.models, live)
         tell("names", "ready")
-        return _joined(deployment, embed, redactor, live, chat_model(deployment, tell), opened)
+        return _joined(deployment, encoder.embed, library, redactor, live, chat_model(deployment, tell), opened)
 
 
 def _joined(
     deployment: Deployment,
     embed: Embed,
+    library: Library,
     redactor: Redactor,
     live: LiveData,
     model: LoadedLater | Engines,
@@ -92,7 +102,8 @@ def _joined(
 ) -> Running:
     """opened: closes what was opened so far, and what is opened here; the `Running` takes it over."""
     settings = deployment.settings
-    library = Library.open(settings.library_dir, embed)
+    products = OwnProducts(library)
+    redactor = redactor.knowing(products.names)
     rails_pool = _pool(16, "rail", opened)
     pool = _pool(settings.max_chats * 2, "journey", opened)
     compiler = PolicyCompiler(
@@ -101,13 +112,14 @@ def _joined(
     policy = policies(settings, compiler, deployment.announcer, deployment.metrics)
     opened.callback(policy.close)
     memory = Memory(ClosedBook(), library, live)
-    bots = make_bots(Resources(live, Resolved(library), Quoting(likeness_by(embed), reads_with(model)), model, memory))
+    read = reading_with(model, embed, lambda: library.digest, products.words)
+    bots = make_bots(Resources(live, Resolved(library), read, model, memory, calculated))
     switches = switch_board(settings, deployment.announcer, bots, opened)
     dependencies = Dependencies(
         memory=deployment.memory,
         policy_for=policy.on,
         embed=embed,
-        search=Searched(library),
+        search=Searched(library, shared=settings.search_model == settings.encoder_model),
         selector=Selector(load_routes(settings.routes_file), {name: bot.role for name, bot in bots.items()}, embed),
         bots=bots,
         breakers={name: Breaker() for name in bots},
@@ -117,7 +129,7 @@ def _joined(
         new_gate=StreamGate,
         corpus_digest=lambda: library.digest,
         switched_off=switches.why_off,
-        translator=Translator("onprem", model),
+        translator=Translator("onprem", model, lambda question, language: calculated(question, language) is not None),
         complete=made_whole,
         shadow=shadow(settings, deployment.audit, deployment.metrics, opened),
     )

@@ -89,7 +89,7 @@ def configure_logging(settings: Settings) -> None:
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
         stream = settings.log_file.open("a", encoding="utf-8")
     logging.basicConfig(level=max(level, logging.WARNING), stream=stream, format="%(levelname)s %(name)s %(message)s")
-    for chatty in ("bm25s", "presidio-analyzer", "httpx"):
+    for chatty in ("presidio-analyzer", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

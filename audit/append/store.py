@@ -10,12 +10,13 @@ import os
 import sqlite3
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 import uuid_utils
+from cachetools import LRUCache
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -84,7 +85,7 @@ class AuditStore:
         self._pool: deque[tuple[Draft, Ticket]] = deque()
         self._pool_bytes = 0
         self._due: deque[Sleeper] = deque()
-        self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._lost: LRUCache[tuple[str, str], str] = LRUCache(_LOST_KEPT)  # a query that goes on is used, so it stays
         self._closed = ""  # why, once it is
         self._events = self._batches = self._largest = self._refused = 0
         self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
@@ -232,8 +233,6 @@ class AuditStore:
             self._refused += 1
             if entry.query is not None:
                 self._lost[log, entry.query] = reason
-                if len(self._lost) > _LOST_KEPT:
-                    self._lost.popitem(last=False)
         return AuditUnavailable(reason)
 
 

@@ -75,9 +75,10 @@ class Snapshot:
         found: set[str] = set()
         for table in TABLES:
             following = text(f"SELECT min(log) FROM {table} WHERE log > :log")  # noqa: S608  a name of ours
-            log: str | None = ""
-            while (log := self.read(following, log=log)[0][0]) is not None:
-                found.add(log)
+            log = ""
+            while (further := self.read(following, log=log)[0][0]) is not None:
+                _goes_on((log,), (further,))
+                found.add(log := further)
             if self.read(text(f"SELECT 1 FROM {table} WHERE log = '' LIMIT 1")):  # noqa: S608
                 found.add("")
         return sorted(found)
@@ -89,33 +90,31 @@ class Snapshot:
 
     def batches(self, log: str) -> Iterator[Columns]:
         """size, first, root, by size."""
-        after = _BEFORE_ALL
-        while rows := self.read(_BATCHES, log=log, after=after, count=PAGE):
-            yield from rows
-            after = rows[-1][0]
+        return self._paged(_BATCHES, log, after=_BEFORE_ALL)
 
     def tiles(self, log: str) -> Iterator[Columns]:
         """idx, hashes, by idx."""
-        after = _BEFORE_ALL
-        while rows := self.read(_TILES, log=log, after=after, count=PAGE):
-            yield from rows
-            after = rows[-1][0]
+        return self._paged(_TILES, log, after=_BEFORE_ALL)
 
     def checkpoints(self, log: str) -> Iterator[Columns]:
         """epoch, size, root, note, in this order."""
-        epoch = size = _BEFORE_ALL
-        while rows := self.read(_CHECKPOINTS, log=log, epoch=epoch, size=size, count=PAGE):
-            yield from rows
-            epoch, size = rows[-1][:2]
+        return self._paged(_CHECKPOINTS, log, epoch=_BEFORE_ALL, size=_BEFORE_ALL)
 
     def cosignatures(self, log: str) -> Iterator[Columns]:
         """epoch, size, witness, line, in this order."""
-        epoch, size, witness = _BEFORE_ALL, _BEFORE_ALL, ""
-        while rows := self.read(_COSIGNATURES, log=log, epoch=epoch, size=size, witness=witness, count=PAGE):
+        return self._paged(_COSIGNATURES, log, epoch=_BEFORE_ALL, size=_BEFORE_ALL, witness="")
+
+    def _paged(self, query: Any, log: str, **after: Any) -> Iterator[Columns]:
+        """All rows, page by page. after: what a row's first columns must be greater than, by name. A damaged index may hand
+        out lesser ones, and would do so for ever."""
+        while True:
+            rows = self.read(query, log=log, count=PAGE, **after)
             yield from rows
             if len(rows) < PAGE:
-                return  # the last name may be one that cannot be asked for again
-            epoch, size, witness = rows[-1][:3]
+                return  # the last key may be one that cannot be asked for again
+            last = rows[-1][: len(after)]
+            _goes_on(tuple(after.values()), last)
+            after = dict(zip(after, last, strict=True))
 
     def epochs(self, log: str) -> list[Columns]:
         """epoch, first, note."""
@@ -140,6 +139,7 @@ class Snapshot:
             yield page
             if at_end:
                 return
+            _goes_on((after,), (last,))
             after = last
 
     def _one_by_one(self, page: Page, log: str, after: int, promised: int) -> tuple[int, bool]:
@@ -175,6 +175,7 @@ class Snapshot:
             page.payloads.update((row[0], row[1]) for row in rows)
             if len(rows) < PAGE or len(page.payloads) > 2 * PAGE:
                 return
+            _goes_on((after,), rows[-1][:1])
             after = rows[-1][0]
 
     def read(self, query: Any, **values: Any) -> list[Columns]:
@@ -188,6 +189,13 @@ class Snapshot:
         """The driver's own tuples: there is nothing to convert, and millions of them."""
         with self._connection.execute(query, values) as result:
             return list(result.cursor.fetchall()) if result.cursor is not None else []
+
+
+def _goes_on(after: Columns, last: Columns) -> None:
+    """Raises sqlite3.DatabaseError where the last row of a page does not come after the page before."""
+    fitting = all(isinstance(new, type(old)) for new, old in zip(last, after, strict=True))
+    if not fitting or last <= after:
+        raise sqlite3.DatabaseError(f"rows are stored out of order after {after[-1]!r}")
 
 
 def _undecided(stored: bytes) -> str:

@@ -28,14 +28,17 @@ from inference.engine.request import Job
 from inference.engine.runner import Feed, Runner
 from inference.engine.scheduler import Load, Scheduler
 from inference.engine.shared_prefixes import Beginnings
+from inference.engine.states import looked
 from inference.engine.stop_strings import StopFilter
 from inference.errors import PromptInvalid, PromptTooLong
 from inference.kv_cache import blocks_for
+from inference.models.attended import layers_of
 from inference.store.manifest import ModelSpec
 from inference.store.model_store import check_model, model_digest
 from inference.text.chat_template import ChatTemplate
+from inference.text.places import token_spans
 from inference.text.tokenizer import ChatTokenizer, Detokenizer
-from inference.types import Completion, Delta, FinishReason, Message, Prompt, Sampling, Terms
+from inference.types import Completion, Delta, FinishReason, Gaze, Looked, Message, Prompt, Sampling, Terms
 from inference.weights.checkpoint import Checkpoint, Precision, open_checkpoint
 from inference.weights.lora import Adapter, combined_digest
 
@@ -66,6 +69,7 @@ class ChatEngine:
         self.digest = digest
         self.precision: Precision = checkpoint.precision
         self.fast = checkpoint.precision == "blocks"
+        self._architecture = checkpoint.architecture
         self.parameters = checkpoint.architecture.parameters
         self.parameters_of_a_prompt = self.parameters - checkpoint.architecture.vocabulary * checkpoint.architecture.width
         self.context = min(context, checkpoint.architecture.context)
@@ -161,9 +165,9 @@ class ChatEngine:
         told = orders(crew, _mark(digest, checkpoint, context, memory, mesh))
         Runner(checkpoint, min(context, checkpoint.architecture.context), memory, make_grid(*mesh)).follow(told)
 
-    def warm(self) -> None:
-        """Compile everything that an answer may need."""
-        self._scheduler.call(lambda runner, _: runner.compile_all())
+    def warm(self, after: tuple[int, ...] = (), heads: Sequence[tuple[int, int]] = ()) -> None:
+        """Compile everything that an answer may need; with `after`, and `heads` of a gaze, what `look` needs for them."""
+        self._scheduler.call(lambda runner, _: runner.compile_all(after, layers_of(heads)))
 
     def share(self, instructions: Sequence[str]) -> None:
         """Let every prompt whose system message begins with one of these texts share the work on it, whatever its `reuse`
@@ -205,15 +209,21 @@ class ChatEngine:
         found: NDArray[np.float32] = self._scheduler.call(lambda runner, blocks: _logits(runner, blocks, tokens, chunk))
         return found
 
-    def first_logits(self, prompt: Prompt) -> NDArray[np.float32]:
-        """Logits for the first token of the answer to a prompt, float32[vocabulary]; nothing is generated.
+    def look(self, prompt: Prompt, after: tuple[int, ...], gaze: Gaze | None = None) -> Looked:
+        """What the layers `after` (from 0) make of a prompt's last token, and where its question looks; nothing is
+        generated.
 
-        Raises `PromptTooLong` or `PromptInvalid`, and `EngineFailed` where the engine is closed or its step fails.
+        Raises `PromptTooLong` or `PromptInvalid` (also where the prompt does not hold the texts of `gaze`),
+        `ModelUnsupported` for attention that is not computed here, and `EngineFailed` where the engine is closed or its
+        step fails.
         """
         tokens = self.tokens(prompt)
         if len(tokens) >= self.context:
             raise PromptTooLong(f"the prompt is {len(tokens)} tokens long and {self.name} has a context of {self.context}")
-        return self.logits(tokens)
+        spans = token_spans(self.tokenizer, tokens, (*gaze.parts, gaze.asking)) if gaze else []
+        if spans is None:
+            raise PromptInvalid("a text whose attention is asked for does not stand in the prompt")
+        return looked(self._scheduler, tokens, after, gaze.heads if gaze else (), spans, self._architecture)
 
     def stream(self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, terms: Terms | None = None) -> Answer:
         """The answer as it is made; the generator's return value is the whole of it.

@@ -26,7 +26,9 @@ class Blocks:
         self._users: dict[int, int] = {}
         self._by_name: dict[bytes, int] = {}
         self._name: dict[int, bytes] = {}
-        self._idle: OrderedDict[int, None] = OrderedDict()  # named and used by nobody, the longest so first
+        # Named and used by nobody, the longest so first. No cachetools.LRUCache: a full one drops an entry by itself, but a
+        # block may go only where it also loses its name, and there is no bound but the blocks themselves.
+        self._idle: OrderedDict[int, None] = OrderedDict()
 
     @property
     def available(self) -> int:

@@ -64,14 +64,23 @@ class Runner:
         # a plain list of arrays reaches a compiled step several times faster than NNX's state does
         self._weights, shape = jax.tree.flatten(state)
 
-        def step(weights: list[jax.Array], tokens: jax.Array, turns: Turns, pool: object, every: bool) -> object:
-            logits, pool = nnx.merge(graph, jax.tree.unflatten(shape, weights))(tokens, turns, pool, every=every)
+        def step(
+            weights: list[jax.Array],
+            tokens: jax.Array,
+            turns: Turns,
+            pool: object,
+            every: bool,
+            after: tuple[int, ...],
+            look: tuple[int, ...],
+        ) -> object:
+            model = nnx.merge(graph, jax.tree.unflatten(shape, weights))
+            logits, pool = model(tokens, turns, pool, every=every, after=after, look=look)
             return grid.keep(logits), pool  # whole on every device: each process reads all of them
 
         def put(pool: Pool, blocks: jax.Array, parts: tuple[jax.Array, jax.Array]) -> Pool:
             return Pool(*(old.at[:, blocks].set(new) for old, new in zip(pool, parts, strict=True)))
 
-        self._step = jax.jit(step, donate_argnums=3, static_argnums=4)
+        self._step = jax.jit(step, donate_argnums=3, static_argnums=(4, 5, 6))
         self._put = jax.jit(put, donate_argnums=0)
         self._pool: Pool
         self._empty()
@@ -86,6 +95,26 @@ class Runner:
         longest = max(len(feed.tokens) for feed in feeds)
         length = DRAFTED if every else next(size for size in (1, *self.chunks) if size >= longest)
         turns = next(size for size in self._widths() if size >= len(feeds))
+        return self._run(feeds, turns, length, every)
+
+    def states(self, feed: Feed, after: tuple[int, ...], look: tuple[int, ...] = ()) -> NDArray[np.float32]:
+        """What these layers give for each of a feed's tokens, of a largest chunk at most: float32[tokens, …], as
+        `models.transformer.Transformer` orders it. Costs less than logits: the layers behind the last of them are left
+        out. Raises `ModelUnsupported` where the steps are shared with other processes."""
+        if self._crew is not None:
+            raise ModelUnsupported("a model on several hosts gives no states of its layers; use one host")
+        length = next(size for size in self.chunks if size >= len(feed.tokens))
+        return self._run([feed], 1, length, False, after, look)[0, : len(feed.tokens)]
+
+    def _run(
+        self,
+        feeds: Sequence[Feed],
+        turns: int,
+        length: int,
+        every: bool,
+        after: tuple[int, ...] = (),
+        look: tuple[int, ...] = (),
+    ) -> NDArray[np.float32]:
         reach = max(feed.start + len(feed.tokens) for feed in feeds)
         places = next(size for size in self._places() if size >= blocks_for(reach))
         tokens = np.zeros((turns, length), np.int32)
@@ -95,11 +124,10 @@ class Runner:
             start[row], count[row] = feed.start, len(feed.tokens)
             used = feed.blocks[:places]
             table[row, : len(used)] = used
-        logits = self._call(tokens, Turns(start, count, table), every)
-        return logits[: len(feeds)]
+        return self._call(tokens, Turns(start, count, table), every, after, look)[: len(feeds)]
 
-    def compile_all(self) -> None:
-        """Run every shape once, on nobody's block."""
+    def compile_all(self, after: tuple[int, ...] = (), look: tuple[int, ...] = ()) -> None:
+        """Run every shape once, on nobody's block; with `after`, that of `states` too."""
         shapes = [(turns, 1, False) for turns in self._widths()] + [(1, size, False) for size in self.chunks]
         shapes += [(1, DRAFTED, True)] if self.fast else []
         for places in self._places():
@@ -107,6 +135,9 @@ class Runner:
                 nothing = Turns(*(np.zeros(shape, np.int32) for shape in (turns, turns, (turns, places))))
                 if not np.isfinite(self._call(np.zeros((turns, length), np.int32), nothing, every)).all():
                     raise FloatingPointError(f"the model gives no finite logits ({turns} turns of {length} tokens)")
+            for size in self.chunks if after else ():
+                nothing = Turns(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros((1, places), np.int32))
+                self._call(np.zeros((1, size), np.int32), nothing, False, after, look)
 
     def content(self, blocks: Sequence[int]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """Keys and values of these blocks, [layers, blocks, kv_heads, POSITIONS, head_width] each."""
@@ -144,10 +175,17 @@ class Runner:
         pool = empty_pool(self.architecture, self.blocks, jnp.float16 if self.fast else jnp.float32)
         self._pool = Pool(*(self._grid.put(part, None, None, "model", None, None) for part in pool))
 
-    def _call(self, tokens: NDArray[np.int32], turns: Turns, every: bool) -> NDArray[np.float32]:
+    def _call(
+        self,
+        tokens: NDArray[np.int32],
+        turns: Turns,
+        every: bool,
+        after: tuple[int, ...] = (),
+        look: tuple[int, ...] = (),
+    ) -> NDArray[np.float32]:
         if self._crew is not None:
             self._crew.tell(Step(tokens, turns, every))
-        logits, self._pool = self._step(self._weights, tokens, turns, self._pool, every)
+        logits, self._pool = self._step(self._weights, tokens, turns, self._pool, every, after, look)
         return np.asarray(logits)
 
     def _widths(self) -> tuple[int, ...]:

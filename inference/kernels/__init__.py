@@ -22,6 +22,8 @@ from inference.kv_cache import Turns
 
 _TARGETS = ("product", "rows", "attention", "norm_add", "dense", "text_attention", "layer_norm")
 _WIDEST_HEAD = 256
+LONGEST_TEXT = 512
+"""Tokens of a text that attention of whole texts takes."""
 PLAIN, NORM, SWIGLU, GEGLU = range(4)
 """What happens to a product's input on the way: nothing, an RMS norm, or silu (gelu) of the first half * second half."""
 
@@ -163,14 +165,15 @@ def layer_norm(x: jax.Array, gain: jax.Array, bias: jax.Array, *, epsilon: float
     return found
 
 
-def text_attention(qkv: jax.Array, counts: jax.Array, *, heads: int) -> jax.Array:
+def text_attention(qkv: jax.Array, counts: jax.Array, *, heads: int, bias: jax.Array | None = None) -> jax.Array:
     """Attention of every token of a text to every other, float32[n, heads * width].
 
     qkv: float32[n, 3 * heads * width], the rows of all texts, equally many each; of a text's rows the first `counts` are its
-    tokens, the others are seen by nobody and give zeros. counts: int32[texts]. width: a multiple of 16.
+    tokens, the others are seen by nobody and give zeros. counts: int32[texts]. width: a multiple of 16. bias:
+    float32[heads, 2 * LONGEST_TEXT], what a score gains by how far its key lies behind its query; 0 in the middle.
     """
     call = jax.ffi.ffi_call("countersign_text_attention", _floats(qkv.shape[0], qkv.shape[1] // 3))
-    found: jax.Array = call(qkv, counts, heads=np.int64(heads))
+    found: jax.Array = call(qkv, counts, jnp.asarray(_NOTHING) if bias is None else bias, heads=np.int64(heads))
     return found
 
 

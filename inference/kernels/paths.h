@@ -39,13 +39,16 @@ struct Turn {
 };
 
 // A text of an encoder: queries, keys and values side by side, float32[count][3][heads][width]; mixed: float32[count][heads][width].
+// bias, or null: what is added to the scores by how far a key lies from the query, float32[heads][DISTANCES], 0 in the middle.
 struct Text {
   const float* qkv;
   float* mixed;
   int count, heads, width;
+  const float* bias;
 };
 
 constexpr int LONGEST_TEXT = 512;
+constexpr int DISTANCES = 2 * LONGEST_TEXT;
 constexpr int TOGETHER_TEXT = 8;  // queries of a text that are worked on at a time
 constexpr int padded_to(int count) { return (count + 31) & ~31; }
 constexpr int64_t text_scratch(int count, int width) { return 2 * (int64_t)padded_to(count) * width + TOGETHER_TEXT * (LONGEST_TEXT + 16); }

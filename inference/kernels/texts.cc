@@ -38,8 +38,8 @@ ffi::Error dense(ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::U8> tiles, ffi::Buffe
   return ffi::Error::Success();
 }
 
-ffi::Error text_attention(ffi::Buffer<ffi::F32> qkv, ffi::Buffer<ffi::S32> counts, ffi::ResultBuffer<ffi::F32> mixed,
-                          int64_t heads) {
+ffi::Error text_attention(ffi::Buffer<ffi::F32> qkv, ffi::Buffer<ffi::S32> counts, ffi::Buffer<ffi::F32> bias,
+                          ffi::ResultBuffer<ffi::F32> mixed, int64_t heads) {
   const auto in = qkv.dimensions(), out = mixed->dimensions();
   const int texts = counts.element_count();
   if (in.size() != 2 || out.size() != 2 || in[0] != out[0] || in[1] != 3 * out[1] || heads < 1 || out[1] % heads || !texts ||
@@ -47,6 +47,8 @@ ffi::Error text_attention(ffi::Buffer<ffi::F32> qkv, ffi::Buffer<ffi::S32> count
     return wrong("shapes do not fit");
   const int length = in[0] / texts, width = out[1] / heads;
   if (width % 16 || width > WIDEST_HEAD || length > LONGEST_TEXT) return wrong("attention of this shape is not implemented");
+  if (bias.element_count() && bias.element_count() != static_cast<size_t>(heads) * DISTANCES)
+    return wrong("the bias is not that of so many heads");
   for (int text = 0; text < texts; ++text)
     if (counts.typed_data()[text] < 0 || counts.typed_data()[text] > length) return wrong("a text is longer than its rows");
 
@@ -58,7 +60,8 @@ ffi::Error text_attention(ffi::Buffer<ffi::F32> qkv, ffi::Buffer<ffi::S32> count
   team.run(texts * heads, [&](int index, int worker) {
     const int64_t number = index / heads, count = counts.typed_data()[number];
     const Text text{qkv.typed_data() + number * length * in[1], mixed->typed_data() + number * length * out[1],
-                    static_cast<int>(count), static_cast<int>(heads), width};
+                    static_cast<int>(count), static_cast<int>(heads), width,
+                    bias.element_count() ? bias.typed_data() : nullptr};
     const int head = index % heads;
     path().attend_text(text, head, memory + each * worker);
     for (int64_t row = count; row < length; ++row)  // padding
@@ -98,6 +101,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(countersign_text_attention, text_attention,
                               ffi::Ffi::Bind()
                                   .Arg<ffi::Buffer<ffi::F32>>()
                                   .Arg<ffi::Buffer<ffi::S32>>()
+                                  .Arg<ffi::Buffer<ffi::F32>>()
                                   .Ret<ffi::Buffer<ffi::F32>>()
                                   .Attr<int64_t>("heads"));
 

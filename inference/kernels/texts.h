@@ -182,6 +182,12 @@ INLINE void attend_queries(const Text& text, int head, int first, const float* k
     for (int d = 0; d < text.width; ++d)
       queries[d * N + q] = text.qkv[(int64_t)(first + q) * row + head * text.width + d] * scale;
   score<N>(queries, keys, padded, text.width, shares);
+  if (text.bias)
+    for (int q = 0; q < N; ++q) {
+      const float* bias = text.bias + (int64_t)head * DISTANCES + LONGEST_TEXT - (first + q);
+      for (int key = 0; key < padded; key += LANES)
+        store(shares + q * SHARES + key, load<F>(shares + q * SHARES + key) + load<F>(bias + key));
+    }
   for (int q = 0; q < N; ++q) sums[q] = soften(shares + q * SHARES, text.count, padded);
   for (int at = 0; at < text.width; at += 2 * LANES) {
     const bool both = at + LANES < text.width;

@@ -78,12 +78,15 @@ class Layer(nnx.Module):
         self.down = dense("output.dense")
         self.output_norm = norm("output.LayerNorm")
 
-    def __call__(self, x: jax.Array, lengths: jax.Array) -> jax.Array:
-        """x: float32[batch, length, width]; lengths: int32[batch], the real tokens."""
+    def __call__(self, x: jax.Array, lengths: jax.Array, bias: jax.Array | None = None) -> jax.Array:
+        """x: float32[batch, length, width]; lengths: int32[batch], the real tokens. bias: see `kernels.text_attention`."""
         batch, length, width = x.shape
         split = self.qkv(x).reshape(batch, length, 3, self.heads, width // self.heads)
         query, key, value = split[:, :, 0], split[:, :, 1], split[:, :, 2]
         scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * (width // self.heads) ** -0.5
+        if bias is not None:
+            places = jnp.arange(length)
+            scores += bias[:, kernels.LONGEST_TEXT + places[None, :] - places[:, None]]
         unseen = jnp.where(real(x, lengths), 0.0, -1e9)[:, None, None, :]
         mixed = jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores + unseen, axis=-1), value)
         x = self.attention_norm(x + self.out(mixed.reshape(batch, length, width)))
@@ -96,9 +99,9 @@ class TiledLayer(Layer):
 
     dense, norm = TiledDense, TiledLayerNorm
 
-    def __call__(self, x: jax.Array, lengths: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, lengths: jax.Array, bias: jax.Array | None = None) -> jax.Array:
         rows = x.reshape(-1, x.shape[-1])
-        mixed = kernels.text_attention(self.qkv(rows, precise=True), lengths, heads=self.heads)
+        mixed = kernels.text_attention(self.qkv(rows, precise=True), lengths, heads=self.heads, bias=bias)
         rows = self.attention_norm(self.out(mixed, residual=rows))
         found: jax.Array = self.output_norm(self.down(self.up(rows, gelu=True, precise=True), residual=rows, precise=True))
         return found.reshape(x.shape)
@@ -117,10 +120,7 @@ class MiniLM(nnx.Module):
         self.norm = LayerNorm(weights[f"{norm}.weight"], weights[f"{norm}.bias"], epsilon)
         kind = TiledLayer if tiled else Layer
         self.layers = nnx.List(
-            [
-                kind(_below(weights, f"encoder.layer.{index}."), heads, epsilon)
-                for index in range(config["num_hidden_layers"])
-            ]
+            [kind(below(weights, f"encoder.layer.{index}."), heads, epsilon) for index in range(config["num_hidden_layers"])]
         )
 
     def __call__(self, tokens: jax.Array, lengths: jax.Array) -> jax.Array:
@@ -128,8 +128,13 @@ class MiniLM(nnx.Module):
         x = self.norm(self.words[...][tokens] + self.positions[...][: tokens.shape[1]])
         for layer in self.layers:
             x = layer(x, lengths)
-        mean = jnp.einsum("bl,bld->bd", real(x, lengths).astype(x.dtype), x) / jnp.maximum(lengths, 1)[:, None]
-        return mean / jnp.maximum(jnp.linalg.norm(mean, axis=-1, keepdims=True), 1e-12)
+        return pooled(x, lengths)
+
+
+def pooled(x: jax.Array, lengths: jax.Array) -> jax.Array:
+    """The mean of a text's tokens at unit length, float32[batch, width]."""
+    mean = jnp.einsum("bl,bld->bd", real(x, lengths).astype(x.dtype), x) / jnp.maximum(lengths, 1)[:, None]
+    return mean / jnp.maximum(jnp.linalg.norm(mean, axis=-1, keepdims=True), 1e-12)
 
 
 def real(x: jax.Array, lengths: jax.Array) -> jax.Array:
@@ -137,5 +142,6 @@ def real(x: jax.Array, lengths: jax.Array) -> jax.Array:
     return jnp.arange(x.shape[1])[None, :] < lengths[:, None]
 
 
-def _below(weights: Weights, prefix: str) -> Weights:
+def below(weights: Weights, prefix: str) -> Weights:
+    """The weights whose names begin so, by the rest of their names."""
     return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}

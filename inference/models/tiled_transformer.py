@@ -72,7 +72,8 @@ class TiledLayer(nnx.Module):
         self.feed_forward_after = _gain(arrays, f"{prefix}feed_forward_after")
         self.architecture = architecture
 
-    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool) -> tuple[jax.Array, Pool]:
+    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool) -> tuple[jax.Array, Pool, jax.Array]:
+        """What the layer gives, the pool, and its queries, keys and values before they are turned by their positions."""
         shape = self.architecture
         qkv = self.qkv(x, prologue=kernels.NORM, gain=self.attention_norm[...], epsilon=shape.norm_epsilon)
         mixed, *written = kernels.attention(
@@ -91,7 +92,7 @@ class TiledLayer(nnx.Module):
         x = self.add(x, self.out, self.attention_after, mixed)
         inner = self.gate_up(x, prologue=kernels.NORM, gain=self.feed_forward_norm[...], epsilon=shape.norm_epsilon)
         gated = kernels.SWIGLU if shape.activation == "silu" else kernels.GEGLU
-        return self.add(x, self.down, self.feed_forward_after, inner, prologue=gated), Pool(*written)
+        return self.add(x, self.down, self.feed_forward_after, inner, prologue=gated), Pool(*written), qkv
 
     def add(self, x: jax.Array, linear: TiledLinear, after: Gain, found: jax.Array, **around: Any) -> jax.Array:
         """x + linear(found), with the norm behind it where there is one."""
@@ -119,10 +120,23 @@ class TiledTransformer(nnx.Module):
         self.head = Tiles(arrays, matrices, "head.0") if "head.0" in matrices else None
         self.architecture = architecture
 
-    def __call__(self, tokens: jax.Array, turns: Turns, pool: Pool, *, every: bool = False) -> tuple[jax.Array, Pool]:
-        x = self.embedding.take(tokens.reshape(-1)) * self.architecture.embedding_scale
+    def __call__(
+        self,
+        tokens: jax.Array,
+        turns: Turns,
+        pool: Pool,
+        *,
+        every: bool = False,
+        after: tuple[int, ...] = (),
+        look: tuple[int, ...] = (),
+    ) -> tuple[jax.Array, Pool]:
+        x, given = self.embedding.take(tokens.reshape(-1)) * self.architecture.embedding_scale, []
         for index, layer in enumerate(self.layers):
-            x, pool = layer(x, turns, index, pool)
+            x, pool, qkv = layer(x, turns, index, pool)
+            given += [qkv] if index in look else []
+            given += [x] if index in after else []
+            if after and index == max((*after, *look)):
+                return jnp.concatenate(given, axis=1).reshape(*tokens.shape, -1), pool
         head = self.embedding if self.head is None else self.head
         logits = head(
             x if every else ends(x, turns),

@@ -97,14 +97,18 @@ class Attention(nnx.Module):
         self.architecture = architecture
         self.grid = grid
 
-    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool | None) -> tuple[jax.Array, Pool | None]:
+    def __call__(
+        self, x: jax.Array, turns: Turns, layer: int, pool: Pool | None
+    ) -> tuple[jax.Array, Pool | None, tuple[jax.Array, ...]]:
         """x: float32[turns * length, width], whose keys and values are written into the pool first. Without a pool a turn
-        sees its own tokens of this step and no others."""
+        sees its own tokens of this step and no others. With what it gives come queries, keys and values as they were
+        made."""
         shape = self.architecture
         count = len(turns.starts)
         length = x.shape[0] // count
         positions = jnp.asarray(turns.starts)[:, None] + jnp.arange(length)
-        query, key, value = (part.reshape(len(x), -1, shape.head_width) for part in self.grid.split(self.qkv(x), self.parts))
+        made = self.grid.split(self.qkv(x), self.parts)
+        query, key, value = (part.reshape(len(x), -1, shape.head_width) for part in made)
         if self.query_norm is not None and self.key_norm is not None:
             query, key = self.query_norm(query), self.key_norm(key)
         frequencies = shape.frequencies(layer)
@@ -126,7 +130,7 @@ class Attention(nnx.Module):
             seen &= place > positions[:, :, None] - window
         shares = jax.nn.softmax(jnp.where(seen[:, None, None], scores, -1e30), axis=-1)
         mixed = jnp.einsum("bkgnt,bktd->bnkgd", shares, values)
-        return self.out(mixed.reshape(len(x), -1)), pool
+        return self.out(mixed.reshape(len(x), -1)), pool, tuple(made)
 
 
 class FeedForward(nnx.Module):
@@ -155,11 +159,13 @@ class Layer(nnx.Module):
         self.feed_forward = FeedForward(arrays, prefix, architecture, grid)
         self.feed_forward_after = norm(arrays, f"{prefix}feed_forward_after", architecture, grid)
 
-    def __call__(self, x: jax.Array, turns: Turns, layer: int, pool: Pool | None) -> tuple[jax.Array, Pool | None]:
-        mixed, pool = self.attention(self.attention_norm(x), turns, layer, pool)
+    def __call__(
+        self, x: jax.Array, turns: Turns, layer: int, pool: Pool | None
+    ) -> tuple[jax.Array, Pool | None, tuple[jax.Array, ...]]:
+        mixed, pool, made = self.attention(self.attention_norm(x), turns, layer, pool)
         x = x + (mixed if self.attention_after is None else self.attention_after(mixed))
         inner = self.feed_forward(self.feed_forward_norm(x))
-        return x + (inner if self.feed_forward_after is None else self.feed_forward_after(inner)), pool
+        return x + (inner if self.feed_forward_after is None else self.feed_forward_after(inner)), pool, made
 
 
 class Transformer(nnx.Module):
@@ -176,16 +182,30 @@ class Transformer(nnx.Module):
         self.grid = grid
 
     def __call__(
-        self, tokens: jax.Array, turns: Turns, pool: Pool | None, *, every: bool = False
+        self,
+        tokens: jax.Array,
+        turns: Turns,
+        pool: Pool | None,
+        *,
+        every: bool = False,
+        after: tuple[int, ...] = (),
+        look: tuple[int, ...] = (),
     ) -> tuple[jax.Array, Pool | None]:
         """Logits behind each turn's last token, or behind every token, and the pool with the tokens in it.
 
         tokens: int32[turns, length]; what follows a turn's count is padding, and its logits are undefined.
-        Returns float32[turns, vocabulary], or float32[turns, length, vocabulary].
+        Returns float32[turns, vocabulary], or float32[turns, length, vocabulary]; with `after`, what those layers give for
+        every token, float32[turns, length, len(after) * width], and no layer behind the last of them is computed. Layers of
+        `look` give their queries, keys and values too, (heads + 2 * kv_heads) * head_width numbers, in the order of layers,
+        before what `after` gives of the same layer.
         """
-        x = self.embed(tokens)
+        x, given = self.embed(tokens), []
         for index, layer in enumerate(self.layers):
-            x, pool = layer(self.grid.keep(x, "data", None), turns, index, pool)
+            x, pool, made = layer(self.grid.keep(x, "data", None), turns, index, pool)
+            given += [*made] if index in look else []
+            given += [x] if index in after else []
+            if after and index == max((*after, *look)):
+                return jnp.concatenate(given, axis=1).reshape(*tokens.shape, -1), pool
         logits = self.score(x if every else ends(x, turns))
         return logits.reshape(*(tokens.shape if every else tokens.shape[:1]), -1), pool
 

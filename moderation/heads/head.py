@@ -50,10 +50,12 @@ class Head:
     words: NDArray[np.float32]
     bias: NDArray[np.float32]
 
-    def probabilities(self, embedding: NDArray[np.float32], parts: Sequence[Lexical]) -> dict[str, float]:
-        """Each category's probability for a text, by its worst window."""
+    def probabilities(
+        self, embedding: NDArray[np.float32], parts: Sequence[Lexical], most: float = np.inf
+    ) -> dict[str, float]:
+        """Each category's probability for a text, by its worst window. most: log-odds that its meaning may add."""
         words = np.stack([self.words[:, buckets] @ values for buckets, values in parts]).max(axis=0)
-        logits = self.embedding @ embedding + words + self.bias
+        logits = np.minimum(self.embedding @ embedding, most) + words + self.bias
         chances = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
         return {category: float(chance) for category, chance in zip(self.categories, chances, strict=True)}
 
@@ -89,12 +91,14 @@ class Heads:
             whole.update(path.name.encode() + b"\0" + path.read_bytes())
         return cls({path.stem: _read(path) for path in paths}, whole.hexdigest())
 
-    def probabilities(self, rail: str, embedding: NDArray[np.float32], parts: Sequence[Lexical]) -> dict[str, float]:
-        """Each category's probability; empty for a rail that has no head."""
+    def probabilities(
+        self, rail: str, embedding: NDArray[np.float32], parts: Sequence[Lexical], most: float = np.inf
+    ) -> dict[str, float]:
+        """Each category's probability; empty for a rail that has no head. most: log-odds that the text's meaning may add."""
         if embedding.shape != (DIMENSION,):
             raise HeadError(f"the embedding has shape {embedding.shape}; the heads need ({DIMENSION},)")
         head = self.heads.get(rail)
-        return head.probabilities(embedding, parts) if head is not None else {}
+        return head.probabilities(embedding, parts, most) if head is not None else {}
 
     def moved_by(
         self, rail: str, category: str, embedding: NDArray[np.float32], text: OffsetText, parts: Sequence[Lexical]

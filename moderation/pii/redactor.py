@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ from moderation.pii.recognisers.contacts import (
     suffixes,
 )
 from moderation.pii.recognisers.documents import DateRecogniser, DocumentRecogniser
-from moderation.pii.recognisers.people.cues import NameRecogniser, coordinate
+from moderation.pii.recognisers.people.cues import NameRecogniser, coordinate, introduced
 from moderation.pii.recognisers.people.known import named_again, spelt
 from moderation.pii.recognisers.people.ner_entities import CompanyRecogniser, NerRecogniser
 from moderation.pii.recognisers.people.spacy_engine import FolderNlpEngine
@@ -75,15 +77,31 @@ class Redaction:
     counts: dict[str, int]
 
 
+Products = Callable[[], frozenset[str]]
+"""What the firm's products are called at the moment."""
+
+
 class Redactor:
     """Finds and replaces personal data. Immutable after `load`; callers on many threads share one."""
 
-    def __init__(self, engine: AnalyzerEngine, patterned: tuple[SpanRecogniser, ...], allow: Iterable[str]) -> None:
+    def __init__(
+        self,
+        engine: AnalyzerEngine,
+        patterned: tuple[SpanRecogniser, ...],
+        allow: Iterable[str],
+        products: Products = frozenset,
+    ) -> None:
         self._engine = engine
         self._patterned = patterned
-        terms = sorted({t.strip() for t in allow if t.strip()}, key=len, reverse=True)
-        body = "|".join(r"\s+".join(map(re.escape, t.split())) for t in terms)
-        self._allow = re.compile(rf"(?<!\w)(?:{body})(?!\w)", re.I) if terms else None
+        self._allow = _any_of(frozenset(allow))
+        self._products = products
+
+    def knowing(self, products: Products) -> Redactor:
+        """The same, with the names of products that change while the service runs: asked at every text. They are taken for a
+        person's only where the words around say so ("my name is Aurora")."""
+        known = copy(self)
+        known._products = products
+        return known
 
     @classmethod
     def load(cls, ner_path: Path, *, allow: Iterable[str] = ()) -> Redactor:
@@ -184,9 +202,15 @@ class Redactor:
 
     def _allowed(self, text: str, spans: list[PiiSpan]) -> list[PiiSpan]:
         """Without names that are part of an allowed term; of a name that reaches beyond one, the rest stays found."""
-        if self._allow is None or not spans:
+        told = introduced(text)
+        surely = [s for s in spans if s.entity == "PERSON" and any(a < s.end and s.start < z for a, z in told)]
+        likely = self._less(text, [s for s in spans if s not in surely], _any_of(self._products()))
+        return self._less(text, sorted([*likely, *surely], key=lambda s: s.start), self._allow)
+
+    def _less(self, text: str, spans: list[PiiSpan], allow: re.Pattern[str] | None) -> list[PiiSpan]:
+        if allow is None or not spans:
             return spans
-        terms = [PiiSpan(m.start(), m.end(), "LITERAL", 1.0) for m in self._allow.finditer(text)]
+        terms = [PiiSpan(m.start(), m.end(), "LITERAL", 1.0) for m in allow.finditer(text)]
         if not terms:
             return spans
         allowed = Ground(terms)
@@ -194,6 +218,14 @@ class Redactor:
         kept = set(terms)
         rest = [s for s in resolve(text, [*terms, *touched]) if s not in kept and not ordinary(text[s.start : s.end])]
         return sorted([*(s for s in spans if s not in touched), *rest], key=lambda s: s.start)
+
+
+@lru_cache(maxsize=8)
+def _any_of(terms: frozenset[str]) -> re.Pattern[str] | None:
+    """Whatever stands for one of these, the longest first; None where there are none."""
+    ordered = sorted({" ".join(term.split()) for term in terms if term.strip()}, key=lambda term: (-len(term), term))
+    body = "|".join(r"\s+".join(map(re.escape, term.split())) for term in ordered)
+    return re.compile(rf"(?<!\w)(?:{body})(?!\w)", re.I) if ordered else None
 
 
 class _NoEnhancer(ContextAwareEnhancer):  # type: ignore[misc, unused-ignore]

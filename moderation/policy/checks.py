@@ -6,7 +6,7 @@ by the schema, and everything else is still checked. So all problems of a file a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,8 +110,10 @@ def _languages(tree: Mapping[str, Any]) -> Iterator[Problem]:
     if written and isinstance(written, str) and written not in declared:
         known = ", ".join(declared) or "none"
         yield Problem(("language",), f"language '{written}' is not among the languages ({known}); add it to them")
+    yield from _answers_words(tree, declared)
     for where, words in _all_words(tree):
         said = _mapping(words.get("translations"))
+        yield from _frame(where, words, str(written))
         for index, language in enumerate(declared):
             if language != written and language not in said and is_language(language):
                 told = f"not translated into '{language}', which `languages` promises; translate it"
@@ -130,7 +132,38 @@ def _languages(tree: Mapping[str, Any]) -> Iterator[Problem]:
                 )
 
 
+def _frame(where: Where, words: Mapping[str, Any], written: str) -> Iterator[Problem]:
+    """What stands before and after a steered answer is said in every language, or in none. A translation that is not there
+    at all is told by itself."""
+    said = {written: words, **{str(name): _mapping(given) for name, given in _mapping(words.get("translations")).items()}}
+    for part in ("preface", "closing"):
+        has = [language for language, given in said.items() if given.get(part)]
+        for language in said if has else ():
+            if language not in has:
+                place = where if language == written else (*where, "translations", language)
+                told = f"is not said in '{language}', though it is in {', '.join(has)}; write it, or take it out of all"
+                yield Problem((*place, part), told, named=True)
+
+
+def _answers_words(tree: Mapping[str, Any], declared: Sequence[str]) -> Iterator[Problem]:
+    """The schema's own words of `answers` are English; who promises other languages writes them. A notice stands before
+    general explanations alone."""
+    answers = _mapping(tree.get("answers"))
+    own = "withheld" in answers
+    notices = _mapping(answers.get("notice", {"en": True}))
+    explains = answers.get("closed_book", "concepts") == "concepts"
+    for index, language in enumerate(declared):
+        lacking = {"withheld": not own and language != "en", "notice": explains and not notices.get(language)}
+        for name in (name for name, lacks in lacking.items() if lacks and is_language(language)):
+            promise = ("languages", str(index))
+            told = f"answers.{name} is not said in '{language}', which `languages` promises; write it"
+            yield Problem(("answers", name) if answers else promise, told, cause=promise)
+
+
 def _all_words(tree: Mapping[str, Any]) -> Iterator[tuple[Where, Mapping[str, Any]]]:
+    withheld = _mapping(tree.get("answers")).get("withheld")
+    if isinstance(withheld, Mapping):
+        yield ("answers", "withheld"), withheld
     for name, rail in _mapping(tree.get("rails")).items():
         places: list[tuple[Where, Any]] = [(("rails", str(name), "words"), _mapping(rail).get("words"))]
         for category, rule in _mapping(_mapping(rail).get("categories")).items():
@@ -140,10 +173,11 @@ def _all_words(tree: Mapping[str, Any]) -> Iterator[tuple[Where, Mapping[str, An
 
 def _entities(tree: Mapping[str, Any]) -> Iterator[Problem]:
     known = sorted({*ENTITIES, *ALIASES})
-    for index, name in enumerate(_names(_mapping(tree.get("pii")).get("pseudonymise"))):
-        if name not in known:
-            told = unknown("entity", name, sorted(ENTITIES), plural="entities") if not near(name, ALIASES) else ""
-            yield Problem(("pii", "pseudonymise", str(index)), told or unknown("entity", name, known, plural="entities"))
+    for listed in ("pseudonymise", "quotable"):
+        for index, name in enumerate(_names(_mapping(tree.get("pii")).get(listed))):
+            if name not in known:
+                told = unknown("entity", name, sorted(ENTITIES), plural="entities") if not near(name, ALIASES) else ""
+                yield Problem(("pii", listed, str(index)), told or unknown("entity", name, known, plural="entities"))
     for name in _mapping(_mapping(tree.get("pii")).get("pseudonym")):
         if name != "default" and name not in known:
             yield Problem(("pii", "pseudonym", str(name)), unknown("entity", str(name), sorted(ENTITIES), plural="entities"))

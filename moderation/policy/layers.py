@@ -56,7 +56,7 @@ def vain(base: Mapping[str, Any], over: Mapping[str, Any], where: Where = ()) ->
 
 
 def stale(base: Mapping[str, Any], over: Mapping[str, Any]) -> Iterator[tuple[Where, list[str]]]:
-    """Where `over` rewords a message or its alternatives and leaves the translations of the old ones: the languages."""
+    """Where `over` rewords what a person reads and leaves the translations of the old words: the languages."""
     yield from _stale(_spoken(base, frozenset(languages)) if (languages := over.get("languages")) else base, over, ())
 
 
@@ -67,9 +67,9 @@ def _stale(base: Mapping[str, Any], over: Mapping[str, Any], where: Where) -> It
             continue
         yield from _stale(below, value, here)
         old, new = below.get("translations"), value.get("translations", {})
-        if key != "words" or not isinstance(old, Mapping) or not isinstance(new, Mapping | None):
+        if key not in ("words", "withheld") or not isinstance(old, Mapping) or not isinstance(new, Mapping | None):
             continue
-        for part in ("message", "alternatives"):
+        for part in ("message", "alternatives", "preface", "closing"):
             if part in value and part in below and value[part] != below[part]:
                 kept = [one for one, said in old.items() if part in said and _inherited(new, one, part)]
                 if kept:

@@ -113,9 +113,12 @@ class PiiPolicy(_Strict):
     """Which entities become pseudonyms before anything else sees the text, and what a model reads in their place.
 
     pseudonym: `tag` (<PERSON_1>) or `surrogate` (a false but well-formed value); by entity too, where `default` names
-    the style of those that are not listed (tag, unless it says otherwise)."""
+    the style of those that are not listed (tag, unless it says otherwise).
+    quotable: entities that an answer may show as a cited document writes them: how to reach the firm stands in its own
+    documents, and who asks may read them."""
 
     pseudonymise: tuple[str, ...] = Field(min_length=1)
+    quotable: tuple[str, ...] = ("EMAIL_ADDRESS", "PHONE_NUMBER")
     pseudonym: Style | Mapping[str, Style] = "tag"
 
     @property
@@ -149,7 +152,7 @@ class AnswerPolicy(_Strict):
     """
 
     closed_book: Literal["off", "language_tasks", "concepts"] = "concepts"
-    sure: float = Field(default=0.5, ge=0.0, le=1.0)
+    sure: float = Field(default=0.6, ge=0.0, le=1.0)
     withheld: Words = Words(
         message="I could not find an answer to that in the documents you may read, so I would rather not give one.",
         alternatives=("Ask your usual contact at the firm.",),

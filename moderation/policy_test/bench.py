@@ -104,7 +104,7 @@ class Bench:
     def _judged(self, case: Case, text: str, entities: tuple[str, ...], vector: Embedding) -> JudgedText:
         example = case.example
         rails = self.rails(example.tenant, example.audience)
-        beside = RailContext(sources=dict(example.sources))
+        beside = RailContext(dict(example.sources), documents=tuple(example.sources.values()))
         names = [name for name in rails.names(example.direction) if example.rail in ("", name)]
         verdicts = [rails.judge(name, Seen(example.direction, text, vector, example.context, beside)) for name in names]
         return JudgedText(text, entities, vector, tuple(verdicts))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from moderation.grounding import stands_in
+from moderation.grounding.weighing import stands_in
 from moderation.rails.base import Rail, Seen
 from moderation.rails.parts import RailParts
 from moderation.rails.scored import ScoredRail

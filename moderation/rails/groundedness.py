@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from moderation.grounding import Weighed, weigh
+from moderation.grounding.weighing import Weighed, weigh
 from moderation.policy import RailPolicy
 from moderation.rails.base import Rail, Seen, act, redaction
 from moderation.rails.parts import RailParts

@@ -1,22 +1,32 @@
-"""The pii rail: identifiers in an answer that no pseudonym stands for, found by patterns and check digits alone."""
+"""The pii rail: identifiers in an answer that no pseudonym stands for, found by patterns and check digits alone.
+
+Invariant: an identifier that stands in no document of the answer is objected to, and one of a kind that the policy does not
+call quotable is objected to wherever it stands.
+"""
 
 from __future__ import annotations
 
+import re
+
+from moderation.pii.entities import known_entities
 from moderation.policy import RailPolicy
 from moderation.rails.base import FindsHardIdentifiers, Rail, Seen, UnknownRail, act, redaction
 from moderation.rails.parts import RailParts
-from moderation.types import Allow, Direction, Edit, Finding, Verdict
+from moderation.types import Allow, Direction, Edit, Finding, PiiSpan, Verdict
 
 _CATEGORY = "hard_identifier"
 
 
 def rail(parts: RailParts) -> Rail:
-    return IdentifiersRail(parts.rules, parts.redactor)
+    return IdentifiersRail(parts.rules, parts.redactor, known_entities(parts.policy.pii.quotable))
 
 
 class IdentifiersRail:
-    def __init__(self, rules: RailPolicy, redactor: FindsHardIdentifiers | None) -> None:
-        self._rules, self._redactor = rules, redactor
+    def __init__(
+        self, rules: RailPolicy, redactor: FindsHardIdentifiers | None, quotable: frozenset[str] = frozenset()
+    ) -> None:
+        """quotable: entities that an answer may show as a document of the caller's writes them."""
+        self._rules, self._redactor, self._quotable = rules, redactor, quotable
 
     def judges(self, direction: Direction) -> bool:
         return self._redactor is not None
@@ -26,7 +36,7 @@ class IdentifiersRail:
             raise UnknownRail("rail 'pii' needs a redactor; give one to Rails.load")
         spans = sorted(self._redactor.find_hard(seen.text), key=lambda span: span.start)
         threshold = self._rules.threshold_for(_CATEGORY, Direction.OUTPUT)
-        spans = [span for span in spans if span.score >= threshold]
+        spans = [span for span in spans if span.score >= threshold and not self._quoted(span, seen)]
         if not spans:
             return Allow(Finding("pii", _CATEGORY, 0.0, threshold, "no identifier found"))
         kinds = ", ".join(sorted({span.entity for span in spans}))
@@ -39,3 +49,14 @@ class IdentifiersRail:
                 return redaction(finding, seen.text, edits)
             case action:
                 return act(action, finding, self._rules)
+
+    def _quoted(self, span: PiiSpan, seen: Seen) -> bool:
+        """Whether it stands as it is, and whole, in a document that the answer comes from."""
+        if span.entity not in self._quotable:
+            return False
+        wanted = re.compile(rf"(?<![\w@+]){re.escape(_even(seen.text[span.start : span.end]))}(?![\w@])")
+        return any(wanted.search(_even(document)) for document in seen.beside.documents)
+
+
+def _even(text: str) -> str:
+    return " ".join(text.casefold().split())

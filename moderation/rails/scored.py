@@ -12,11 +12,17 @@ from moderation.rails.base import Embedding, Rail, Seen, act
 from moderation.rails.parts import RailParts, Reading, Readings
 from moderation.rules import Hit, hits
 from moderation.severity import severity
+from moderation.text.foreign import is_foreign
 from moderation.types import Allow, Direction, Finding, Verdict
 
 # Where several are over, by how much (in log odds) one comes before another: what sexualises a child shall not be filed as
 # merely sexual, a person who speaks of harming themselves shall read words of help, and hate is most often violent too.
 _FIRST = {"minors": 4.0, "self_harm": 1.0, "hate": 1.0}
+
+
+FOREIGN_MEANING = 2.0
+"""Log-odds that the meaning of a text in another language than English may add for an attack. Harmless questions in
+four languages have about 3 (English ones −0.7), since the encoder has not learned them; attacks 5 to 8 by their words."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,9 @@ class ScoredRail:
     def _chances(self, seen: Seen) -> dict[str, tuple[float, Reading]]:
         """Each category's probability by the head, at its highest over the readings of the text, and that reading."""
         chances: dict[str, tuple[float, Reading]] = {}
+        most = FOREIGN_MEANING if self._name == "injection" and is_foreign(seen.text) else math.inf
         for reading in self._readings.all_of(seen.text, seen.embedding):
-            for category, chance in self._heads.probabilities(self._name, reading.embedding, reading.parts).items():
+            for category, chance in self._heads.probabilities(self._name, reading.embedding, reading.parts, most).items():
                 if category not in chances or chance > chances[category][0]:
                     chances[category] = chance, reading
         return chances

@@ -18,6 +18,7 @@ from moderation.text.spelt_out import bare
 
 MARKER = "[SECRET]"
 """What stands where a secret was: nothing of it is kept, so nobody can ask for it back."""
+_NEAR = 160  # characters before a passcode in which a conference is spoken of
 LONGEST_ENCODED = 20_000
 _TOKEN_TAIL = re.compile(r"[A-Za-z0-9+/=_.~-]{60,}$")
 _TOKEN_HEAD = re.compile(r"[A-Za-z0-9+/=_.~-]+")
@@ -81,6 +82,9 @@ def _plain(text: str) -> Iterator[Secret]:
         yield from _named(text)
     if any(word in lowered for word in forms.CODE_WORDS):
         for match in forms.ONE_TIME.finditer(text):
+            shared = match.group().lower().startswith(("pin", "passcode"))
+            if shared and forms.CONFERENCE.search(text, max(0, match.start() - _NEAR), match.start("value")):
+                continue
             yield Secret(*match.span("value"), PASSWORD, 0.8, "PIN or one-time code")
 
 

@@ -118,6 +118,12 @@ CONNECTION = re.compile(
     re.I,
 )
 AUTHORIZATION = re.compile(r"\b(?P<kind>bearer|basic|token|apikey)\s{1,3}(?P<value>[A-Za-z0-9._~+/-]{16,4000}={0,2})", re.I)
+# Everybody who is invited knows the code of a call: it keeps nothing secret.
+CONFERENCE = re.compile(
+    r"\b(?:(?:conference|earnings|investors?|analysts?|webcast|audio|video) (?:call|id|line|number|meeting)|webcast|replay"
+    r"|dial(?:ing)?[- ]?in|toll[- ]free|meeting (?:id|code|passcode|pass ?word)|zoom|webex)\b",
+    re.I,
+)
 _NAMED = (
     r"(?P<name>(?:[A-Za-z0-9]{1,30}[_.-]){0,4}(?:pass(?:word|wd|phrase|code)?|pwd|passwort|kennwort|mot de passe|contraseña"
     r"|secret|api[_ -]?key|apikey|access[_ -]?key(?:[_ -]?id)?|account[_ -]?key|client[_ -]?secret|auth[_ -]?token"

@@ -47,6 +47,7 @@ def cited_sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 def begun(text: str) -> str:
-    """The sentence that the end of a text has begun and not ended; empty where it has ended."""
-    found = _BEGUN.search(text)
+    """The sentence that the end of a text has begun and not ended; empty where it has ended, as it has with a paragraph or a
+    table."""
+    found = _BEGUN.search(text.rpartition("\n\n")[2])
     return found.group() if found else ""

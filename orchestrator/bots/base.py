@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from orchestrator.ports import Generate, Passage
+from orchestrator.ports import Generate, Passage, Whole
 from orchestrator.prompting.canary import PromptMarkers
 from orchestrator.types import AnswerRules, Citation, Turn
 
@@ -31,14 +31,16 @@ class Role(StrEnum):
     """The firm's documents: what they answer is not handed to a model that has not read them."""
     MEMORY = "memory"
     """What a model has learnt."""
+    SUMS = "sums"
+    """The question's own figures: what they come to is computed, never looked up or remembered."""
 
 
 @dataclass(frozen=True)
 class Question:
     """What is known of a question before a bot is chosen. embedding: float32[d], unit length; passages: what the search
-    found for this caller, best first. turns: what was said before. language: the question's (ISO 639-1). reading: as the
-    documents are asked, where that differs: a follow-up made whole, in the documents' language. rules: what policy says of
-    answers."""
+    found for this caller, best first. turns: what was said before. language: the question's (ISO 639-1). whole: a follow-up
+    with what it left unsaid. reading: as the documents are asked, where that differs: whole, and in their language. rules:
+    what policy says of answers."""
 
     text: str
     embedding: np.ndarray
@@ -46,6 +48,7 @@ class Question:
     groups: frozenset[str] = frozenset()
     turns: Sequence[Turn] = ()
     language: str = "en"
+    whole: Whole | None = None
     reading: str = ""
     rules: AnswerRules = field(default_factory=AnswerRules)
 

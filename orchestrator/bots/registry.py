@@ -14,26 +14,30 @@ from orchestrator.bots.api import ApiBot
 from orchestrator.bots.base import Bot
 from orchestrator.bots.onprem import AskOfMemory, OnPremBot
 from orchestrator.bots.rag import RagBot
+from orchestrator.bots.sums import SumsBot
 from orchestrator.errors import ConfigError
 from orchestrator.live_data import LiveData
-from orchestrator.ports import Generate, Quote, Resolve
+from orchestrator.ports import Calculate, Generate, Read, Resolve
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What bots are made of. memory: what a question asks of a model's memory."""
+    """What bots are made of. memory: what a question asks of a model's memory. calculate: sums of a
+    question's own figures."""
 
     live: LiveData
     resolve: Resolve
-    quote: Quote
+    read: Read
     model: Generate
     memory: AskOfMemory
+    calculate: Calculate
 
 
 BOTS: tuple[Callable[[Resources], Bot], ...] = (
     lambda has: ApiBot(has.live),
-    lambda has: RagBot(has.resolve, has.quote),
+    lambda has: RagBot(has.resolve, has.read),
     lambda has: OnPremBot(has.model, has.memory),
+    lambda has: SumsBot(has.calculate),
 )
 
 

@@ -17,6 +17,11 @@ _MARKS = tuple(re.compile(mark) for mark in (r":(?=\s)", r" [-–] ", r"\n"))
 _LONGEST_WORK = 45  # words that a request for work may have outside the given text
 _SHORTEST_TEXT, _SHORTEST_BEFORE = 2, 5
 _TERM = 3  # words of a quotation that is a term whose meaning is asked, rather than a text
+_STATEMENTS = re.compile(
+    r"[.!?;]+\s+(?=\S)|\n+|,\s+(?=(?:please|kindly|could you|can you|draft|write|bitte|schreib|entwirf|verfass|formulier"
+    r"|écri|rédige|pouvez|peux|por favor|escrib|redact|scriv|redig|potre|schrijf|stel|kunt|kun)\w*\b)", re.I
+)  # fmt: skip
+_MOST_SENTENCES = 6
 _SECOND = re.compile(r"[.!?]\s+(?=\S)")
 _GIVEN = "\u25a0"
 
@@ -151,22 +156,96 @@ def _languages() -> frozenset[tuple[str, ...]]:
 
 
 def _composition(message: str, forms: Forms, setting: Setting) -> str | None:
-    """A letter, a note, a greeting out of what the caller says; a text on a subject is no work on language."""
+    """A letter, a note, a greeting out of what the caller says, in one sentence or beside what the caller tells in others
+    ("My name is … . Draft a reminder."); a text on a subject is no work on language."""
+    if found := _composed(bare(message), forms, setting):
+        return found
+    sentences = [sentence for part in _STATEMENTS.split(message) if (sentence := bare(part))]
+    if not 1 < len(sentences) <= _MOST_SENTENCES:
+        return None
+    asked = [sentence for sentence in sentences if _composed(sentence, forms, setting)]
+    told = [sentence for sentence in sentences if sentence not in asked]
+    if len(asked) == 1 and "?" not in message.rstrip("? ") and all(_tells(one, forms, setting) for one in told):
+        return "composes a message out of what the caller says"
+    return None
+
+
+def _tells(sentence: str, forms: Forms, setting: Setting) -> bool:
+    """Whether a sentence beside a request for a message only tells something: it asks for nothing and names nothing of the
+    firm's."""
     words = forms.words
-    work = bare(message)
+    if len(sentence.split()) > _LONGEST_WORK or name_in(sentence, setting.own):
+        return False
+    sentence = _INTRODUCES.sub(" ", sentence)
+    return not any(words[key].search(sentence) for key in ("asks", "injects", "specific")) and not _wants_figure(sentence)
+
+
+_INTRODUCES = re.compile(
+    r"^(?i:my name is|i am|i'm|this is|ich heiße|mein name ist|ich bin|je m'appelle|je suis|mon nom est|me llamo|soy"
+    r"|mi nombre es|mi chiamo|sono|il mio nome è|ik heet|mijn naam is|ik ben)"
+    r" (?:<PERSON_\d+>|[A-ZÀ-Þ][\w'-]+(?: [A-ZÀ-Þ][\w'-]+){0,2})"
+)
+_RELATIVE = re.compile(
+    r"\b(?:an?|the|my|some|every|all|two|three) (?:[\w-]+ ){1,2}who\b", re.I
+)  # "a client who has not paid"
+_OFFERED = re.compile(
+    r"\b(?:fees?|charges?|commissions?|yield|nav|isin|minimum|cut-?off|settlement (?:cycle|period)|notice period|ex-?date"
+    r"|coupon|dividend\w*|ausschüttung\w*|kontostand|sald[oi]|solde|dos(?:e|age|is)|fax|hotline"
+    r"|opening hours|(?:interest|exchange) rates?|gebühr\w*|entgelt\w*|\w*kosten|rendite"
+    r"|zinssatz|mindest\w+|kündigungsfrist|\w+nummer|öffnungszeiten|dosierung|frais|tarifs?|taux|rendement|délais? de \w+"
+    r"|numéro|horaires|posologie|comisi(?:ón|ones)|gastos|tarifas?|tipos? de interés|rentabilidad|plazo de \w+|horario"
+    r"|commission[ei]|spese|tariff[ae]|tass[oi]|rendimento|cedola|stacco|preavviso|orari|dosaggio|posologia|tarie(?:f|ven)"
+    r"|\w*vergoeding|rente|opzegtermijn|openingstijden|dosering)\b", re.I
+)  # fmt: skip
+
+
+_OPEN = re.compile(
+    r"\b(?:which|what|how (?:much|many|long)|(?:until|by) when|when (?:he|she|they|it|the client)|welche[nrms]?"
+    r"|(?:bis|ab) wann|wie (?:viel|viele|lange|hoch)|quel(?:le)?s?|quand|combien|qué|cuál(?:es)?|cuándo|cuánt[oa]s?|qual[ei]"
+    r"|quant[oaie]|welke|wanneer|hoeveel)\b(?! (?:i|i'm|we|ich|wir|je|nous|ik)\b)", re.I
+)  # fmt: skip
+_ASKING = re.compile(
+    r"\b(?:ask|request|enquir|inquir|wonder|frag|gefragt|demand|pregunt|ped[ií]|pid|chied|domand|vra(?:ag|g))", re.I
+)
+
+
+def _leaves_open(text: str) -> bool:
+    """Whether a message shall tell something that the caller does not say ("telling him which documents he must bring"),
+    rather than ask for it."""
+    return _OPEN.search(text) is not None and _ASKING.search(text) is None
+
+
+def _wants_figure(text: str) -> bool:
+    """Whether a message shall hold a figure of what the firm offers, which the caller does not give."""
+    return _OFFERED.search(text) is not None and re.search(r"\d", text) is None
+
+
+def _composed(work: str, forms: Forms, setting: Setting) -> str | None:
+    words = forms.words
     for variant in forms.variants(work):
         found = re.match(rf"(?P<lead>{words['compose'].pattern})(?:{words['letter'].pattern})(?!\w)", variant, re.I)
         leading = found and re.search(rf"(?<![\w-])(?:{words['about'].pattern})(?![\w-])", found["lead"], re.I)
-        if found and not leading and _out_of_what_is_said(variant[found.end() :], forms, setting):
+        weak = found and _WEAK.match(found["lead"]) and _wants_thing(variant[found.end() :], forms)
+        if found and not leading and not weak and _out_of_what_is_said(variant[found.end() :], forms, setting):
             return "composes a message out of what the caller says"
     return None
+
+
+_WEAK = re.compile(
+    r"(?:i need|send|give|ich brauche|il me faut|j'ai besoin|necesito|dame|deme|ho bisogno|mi serve|geef|ik heb)\b", re.I
+)
+
+
+def _wants_thing(rest: str, forms: Forms) -> bool:
+    """Whether "I need …" goes on with a thing of a firm rather than with what a message shall say."""
+    return any(forms.words[key].search(rest) for key in ("definite", "service", "specific"))
 
 
 def _out_of_what_is_said(rest: str, forms: Forms, setting: Setting) -> bool:
     words = forms.words
     if len(rest.split()) > _LONGEST_WORK or name_in(rest, setting.own) or words["injects"].search(rest):
         return False
-    if words["asks"].search(rest):
+    if words["asks"].search(_RELATIVE.sub(" ", rest)) or _wants_figure(rest) or _leaves_open(rest):
         return False
     about = re.search(rf"(?<!\w)(?:{words['about'].pattern})(?!\w)", rest, re.I)
     stated = re.search(rf"(?<!\w)(?:{words['stated'].pattern})(?!\w)", rest, re.I)

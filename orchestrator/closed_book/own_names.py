@@ -19,6 +19,13 @@ _WORD = re.compile(r"[^\W\d_][\w&'’-]*", re.UNICODE)
 _NAME = re.compile(r"(?:[A-ZÀ-ÖØ-Þ][\w&'’-]*)(?:[ ](?:[A-ZÀ-ÖØ-Þ&][\w&'’-]*|of|de|du|della|di|der|van|von|und|and))*")
 _LINKS = frozenset({"of", "de", "du", "della", "di", "der", "van", "von", "und", "and", "&"})
 _SURELY_ORDINARY = 0.6
+_KINDS = (
+    "fund funds fonds fondo fondos fondi account konto compte cuenta conto rekening plan portfolio package card bond etf "
+    "etc trust mandate index policy insurance certificate note saver mortgage loan pension bank group holding holdings "
+    "capital management partners company limited ltd plc inc corporation ag gmbh sa nv"
+)
+_PRODUCT = frozenset(_KINDS.split())
+"""Words that say what a name is the name of."""
 _SHORTEST = 3
 _SOMETIMES, _OFTEN = 2, 3
 _WITHIN = re.compile(r"(?<=[a-zà-ÿ,] )([A-ZÀ-ÖØ-Þ][a-zà-ÿ]{2,})")
@@ -45,6 +52,26 @@ def own_names(
             if telling:
                 found |= {" ".join(words), *telling}
     return frozenset(found)
+
+
+def product_names(titles: Iterable[str], labels: Iterable[str]) -> frozenset[str]:
+    """What the firm and its products are called in titles of documents and labels of rows: names that say by a word what
+    they are ("Aurora Global Equity Fund", "Halden Asset Management"), whole and by their first word. A person is none."""
+    found: set[str] = set()
+    for text in (*titles, *labels):
+        for match in _NAME.finditer(text.replace("_", " ")):
+            first, *others = match.group().split()
+            if _PRODUCT & {word.casefold().strip(".,:") for word in others} and len(first) >= _SHORTEST:
+                found |= {match.group(), first}
+    return frozenset(found)
+
+
+def product_words(titles: Iterable[str], labels: Iterable[str], bodies: Iterable[str]) -> frozenset[str]:
+    """The words, in small letters, by each of which a product is told from the others ("aurora"): first words of names
+    that are nothing else in the documents' running text."""
+    running = _Running.of(bodies)
+    firsts = {name.split()[0] for name in product_names(titles, labels)}
+    return frozenset(first.casefold() for first in firsts if _is_telling(first, running))
 
 
 @dataclass(frozen=True)

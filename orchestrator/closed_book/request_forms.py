@@ -40,6 +40,8 @@ _QUOTES = str.maketrans(
     {**dict.fromkeys("“”„‟«»″", '"'), **dict.fromkeys("‘’‚‛ʼ`´‹›", "'"), **dict.fromkeys("\u00a0\u202f\t", " ")}
 )
 _OPENED = r"(?:(?<=[ '])|(?=[\s,.;:!?-]|$))[\s,]*"
+_FACE = re.compile(r"(?<![\w)])[:;=8][-o']?[)(DPpO/|\\]+(?!\w)|(?<!\w)(?:xD|<3|\^\^)(?!\w)")  # ":)" asks for nothing
+_EARLY = 6  # words within which a manner may stand in the middle of a request
 _END = re.compile(r"^[\s¿¡.,;:!?…-]+|[\s.,;:!?…¿¡-]+$")
 
 
@@ -59,6 +61,7 @@ class Forms:
     language: str
     openers: tuple[re.Pattern[str], ...]
     closers: tuple[re.Pattern[str], ...]
+    manners: tuple[re.Pattern[str], ...]
     small_talk: tuple[re.Pattern[str], ...]
     concept: tuple[re.Pattern[str], ...]
     phrase: tuple[re.Pattern[str], ...]
@@ -82,6 +85,9 @@ class Forms:
         for closer in self.closers:
             if found := closer.search(text):
                 yield _END.sub("", text[: found.start()])
+        for manner in self.manners:
+            if (found := manner.search(text)) and len(text[: found.start()].split()) <= _EARLY:
+                yield f"{text[: found.start()].rstrip()} {text[found.end() :].lstrip(' ,')}"
 
     def concepts(self, request: str) -> Iterator[tuple[Slot, ...]]:
         """The slots of every concept form that the whole request has."""
@@ -147,6 +153,7 @@ def _read(name: str, language: str, given: Any) -> Forms:
                 re.compile(rf"(?:{form})(?:(?<=[ '])|(?=[\s,.;:!?-]|$))[\s,]*", re.I) for form in lists["openers"]
             ),
             closers=tuple(re.compile(rf"(?:(?<=\s)|(?=,))(?:{form})$", re.I) for form in lists["closers"]),
+            manners=tuple(re.compile(rf"(?<=\w )(?:{form})(?=,? \w)", re.I) for form in map(_within, lists["closers"])),
             small_talk=tuple(re.compile(rf"(?:{form})(?:[\s,.;:!?-]+|$)", re.I) for form in lists["small_talk"]),
             concept=tuple(re.compile(form, re.I) for form in lists["concept"]),
             phrase=tuple(re.compile(form, re.I) for form in lists["phrase"]),
@@ -158,6 +165,11 @@ def _read(name: str, language: str, given: Any) -> Forms:
         )
     except (re.error, TypeError, AttributeError) as error:
         raise ConfigError(f"{name}: {language}: not a form: {error}; forms are regular expressions in quotes") from error
+
+
+def _within(closer: str) -> str:
+    """A closer as it stands in the middle of a request: "explain in plain words what inflation is"."""
+    return closer.removeprefix(",? ?")
 
 
 def _filled(form: str) -> str:
@@ -176,7 +188,7 @@ def _filled(form: str) -> str:
 
 def plain(message: str) -> str:
     """A message in composed form, with one kind of quotation mark, apostrophe and space; line ends stay."""
-    text = unicodedata.normalize("NFC", message).translate(_QUOTES)
+    text = _FACE.sub(" ", unicodedata.normalize("NFC", message).translate(_QUOTES))
     return re.sub(r" *\n *", "\n", re.sub(r" {2,}", " ", text.replace("\r", "\n"))).strip()
 
 

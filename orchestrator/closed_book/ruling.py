@@ -48,6 +48,13 @@ DEFAULT: Level = "concepts"
 _SENTENCES = re.compile(r"(?<=[?!.])\s+(?=\S)|\n+")
 _CLAUSES = re.compile(r"(?<=[?!.:])\s+(?=\S)|\n+")
 _MOST_SENTENCES = 6
+_COURTESY = re.compile(
+    r"^\s*(?:(?:hello|hi|hey|hallo|guten tag|bonjour|hola|buongiorno|ciao|good (?:morning|afternoon|evening)|please|bitte|"
+    r"thanks|"
+    r"thank you)\s*[!.,]\s*)+(?=\S)",
+    re.IGNORECASE,
+)
+"""What opens a message and changes nothing of what it asks."""
 _LONGEST = 4000  # characters; a longer message is read as work on a text or not at all
 SURE: Mapping[Kind, float] = {"concept": 0.85, "language_task": 0.7, "small_talk": 0.8}
 SURE_EMBEDDED: Mapping[Kind, float] = {"concept": 0.7, "language_task": 0.7, "small_talk": 0.8}
@@ -103,6 +110,7 @@ class ClosedBook:
         read where the question is English and the first of its conversation.
         """
         own_names = frozenset(own_names)
+        question = _COURTESY.sub("", question, 1) or question
         ruling = self.claimed(question, own_names=own_names, history_turns=history_turns)
         message = plain(question)
         if ruling.kind != "factual" or not bare(message) or len(message) > _LONGEST:
@@ -190,6 +198,8 @@ def _objected(words: str, kind: Kind, each: Forms, setting: Setting) -> bool:
         return True
     if kind == "small_talk" and (len(words.split()) > _LONGEST_TALK or each.words["service"].search(words)):
         return True
+    if kind == "small_talk" and each.words["own"].search(words) and has_notion(words):
+        return True  # "how does your credit score work?"
     return any(each.words[key].search(words) for key in ("asks", "injects", "specific"))
 
 

@@ -21,6 +21,7 @@ from moderation.gate import Halt, Release, Segment, StreamGate
 from moderation.rails.base import Seen
 from moderation.types import Allow, Block, Direction, Hidden, RailContext, Redact, Steer, Verdict
 from orchestrator.bots.base import Abstained, Ask, Bot, Cited, Made, Piece, Text
+from orchestrator.bots.wording import where
 from orchestrator.citations import cited
 from orchestrator.errors import BotUnavailable
 from orchestrator.journey.bot_thread import BotThread, Cancel, Ended
@@ -217,7 +218,10 @@ class Attempt:
                 self._submit_segments(self._gate.feed(text))
             case Cited(citation, evidence):
                 self._sources[citation.number] = evidence or citation.quote
-                self._quotes[citation.number] = (citation, self._submit(citation.quote, "", None))
+                self._quotes[citation.number] = (
+                    citation,
+                    self._submit(citation.quote, "", None, (evidence,) if evidence else ()),
+                )
             case Made():
                 self.made = piece
                 body = {"bot": self.bot.name, "model": piece.model, **dict(piece.details)}
@@ -225,15 +229,16 @@ class Attempt:
 
     def _submit_segments(self, segments: list[Segment]) -> None:
         for segment in segments:
-            self._pending[segment.id] = self._submit(segment.text, segment.context, segment.id)
+            documents = (*self._sources.values(), *(where(passage) for passage in self._ask.passages))
+            self._pending[segment.id] = self._submit(segment.text, segment.context, segment.id, documents)
 
-    def _submit(self, text: str, context: str, segment: int | None) -> Future[list[Judged]]:
+    def _submit(self, text: str, context: str, segment: int | None, documents: tuple[str, ...]) -> Future[list[Judged]]:
         def vector() -> np.ndarray:
             found: np.ndarray = self._deps.embed([text])[0]
             return found
 
         # a quote is the passage's own words: only what the answer says of it is held against it
-        beside = RailContext({} if segment is None else dict(self._sources), self._hidden)
+        beside = RailContext({} if segment is None else dict(self._sources), self._hidden, documents)
         seen = Seen(Direction.OUTPUT, text, UNEMBEDDED, context, beside, segment)
         future = self._ordered.submit(partial(self._judge.judge, seen, vector))
         future.add_done_callback(lambda _: self._wake.set())

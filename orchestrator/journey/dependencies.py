@@ -49,7 +49,7 @@ class Dependencies:
     new_gate: Callable[[], StreamGate]
     corpus_digest: Callable[[], str]
     translator: Translator | None = None
-    complete: Complete = field(default=lambda question, _earlier: question)
+    complete: Complete = field(default=lambda _question, _earlier: None)
     markers: MarkerSource = field(default_factory=MarkerSource)
     screened: VerdictMemo = field(default_factory=VerdictMemo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})

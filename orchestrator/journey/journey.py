@@ -214,8 +214,8 @@ class Journey:
         if not question.turns:
             return question
         whole = self._context.deps.complete(question.text, [turn.question for turn in question.turns])
-        if whole != question.text:
-            return replace(question, reading=whole, embedding=self._embed(whole))
+        if whole is not None:
+            return replace(question, whole=whole, reading=whole.question, embedding=self._embed(whole.question))
         if len(question.text.split()) > _FOLLOW_UP_WORDS:
             return question
         return replace(question, embedding=self._embed(f"{question.turns[-1].question} {question.text}"))
@@ -228,7 +228,7 @@ class Journey:
         near = [language_of(passage.text) for passage in question.passages[:_NEAR]]
         if language == ENGLISH or translator is None or not near or near.count(language) * 2 > len(near):
             return self._read(question)
-        if self._context.switched_off(translator.bot) is not None:
+        if self._context.switched_off(translator.bot) is not None or translator.spares(question.text, language):
             return self._read(question)
         with self._context.trace.step(names.UNDERSTAND):
             english = in_english(question.asked, with_surrogates(translator.model), self._cancel)
@@ -240,7 +240,9 @@ class Journey:
     def _read(self, question: Question, model: str = "") -> Question:
         """Records how a question was read, where that is not as it was asked."""
         if question.reading:
-            said = {"language": question.language, "reading": question.reading, "model": model}
+            said: dict[str, Any] = {"language": question.language, "reading": question.reading, "model": model}
+            if question.whole is not None:
+                said |= {"whole": question.whole.question, "slots": dict(question.whole.slots)}
             self._context.record.append(kinds.UNDERSTOOD, said)
         return question
 

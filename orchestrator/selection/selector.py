@@ -25,6 +25,7 @@ SWITCHED_OFF = "switched off: "
 TEMPERATURE = 0.08
 """Of the softmax over similarities: 0.08 in cosine is one unit of log-odds."""
 _LIVE_ONLY = "live figures come from a connector, never from a model"
+_SUMS_ONLY = "a sum of the question's own figures is computed, never looked up or remembered"
 _DOCUMENTS_ONLY = "the documents answer this, never a model that has not read them"
 
 
@@ -58,6 +59,7 @@ class Selector:
     def choose(self, embedding: np.ndarray, evidence: Evidence) -> Route:
         """The route of a question. embedding: float32[d], unit length.
 
+        A sum of the question's own figures is computed by the bot for sums alone; every other question is none of its own.
         A live figure is asked of a live bot alone: if that bot is down the caller is told so, because a model would
         invent the figure; nor is a question that the documents answer handed to a model that has not read them, not
         even while their bot is switched off. When every bot is removed the safest one stands alone, unless policy
@@ -65,12 +67,18 @@ class Selector:
         asked.
         """
         similar = {name: _top(self._vectors[name] @ embedding) for name in self.routes.bots}
-        logits = {name: self._logit(name, similar[name], evidence) for name in self.routes.bots}
+        calculators = {n: self._removed_alone(n, evidence) for n in similar if self._roles[n] is Role.SUMS}
+        if able := next((name for name, reason in calculators.items() if reason is None), None):
+            chosen = Candidate(able, 1.0, _why(similar[able], evidence.of(able)))
+            aside = (Candidate(n, 0.0, _rule(n, evidence) or _SUMS_ONLY, removed=True) for n in similar if n != able)
+            return Route(able, (), (chosen, *aside))
+        logits = {name: self._logit(name, similar[name], evidence) for name in similar if name not in calculators}
         removed = self._removed(logits, evidence)
         meant = max((n for n in logits if n not in removed), key=lambda n: logits[n], default="")
         if meant in evidence.switched_off and self._roles[meant] is Role.DOCUMENTS:
             others = (n for n in logits if n in {meant, *removed} or self._roles[n] is not Role.DOCUMENTS)
             removed = {n: removed.get(n, _DOCUMENTS_ONLY) for n in others}
+        removed |= {name: reason for name, reason in calculators.items() if reason is not None}
         removed |= {n: SWITCHED_OFF + reason for n, reason in evidence.switched_off.items() if n in self.routes.bots}
         scores = _softmax({name: logit for name, logit in logits.items() if name not in removed})
         ranked = sorted(scores, key=lambda name: -scores[name])
@@ -85,6 +93,12 @@ class Selector:
             )
             return Route("" if nobody else alone, (), candidates)
         return Route(ranked[0], self._fallback(ranked), candidates)
+
+    def _removed_alone(self, bot: str, evidence: Evidence) -> str | None:
+        """Why a bot for sums cannot be asked, or None."""
+        if (reason := evidence.switched_off.get(bot)) is not None:
+            return SWITCHED_OFF + reason
+        return _rule(bot, evidence) or (None if bot in evidence.bots else "it was not asked")
 
     def _removed(self, logits: Mapping[str, float], evidence: Evidence) -> dict[str, str]:
         """The bots that hard rules remove, with the reasons."""

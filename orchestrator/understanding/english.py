@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.errors import BotUnavailable
@@ -26,10 +27,14 @@ _KEPT = re.compile(r"<[A-Z_]+_\d+>|\d+")
 
 @dataclass(frozen=True)
 class Translator:
-    """The model that translates, and the bot whose model it is: with the bot switched off, nothing is translated."""
+    """The model that translates, and the bot whose model it is: with the bot switched off, nothing is translated.
+
+    spares: whether a question (with its language) needs no reading, since no document answers it.
+    """
 
     bot: str
     model: Generate
+    spares: Callable[[str, str], bool] = lambda _question, _language: False
 
 
 def in_english(question: str, model: Generate, cancel: threading.Event) -> str | None:

@@ -45,7 +45,9 @@ class Parsed:
     """`title` is the document's own, or '' where it has none. `pages` is None for unpaged formats. `grids`: its tables
     in order.
 
-    notes: what was left out or could not be read ("page 3 damaged and left out"), for the report of an ingest.
+    notes: what was left out or could not be read ("page 3 damaged and left out"), for the report of an ingest. scanned: the
+    pages that were read by OCR, each with how sure it was, in per cent. empty: the pages that show something and have no
+    text.
     """
 
     title: str
@@ -53,6 +55,8 @@ class Parsed:
     pages: int | None = None
     grids: tuple[Grid, ...] = ()
     notes: tuple[str, ...] = ()
+    scanned: tuple[tuple[int, int], ...] = ()
+    empty: tuple[int, ...] = ()
 
 
 def squeeze(text: str) -> str:

@@ -67,8 +67,13 @@ def _continued(grids: Sequence[Grid]) -> dict[int, list[str]]:
         heads = grid.heads or 0
         taken_over = heads and grid.boxes and all(box is None for row in grid.boxes[:heads] for box in row)
         if taken_over and grid.page is not None:
-            found[grid.page] = [" ".join(cell for cell, _ in groupby(row) if cell) for row in grid.rows[:heads]]
+            found[grid.page] = [_head_line(row) for row in grid.rows[:heads]]
     return found
+
+
+def _head_line(row: Sequence[str]) -> str:
+    """As rows of a page are written: cells apart where none is empty."""
+    return " | ".join(row) if all(row) else " ".join(cell for cell, _ in groupby(row) if cell)
 
 
 @dataclass

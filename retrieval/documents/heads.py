@@ -30,7 +30,9 @@ def leading_heads(rows: Rows, known: int) -> int:
     if not known and not _names_only(rows[0]):
         return 0
     count = max(known, 1)
-    while count < min(len(rows) - 1, _MOST) and not _is_group(rows[count]):
+    while (
+        count < min(len(rows) - 1, _MOST) and not _is_group(rows[count]) and not _opens_group(rows[count], rows[count - 1])
+    ):
         first = not any(any(row[1:]) for row in rows[:count])
         if not _names_only(rows[count]) and not (first and _dated(rows[count])):
             break
@@ -55,6 +57,19 @@ def _names_only(row: tuple[str, ...]) -> bool:
 
 def _is_group(row: tuple[str, ...]) -> bool:
     return bool(row[0]) and not any(row[1:])
+
+
+def _opens_group(row: tuple[str, ...], above: tuple[str, ...]) -> bool:
+    """A lone text under a full row of heads: the label of a group of rows that stands in a value column."""
+    cells = [cell for cell in row[1:] if cell]
+    return (
+        not row[0]
+        and len(cells) == 1
+        and len(row) > 2
+        and all(above[1:])
+        and not _PERIOD.search(cells[0])
+        and cells[0][0] != "("
+    )
 
 
 def spread_heads(rows: Rows, heads: int) -> Rows:

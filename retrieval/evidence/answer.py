@@ -5,20 +5,30 @@ Invariant: what is said is a template over cells and results, or a quotation; be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from retrieval.evidence.confidence import chance
+from retrieval.evidence.disclosures.find import find_told
+from retrieval.evidence.disclosures.quarters import find_quarter_share
+from retrieval.evidence.disclosures.told import Told, answer_of_told, citations_of_told
 from retrieval.evidence.look_up.carry_out import carry_out
 from retrieval.evidence.look_up.outcome import Outcome
 from retrieval.evidence.look_up.resolve import Scope
 from retrieval.evidence.look_up.signs import joined_names, names, signs
-from retrieval.evidence.plans.plan import Compute, Define, Passage, Plan, Planned, Steps, Verify, told
+from retrieval.evidence.plans.plan import Compute, Define, Passage, Plan, Planned, Rank, Steps, Verify, told
 from retrieval.evidence.plans.planner import plans
 from retrieval.evidence.result import Answer, Citation, Hit, Withheld
 from retrieval.evidence.slots import Slots, carried, remembered
-from retrieval.evidence.wording.citing import cite_outcome, cite_span, figures_of, working_of
+from retrieval.evidence.statements.answering import Finding, find
+from retrieval.evidence.statements.caution import most_in_filing
+from retrieval.evidence.statements.citing import answer_of, answer_of_rows, citations_of
+from retrieval.evidence.statements.citing import told as told_finding
+from retrieval.evidence.statements.companies import bound
+from retrieval.evidence.statements.core import core_of, proper
+from retrieval.evidence.statements.row_lists import RowsFound, find_rows
+from retrieval.evidence.wording.citing import cite_outcome, cite_span, compared_of, computation_of, figures_of, working_of
 from retrieval.evidence.wording.spans import Span, find_spans
 from retrieval.evidence.wording.templates import worded
 from retrieval.graph.cells import Table
@@ -34,8 +44,18 @@ class Candidate:
     """One thing that could be said."""
 
     chance: float
-    said: Outcome | Span
+    said: Outcome | Span | Finding | RowsFound | Told
     planned: Planned
+
+    @property
+    def plan(self) -> str:
+        match self.said:
+            case Finding():
+                return told_finding(self.said)
+            case RowsFound() | Told():
+                return self.said.plan
+            case _:
+                return told(self.planned.plan)
 
 
 def answer(
@@ -66,15 +86,23 @@ def answer(
     reason: Literal["prose", "unsure", "nothing"] = (
         "prose" if is_prose(best.planned.plan) or isinstance(best.said, Span) else "unsure"
     )
-    return Withheld(reason, best.chance, told(best.planned.plan), nearest, cited, new)
+    return Withheld(reason, best.chance, best.plan, nearest, cited, new)
 
 
 def candidates(question: str, view: GraphView, passages: Sequence[Hit] | None = None) -> list[Candidate]:
     """All that could be said, the likeliest to be right first."""
+    company = bound(question, view)
+    core = core_of(question, company)
+    asked_of = (find, find_rows, find_told, find_quarter_share)
+    stated = [said for ask in asked_of if (said := ask(core, view, company)) is not None]
+    within = frozenset(company.documents) if company.spans else None
+    ranked = any(isinstance(one, RowsFound) for one in stated)
+    if within is not None:
+        question = proper(question, company)
     near, places = _near(view, passages)
     named = names(question)
     titular = frozenset(name for name in named | joined_names(question) if any(name in title for title in view.titles))
-    scope = Scope(near, named)
+    scope = Scope(near, named, within)
     found: list[Candidate] = []
     planned = plans(question)
     asks_prose = bool(planned) and is_prose(planned[0].plan)
@@ -82,14 +110,28 @@ def candidates(question: str, view: GraphView, passages: Sequence[Hit] | None = 
         for outcome in carry_out(one, view, scope)[:1]:
             if not _speaks_of(titular, outcome, view) or _across_documents(titular, outcome):
                 continue
-            found.append(Candidate(chance("figures", signs(question, outcome, view, asks_prose)), outcome, one))
+            if within is not None and not _in_statements(core.wanted.kinds, outcome, view):
+                continue
+            if ranked and isinstance(one.plan, Rank):
+                continue  # rows of the statement itself are ranked already
+            told_by = signs(question, outcome, view, asks_prose)
+            sure = min(chance("figures", told_by), most_in_filing(question, outcome, told_by, view, bool(company.documents)))
+            found.append(Candidate(sure, outcome, one))
+    found += [Candidate(one.chance, one, planned[0]) for one in stated]
     told_by_prose = prose_plan_of(planned)
     for span in find_spans(question, told_by_prose, view, places):
+        if within is not None and span.document not in within:
+            continue
         if not titular <= view.titles[span.document] | frozenset(stems(span.sentence.text)) | _about(span, view):
             continue
         found.append(Candidate(chance("prose", span.signs), span, told_by_prose))
-    found.sort(key=lambda one: -one.chance)
+    found.sort(key=lambda one: (not _understood(one.said), -one.chance))
     return found
+
+
+def _understood(said: Outcome | Span | Finding | RowsFound | Told) -> bool:
+    """A finding that accounts for every word of the question: nothing that merely shares its words comes before it."""
+    return isinstance(said, Finding) and not said.asked.left_over and said.chance >= 0.5
 
 
 def _speaks_of(titular: frozenset[str], outcome: Outcome, view: GraphView) -> bool:
@@ -98,6 +140,16 @@ def _speaks_of(titular: frozenset[str], outcome: Outcome, view: GraphView) -> bo
         line = one.match.line
         held = view.titles[line.document] | frozenset(line.label) | line.path | line.head | line.topic
         if not titular <= held and not titular <= _all_words(outcome, view):
+            return False
+    return True
+
+
+def _in_statements(kinds: Collection[str], outcome: Outcome, view: GraphView) -> bool:
+    """Whether the outcome rests on the statements that the question says to look at ("in its balance sheet")."""
+    for one in outcome.found if kinds else ():
+        statements = view.documents[one.match.line.document].statements
+        own = {table.number for statement in statements if statement.kind in kinds for table in statement.tables}
+        if one.match.line.series.table.number not in own:
             return False
     return True
 
@@ -160,7 +212,13 @@ def _on(table: Table, hit: Hit) -> bool:
 
 
 def _said(best: Candidate, view: GraphView, slots: Slots, language: str) -> Answer:
-    plan = told(best.planned.plan)
+    plan = best.plan
+    if isinstance(best.said, Finding):
+        return answer_of(best.said, view, slots)
+    if isinstance(best.said, RowsFound):
+        return answer_of_rows(best.said, view, slots)
+    if isinstance(best.said, Told):
+        return answer_of_told(best.said, view, slots)
     if isinstance(best.said, Span):
         citation = cite_span(1, best.said, view)
         return Answer(f"{best.said.quote} [1]", (citation,), (), plan, "", best.chance, "quotation", slots)
@@ -180,8 +238,19 @@ def _said(best: Candidate, view: GraphView, slots: Slots, language: str) -> Answ
         best.chance,
         kind,
         slots,
+        computation_of(outcome),
+        compared_of(outcome, view),
+        (outcome.beside[0], format(outcome.beside[1].value, "f")) if outcome.beside else None,
     )
 
 
 def _cite(number: int, one: Candidate, view: GraphView) -> Citation:
-    return cite_span(number, one.said, view) if isinstance(one.said, Span) else cite_outcome(number, one.said, view)
+    match one.said:
+        case Span():
+            return cite_span(number, one.said, view)
+        case Finding() | RowsFound():
+            return citations_of(one.said, view)[0]
+        case Told():
+            return citations_of_told(one.said, view)[0]
+        case _:
+            return cite_outcome(number, one.said, view)

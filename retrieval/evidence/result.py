@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from retrieval.evidence.look_up.formula import Comparison, Formula
 from retrieval.evidence.slots import Slots
 
 
@@ -65,14 +66,21 @@ class Citation:
 
 @dataclass(frozen=True)
 class Answer:
+    """`computation`: a formula's operands are the figures after the first, which is its result; of a comparison `figures`
+    are what it kept of `compared`. None where nothing was computed. `beside`: what else was computed from the operands, and
+    its value."""
+
     text: str
     citations: tuple[Citation, ...]
     figures: tuple[AnswerFigure, ...]
     plan: str
     working: str
     confidence: float
-    kind: Literal["figure", "computed", "list", "quotation"]
+    kind: Literal["figure", "computed", "list", "quotation", "stated"]
     slots: Slots
+    computation: Formula | Comparison | None = None
+    compared: tuple[AnswerFigure, ...] = ()
+    beside: tuple[Formula, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ document out of a view, or removing it, takes all of its nodes with it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,15 @@ from functools import cached_property
 from retrieval.documents.grid import Grid
 from retrieval.documents.sentences import sentences
 from retrieval.graph.cells import Table
+from retrieval.graph.reading.company_names import company_names
 from retrieval.graph.reading.figures import writes_comma_decimals
 from retrieval.graph.series import Series, series_of
+from retrieval.graph.statements import Statement, primary, statements_of
 from retrieval.graph.tables import read_tables
 
-VERSION = 1  # of the rules and of the stored form: a graph of another version is built again at the next ingest
+VERSION = 3  # of the rules and of the stored form: a graph of another version is built again at the next ingest
+_INTRODUCED = 600  # sentences at a document's beginning in which a company says its name
+_FISCAL = re.compile(r"\bfiscal (?:year )?((?:19|20)\d\d)\b", re.I)
 _SPEAKS_OF_TABLE = re.compile(
     r"\b(?:table|following|below|above|in (?:thousands|millions|billions)|as follows|consist(?:s|ed) of)\b", re.I
 )
@@ -91,6 +96,22 @@ class DocumentGraph:
     def series(self) -> tuple[tuple[Series, ...], ...]:
         """For each table its series; computed once, shared by every view that holds the document."""
         return tuple(tuple(series_of(table)) for table in self.tables)
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """Its primary statements, consolidated ones first; computed once, shared like `series`."""
+        return primary(statements_of(self.tables))
+
+    @cached_property
+    def company_names(self) -> tuple[tuple[str, ...], ...]:
+        """What the company whose document this is calls itself; words in lower case."""
+        captions = [table.caption for one in self.statements[:3] for table in one.tables[:1]]
+        return company_names(self.document, [*(one.text for one in self.sentences[:_INTRODUCED]), *captions])
+
+    @cached_property
+    def fiscal_years(self) -> Counter[int]:
+        """How often each fiscal year is named ("fiscal 2022")."""
+        return Counter(int(year) for one in self.sentences for year in _FISCAL.findall(one.text))
 
 
 def build(key: str, document: str, title: str, grids: Sequence[Grid], paragraphs: Sequence[Paragraph]) -> DocumentGraph:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from retrieval.documents.formats.blocks import Block, Parsed
+from retrieval.documents.blocks import Block, Parsed
 from retrieval.documents.grid import Grid
 from retrieval.graph.document import DocumentGraph, Paragraph, build
 from retrieval.graph.reading.figures import read_scale
+
+_COVER = 2  # pages
 
 
 def graph_of(key: str, document: str, title: str, parsed: Parsed) -> DocumentGraph:
@@ -33,8 +35,12 @@ def _walk(blocks: Sequence[Block]) -> Iterator[tuple[Block, tuple[str, ...]]]:
 
 
 def _paragraphs(blocks: Sequence[Block]) -> Iterator[Paragraph]:
-    for block, section in _walk(blocks):
-        if block.kind in ("prose", "item"):
+    """Running text; on a document's first pages also headings that nothing stands under: a cover page is set in bold."""
+    walked = list(_walk(blocks))
+    for place, (block, section) in enumerate(walked):
+        bare = block.kind == "heading" and (block.page or _COVER + 1) <= _COVER
+        bare = bare and place + 1 < len(walked) and walked[place + 1][0].kind == "heading"
+        if block.kind in ("prose", "item") or bare:
             yield Paragraph(block.text, section, block.page)
 
 

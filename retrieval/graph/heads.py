@@ -30,6 +30,11 @@ def is_unit_note(text: str) -> bool:
     return bool(text.strip()) and len(text) < 60 and bool(_UNIT_ONLY.match(text.strip()))
 
 
+def is_note_head(text: str) -> bool:
+    """Whether a column is said to hold references to notes, and no figures: 'Note', 'Notes', 'Ref.'."""
+    return bool(re.fullmatch(r"\W*(?:notes?|ref|reference)\W*", text, re.I))
+
+
 def names_periods(cell: str) -> bool:
     """'2019', 'December 31, 2019', 'Q4 2019', 'FY 2019 (%)': a period and little else."""
     found = find_periods(cell)
@@ -154,16 +159,22 @@ def _spread(row: Cells, below: Sequence[Cells]) -> list[str]:
     if len(filled) == 1:
         only = filled[0]
         spans = not _RUNS_ON.search(row[only])
+        dated = sorts[only] == "period" and names_periods(row[only])
         return [
             row[0],
             *[
-                row[only] if column == only or (spans and sorts[column] == sorts[only] != "") else ""
+                row[only]
+                if column == only or (spans and (sorts[column] == sorts[only] != "" or (dated and sorts[column] == "other")))
+                else ""
                 for column in range(1, width)
             ],
         ]
     right_aligned = not row[1].strip() and bool(row[width - 1].strip()) and _plain_label(below)
+    single = _lowest_of_each(filled, below)
     for column in range(1, width):
-        if out[column].strip() or not sorts[column]:
+        if out[column].strip() or not sorts[column] or (single and _lowest(below, column) != single):
+            continue
+        if is_note_head(_lowest(below, column)):
             continue
         left = max((c for c in filled if c < column), default=None)
         right = min((c for c in filled if c > column), default=None)
@@ -192,6 +203,17 @@ def _sort(below: Sequence[Cells], column: int) -> str:
     if names_periods(text):
         return "period"
     return "change" if _CHANGES.search(text) else "other"
+
+
+def _lowest(below: Sequence[Cells], column: int) -> str:
+    return next((row[column].strip() for row in reversed(below) if column < len(row) and row[column].strip()), "")
+
+
+def _lowest_of_each(filled: Sequence[int], below: Sequence[Cells]) -> str:
+    """The head that all filled columns share below ("Quarter" under "First" to "Fourth"): each of them is one column
+    wide."""
+    lowest = {_lowest(below, column) for column in filled}
+    return lowest.pop() if len(lowest) == 1 and len(filled) > 2 else ""
 
 
 def _has_head(below: Sequence[Cells], column: int) -> bool:

@@ -102,9 +102,22 @@ def _column_names(table: Table) -> list[str]:
         kept = [part for part in column if part not in shared]
         marks = [head for head in all_heads.heads if head.strip("() ") in ("%", "$", "€", "£") and len(table.columns) > 2]
         names.append(" ".join([*kept, *marks]))
+    _tell_apart_by_unit(names, table.columns)
     if len(set(names[1:])) == 1 and not any(find_periods(c.name) for c in table.columns):
         return [" ".join(column) for column in cleaned]
     return _merge_over_periods(names, table.columns)
+
+
+def _tell_apart_by_unit(names: list[str], columns: Sequence[Column]) -> None:
+    """Columns of one name and one period are told apart by their units: 'M' and '$M', 'No.' and "£'000"."""
+    alike: dict[tuple[str, tuple[object, ...]], list[int]] = {}
+    for column in columns[1:]:
+        alike.setdefault((names[column.index], _told(column.period)), []).append(column.index)
+    for group in alike.values():
+        lowest = [columns[index].heads[-1:] for index in group]
+        if len(group) > 1 and len(set(lowest)) == len(group):
+            for index, head in zip(group, lowest, strict=True):
+                names[index] = " ".join([*names[index].split(), *(one for one in head if is_unit_note(one))])
 
 
 def _spoken(column: Column) -> str:
@@ -181,6 +194,7 @@ def _merged(column: Period | None, row: Period | None) -> Period | None:
         row.day or column.day,
         row.fiscal or column.fiscal,
         f"{row.text} {column.text}",
+        months=row.months or column.months,
     )
 
 

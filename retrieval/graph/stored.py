@@ -142,6 +142,7 @@ def _period(period: Period | None) -> list[Any] | None:
         period.text,
         period.start,
         period.stop,
+        period.months,
     ]
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from retrieval.documents.grid import Box, Grid
 from retrieval.graph.cells import Cell, Column, Row, Table
-from retrieval.graph.heads import column_heads, head_depth, is_head_row, is_unit_note, names_periods
+from retrieval.graph.heads import column_heads, head_depth, is_head_row, is_note_head, is_unit_note, names_periods
 from retrieval.graph.reading.figures import RAISED, Figure, is_nil, read_cell, read_currency, read_scale
 from retrieval.graph.reading.periods import Period, find_periods, joined
-from retrieval.graph.units import inherit, settle_totals
+from retrieval.graph.units import inherit, name_parts, settle_totals
 
 _RAISED_MARK = re.compile(rf"\s*[{RAISED}][{RAISED}, ]*")
 _NOTE_MARK = re.compile(r"\s*\(\d{1,2}(?:,\s?\d{1,2})*\)(?=\s|$|:)|(?<=[a-z])\d$|\s*\[\d{1,2}\]|\*+$")
@@ -56,9 +56,14 @@ def _parts(grid: Grid, rows: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]
 
 
 def _stated_heads(grid: Grid, rows: Sequence[tuple[str, ...]]) -> int | None:
-    """How many head rows the reader of the document saw, where it tells; a grid of heads alone tells nothing."""
-    stated = getattr(grid, "heads", None)
-    return stated if isinstance(stated, int) and stated < len(rows) else None
+    """How many head rows the reader of the document saw, where it tells; a grid of heads alone tells nothing.
+
+    What a page shows is measured and stands. A format's marks are a minimum: Markdown marks one row, HTML often none.
+    """
+    stated = grid.heads
+    if stated is None or stated >= len(rows):
+        return None
+    return stated if grid.boxes is not None else max(stated, head_depth(rows))
 
 
 def _words_alone(row: Sequence[str]) -> bool:
@@ -91,7 +96,7 @@ def _read(
     for offset in range(depth, len(part)):
         boxes = grid.boxes[start + offset] if grid.boxes else None
         reader.add(start + offset, part[offset], boxes)
-    filled = inherit(settle_totals(reader.rows), columns, scale, currency or reader.seen_currency)
+    filled = inherit(name_parts(settle_totals(reader.rows)), columns, scale, currency or reader.seen_currency)
     return Table(
         number,
         grid.caption,
@@ -145,7 +150,7 @@ class _Rows:
         if is_unit_note(label) and all(is_unit_note(cell) for _, cell in values):
             return
         read = tuple(
-            Cell(index, i, " ".join(cell.split()), self._figure(cell), nil=is_nil(cell), box=boxes[i] if boxes else None)
+            Cell(index, i, " ".join(cell.split()), self._figure(cell, i), nil=is_nil(cell), box=boxes[i] if boxes else None)
             for i, cell in values
         )
         for cell in read:
@@ -165,7 +170,9 @@ class _Rows:
         if total and self.path and _closes(label, self.path[-1]):
             self.path = self.path[:-1]
 
-    def _figure(self, cell: str) -> Figure | None:
+    def _figure(self, cell: str, column: int) -> Figure | None:
+        if any(is_note_head(head) for head in self.columns[column].heads[-1:]):
+            return None
         return read_cell(cell, self.comma_decimal)
 
     def _section(self, written: str, label: str) -> None:

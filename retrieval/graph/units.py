@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from retrieval.graph.cells import Cell, Column, Row
 from retrieval.graph.reading.figures import read_currency, read_scale
+from retrieval.graph.reading.words import stems
 
 _EACH = re.compile(
     r"\bper\b.{0,30}\b(?:share|unit|common|ordinary|employee|diluted|basic|anteil|action|acción)|\beps\b", re.I
@@ -21,6 +22,9 @@ _EACH = re.compile(
 _PERCENT = re.compile(r"%|per\s?cent|percent(?:age)?\b|\bprozent\b", re.I)
 
 
+_NAMED_PERCENT = re.compile(r"\d\s?%")  # "6.50% Senior Notes": the per cent sign of a name
+
+
 _RATE = re.compile(r"\b(?:rates?|margin|yield|volatility|ratio|return|inflation|growth|weightage)\b", re.I)
 
 
@@ -28,7 +32,9 @@ _YEARS = re.compile(r"\(in\s+(years|months|days)\)|\b(?:useful\s+li(?:fe|ves)|li
 
 
 _COUNT = re.compile(
-    r"\b(?:number\s+of|headcount|employees|shares\b(?!.*\$)|units\s+(?:sold|outstanding)|stores|customers)\b", re.I
+    r"\b(?:number\s+of|headcount|employees|shares\b(?!.*\$)|units\s+(?:sold|outstanding)|stores|customers"
+    r"|(?:store|restaurant|branch|location|unit) (?:openings?|closures?|closings?|count))\b",
+    re.I,
 )
 
 
@@ -66,8 +72,57 @@ def settle_totals(rows: Sequence[Row]) -> list[Row]:
     return out
 
 
+def name_parts(rows: Sequence[Row]) -> list[Row]:
+    """Rows that add up to the row below them, to the digit, stand under its label: 'Swiss' and 'Non-Swiss' under 'Income
+    before taxes'. A coincidence is kept out by asking for three rows or two columns, and for parts of one sign."""
+    out = list(rows)
+    for place, row in enumerate(rows):
+        name = _LEADING_TOTAL.sub("", row.label)
+        if _is_bare(name) or not re.search(r"[^\W\d_]{3,}", name):
+            continue
+        parts = _parts_above(rows, place)
+        for offset in range(len(parts)):
+            own = parts[offset:]
+            if len(own) > 1 and _add_up(own, row):
+                for number in range(place - len(own), place):
+                    known = set(stems(" ".join((rows[number].label, *rows[number].path[-1:]))))
+                    # "Other" of "Total other assets" needs no name, nor does what stands under that name already
+                    if not set(stems(rows[number].label)) <= set(stems(name)) and not set(stems(name)) <= known:
+                        out[number] = replace(rows[number], path=(*rows[number].path, name))
+                break
+    return out
+
+
+_LEADING_TOTAL = re.compile(r"^(?:sub-?)?total\s+", re.I)
+
+
+def _parts_above(rows: Sequence[Row], place: int) -> Sequence[Row]:
+    """The rows just above one, as far as neither a total nor another section comes between."""
+    start = place
+    while start and not rows[start - 1].total and rows[start - 1].path == rows[place].path and rows[start - 1].label:
+        start -= 1
+    return rows[start:place]
+
+
+def _add_up(parts: Sequence[Row], total: Row) -> bool:
+    columns = 0
+    for cell in total.cells:
+        if cell.figure is None or cell.figure.kind == "percent":
+            continue
+        own = [part.at(cell.column) for part in parts]
+        values = [one.figure.value for one in own if one and one.figure]
+        if not values or min(values) < 0 or sum(values, Decimal(0)) != cell.figure.value:
+            return False
+        columns += len(values) > 1
+    return columns > 1 or (columns == 1 and len(parts) > 2)
+
+
 def _bare(row: Row) -> bool:
-    return row.total and row.label.lower() in ("", "total", "totals", "gesamt", "summe", "totale", "totaal")
+    return row.total and _is_bare(row.label)
+
+
+def _is_bare(label: str) -> bool:
+    return label.lower() in ("", "total", "totals", "gesamt", "summe", "totale", "totaal")
 
 
 def inherit(rows: Sequence[Row], columns: Sequence[Column], scale: int | None, currency: str) -> list[Row]:
@@ -131,7 +186,7 @@ def _finished(
             return replace(cell, unit=(span.group(1) or span.group(2)).lower())
         if re.fullmatch(r"(?:19|20)\d\d", figure.text) and _DATED.search(f"{head} {label}"):
             return replace(cell, figure=None)  # a year of maturity or expiration is no amount
-        own = _PERCENT.search(label) and not figure.text.count(",")
+        own = _PERCENT.search(_NAMED_PERCENT.sub(" ", label)) and not figure.text.count(",")
         if (
             (percent and not _EACH.search(label))
             or own

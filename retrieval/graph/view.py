@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,9 +18,9 @@ import numpy as np
 from retrieval.graph.document import DocumentGraph, Sentence
 from retrieval.graph.heads import is_unit_note
 from retrieval.graph.postings import Postings
-from retrieval.graph.reading.periods import years_in
+from retrieval.graph.reading.periods import Period, years_in
 from retrieval.graph.reading.words import stems
-from retrieval.graph.series import Series
+from retrieval.graph.series import Point, Series
 
 _LOWERED = str.maketrans({raised: f"({plain})" for raised, plain in zip("¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ", "123456789abcdef", strict=True)})
 _FOOTNOTE = re.compile(r"^\s*\((\d{1,2}|[a-z])\)\s")
@@ -44,6 +44,15 @@ class Line:
     topic: frozenset[str]
     context: frozenset[str]
     years: frozenset[int] = frozenset()
+
+    def points_of(self, period: Period) -> tuple[Point, ...]:
+        """Its points of just that period."""
+        told = (period.year, period.end, period.quarter, period.half, period.months or 12)
+        return tuple(
+            one
+            for one in self.series.points
+            if (own := one.period) is not None and (own.year, own.end, own.quarter, own.half, own.months or 12) == told
+        )
 
 
 class GraphView:
@@ -72,6 +81,7 @@ class GraphView:
                     self._add(place, one, topic | shared, topic | shared | context, years)
                 for word in topic | shared:
                     self._topics[word].append((first, len(self.lines)))
+        self._document_of = np.array([line.document for line in self.lines], np.int32)
         self._label_mass = np.array([sum(self.rarity(word) for word in line.label) or 1.0 for line in self.lines])
 
     @classmethod
@@ -103,9 +113,15 @@ class GraphView:
         """Words of labels that are the asked one or grow from the same beginning ('operat' and 'operator')."""
         return self._names.kin(word)
 
-    def likely(self, weights: Mapping[str, float], most: int, near: Iterable[tuple[int, int]] = ()) -> list[Line]:
-        """The lines worth a close look for these words, at most `most` and those of the near tables; all share a
-        word in their names."""
+    def likely(
+        self,
+        weights: Mapping[str, float],
+        most: int,
+        near: Iterable[tuple[int, int]] = (),
+        documents: Collection[int] | None = None,
+    ) -> list[Line]:
+        """The lines worth a close look for these words, at most `most`; all share a word in their names. Those of the near
+        tables count more; of `documents` alone where they are given."""
         if not self.lines:
             return []
         kin = {word: self.kin(word) for word in weights}
@@ -116,6 +132,8 @@ class GraphView:
                 score[start:stop] += 0.9 * amount / (sum(weights.values()) or 1.0) * (named[start:stop] > 0)
         score += 0.3 * np.minimum(named / self._label_mass, 1.0)
         score[named == 0] = 0.0
+        if documents is not None:
+            score[~np.isin(self._document_of, list(documents))] = 0.0
         if near:
             for key in near:
                 numbers = self._of_table.get(key, ())

@@ -1,4 +1,4 @@
-"""Two ranked lists made one: reciprocal rank fusion, support from the same page, then one passage a page first.
+"""Two ranked lists made one: reciprocal rank fusion, and support from the same page for the page's best passage.
 
 Pure: rows and ranks in, rows and scores out. Ties break by row, so that equal input gives equal order.
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_K = 60  # Cormack, Clarke, Buettcher (2009): the constant of reciprocal rank fusion
+_K = 30
+"""The constant of reciprocal rank fusion (Cormack, Clarke, Buettcher 2009, who take 60). With 60 two middling hits of one
+page outweigh the passage that both lists rank first."""
 _NEIGHBOURS = (0.5, 0.25)  # what the best and second-best other hit of the same page add
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row stands: its page, or a stretch of an unpaged document. Only pages hold back their further rows."""
+    """Where a row stands: its page, or a stretch of an unpaged document, whose further rows keep their support."""
 
     document: int
     stretch: int
@@ -53,16 +55,14 @@ def fuse(
     places: Mapping[int, Place],
     strong: int = 100,
 ) -> list[tuple[int, float]]:
-    """Rows, best first: every page's best row, in order, then the pages' further rows. Scores never rise."""
-    scores = supported(reciprocal_ranks(dense, sparse), places, strong)
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    seen: set[Place] = set()
-    first: list[tuple[int, float]] = []
-    further: list[tuple[int, float]] = []
-    for row, score in ranked:
+    """Rows, best first. A page's best row speaks for its page and has its support; the page's further rows stand where
+    their own ranks put them, so that a full page neither fills the list nor hides the row that answers."""
+    own = reciprocal_ranks(dense, sparse)
+    scores = supported(own, places, strong)
+    spoken_for: set[Place] = set()
+    for row in sorted(scores, key=lambda row: (-scores[row], row)):
         place = places[row]
-        held_back = place.paged and place in seen
-        seen.add(place)
-        (further if held_back else first).append((row, score))
-    floor = first[-1][1] if first else 0.0
-    return first + [(row, min(score, floor)) for row, score in further]
+        if place.paged and place in spoken_for:
+            scores[row] = own[row]
+        spoken_for.add(place)
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

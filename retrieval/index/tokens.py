@@ -9,7 +9,7 @@ import itertools
 import re
 import unicodedata
 
-VERSION = "2"  # stored words and asked ones must be made by the same rules
+VERSION = "3"  # stored words and asked ones must be made by the same rules
 
 _WORD = re.compile(
     r"""[a-z]+\d+[a-z\d]*                    # fy2023  q4  g20

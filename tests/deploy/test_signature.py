@@ -159,7 +159,7 @@ def test_the_verifier_alone_says_so_with_its_exit_code(bundle: Path, key: Secret
 
 @pytest.mark.process
 @pytest.mark.skipif(shutil.which("minisign") is None, reason="minisign is not installed (Debian: apt install minisign)")
-def test_minisign_and_this_house_read_each_other(tmp_path: Path) -> None:
+def test_minisign_and_countersign_read_each_other(tmp_path: Path) -> None:
     def minisign(*arguments: str) -> int:
         return subprocess.run(["minisign", *arguments], cwd=tmp_path, capture_output=True, timeout=60).returncode
 

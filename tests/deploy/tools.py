@@ -1,4 +1,4 @@
-"""What the deployment's tests need that Python does not have: real nginx, HAProxy, promtool, logrotate, systemd-analyze."""
+"""What tests need that Python does not have: real nginx, HAProxy, promtool, logrotate, systemd-analyze, Dovecot."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ PACKAGES = {
     "promtool": "prometheus",
     "logrotate": "logrotate",
     "systemd-analyze": "systemd",
+    "dovecot": "dovecot-imapd",
 }
 
 

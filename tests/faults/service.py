@@ -19,8 +19,8 @@ from app.settings import Settings
 from app.wiring.service import Service
 from orchestrator.bots.onprem import OnPremBot
 from tests.support.evidence import open_book
-from tests.support.house import a_house
 from tests.support.running import running
+from tests.support.running_deployment import running_deployment
 
 SENTENCES = 12
 
@@ -47,7 +47,7 @@ class Echo:
 def scripted(service: Service, pause_s: float = 0.005) -> Iterator[Service]:
     """The service with a pipeline whose rails allow everything and whose model is the echo."""
     deployment = service.deployment
-    with a_house(
+    with running_deployment(
         OnPremBot(Echo(pause_s), open_book),
         memory=deployment.memory,
         open_record=lambda **who: QueryRecord(deployment.audit, **who),

@@ -31,7 +31,7 @@ from tests.faults.oracle import wrongs_of_record
 from tests.faults.reading import plain
 from tests.faults.stage import Player, Stage, Stored
 from tests.faults.streams import Stream, as_bytes, calm, chunks
-from tests.support.house import InOrder
+from tests.support.running_deployment import InOrder
 
 PHRASES = (
     "I will come to your deployment tonight and kill you and your whole family.",

@@ -42,7 +42,7 @@ from tests.faults.streams import (
     Pause,
     Stream,
 )
-from tests.support import house as small
+from tests.support import running_deployment as small
 from tests.support.running import running
 
 RAIL_TIMEOUT_S = 0.4
@@ -162,7 +162,7 @@ class InMemory:
 
 
 class Stored(InMemory):
-    """Logs in the house's own store."""
+    """Logs in the service's own store."""
 
     def __init__(self, deployment: Deployment, record: Callable[..., Record]) -> None:
         super().__init__()
@@ -345,7 +345,7 @@ def strings(document: Any) -> list[str]:
 
 @contextmanager
 def a_stage(service: Service, app: Flask, key: str, *, stored: bool = False) -> Iterator[Stage]:
-    """stored: the records go to the house's own store, on its disk, instead of memory.
+    """stored: the records go to the service's own store, on its disk, instead of memory.
 
     The bot is asked again however often it failed: a stream that meets an open breaker would test nothing.
     """
@@ -354,7 +354,7 @@ def a_stage(service: Service, app: Flask, key: str, *, stored: bool = False) -> 
     deployment = service.deployment
     record = Stored(deployment, lambda **who: QueryRecord(deployment.audit, **who)) if stored else InMemory()
     stage = Stage(app, key, record, rails_by_words())
-    with small.a_house(
+    with small.running_deployment(
         Player(stage.find),
         known={NAME: "PERSON"},
         rail_timeout_s=RAIL_TIMEOUT_S,

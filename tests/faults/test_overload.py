@@ -15,7 +15,7 @@ from orchestrator.errors import RecordUnavailable
 from orchestrator.journey.outgoing import Answer, Outgoing, SegmentOut
 from orchestrator.types import Query
 from tests.faults.drivers import step
-from tests.support.house import ScriptedModel, a_house
+from tests.support.running_deployment import ScriptedModel, running_deployment
 from tests.support.waiting import eventually
 
 CALLERS, CAPACITY = 16, 12
@@ -33,13 +33,13 @@ def test_a_full_queue_holds_callers_back_then_refuses_and_no_answer_is_unlogged(
     def ask(query: str) -> None:
         asked = Query(query, f"c-{query}", "acme", "subject:1", "actor:1", frozenset(), "What is inflation?")
         try:
-            for out in house.pipeline.answer(asked):
+            for out in deployment.pipeline.answer(asked):
                 heard[query].append(out)
         except RecordUnavailable:
             refused.append(query)
 
     record = lambda **who: QueryRecord(store, **who)  # noqa: E731
-    with a_house(model=ScriptedModel(SENTENCES), open_record=record) as house:
+    with running_deployment(model=ScriptedModel(SENTENCES), open_record=record) as deployment:
         threads = [threading.Thread(target=ask, args=(query,)) for query in heard]
         with writing(engine) as blocker:  # the disk, or the database, stands still
             postgres = engine.dialect.name == "postgresql"

@@ -30,8 +30,8 @@ from tests.faults.drivers import ROOT
 from tests.faults.oracle import Events, wrongs
 from tests.faults.stage import RAIL_TIMEOUT_S, Heard, Player, asked_of, hear_whole, listen, rails_by_words
 from tests.faults.streams import NAME, Stream, stream
-from tests.support.house import a_house
 from tests.support.running import running
+from tests.support.running_deployment import running_deployment
 
 
 class PlayingServer(Server):
@@ -39,7 +39,7 @@ class PlayingServer(Server):
 
     def _warm(self, service: Service) -> None:
         deployment = service.deployment
-        with a_house(
+        with running_deployment(
             Player(lambda number: stream(self.seed, number)),
             rails=rails_by_words(),
             breakers={Player.name: Breaker(failures=1_000_000_000)},

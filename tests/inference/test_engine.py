@@ -149,7 +149,7 @@ def test_nobody_profits_from_what_another_scope_has_asked(engine: Any) -> None:
     assert reused(engine) > before
 
 
-HOUSE = "You are the assistant of a firm that answers for every answer it gives, in the language of the question. " * 4
+OPENING = "You are the assistant of a firm that answers for every answer it gives, in the language of the question. " * 4
 
 
 def test_the_products_own_instructions_are_shared_and_kept_for_the_next_start(tmp_path: Path) -> None:
@@ -157,12 +157,15 @@ def test_the_products_own_instructions_are_shared_and_kept_for_the_next_start(tm
         return ChatEngine.load(load_manifest()[LIGHT], model_path(LIGHT), cache_dir=tmp_path, context=512)
 
     def asked(engine: ChatEngine, scope: str | None) -> Completion:
-        messages = (Message("system", f"{HOUSE}Be brief."), Message("user", "What is inflation? Explain it to a beginner."))
+        messages = (
+            Message("system", f"{OPENING}Be brief."),
+            Message("user", "What is inflation? Explain it to a beginner."),
+        )
         return ask(engine, Prompt(messages, reuse=scope), max_tokens=12)[1]
 
     first = opened()
     alone = asked(first, None)
-    first.share([HOUSE.strip(), "Short."])
+    first.share([OPENING.strip(), "Short."])
     shared, nobodys = asked(first, "halden"), asked(first, None)
     assert alone.cached_tokens == 0
     assert shared.cached_tokens == nobodys.cached_tokens >= 64
@@ -175,7 +178,7 @@ def test_the_products_own_instructions_are_shared_and_kept_for_the_next_start(tm
     for content in (kept, kept[: len(kept) // 2], b""):  # whole, cut off, empty
         file.write_bytes(content)
         again = opened()
-        again.share([HOUSE.strip()])
+        again.share([OPENING.strip()])
         found = asked(again, "halden")
         assert (found, found.cached_tokens) == (alone, shared.cached_tokens)
         assert len(file.read_bytes()) == len(kept)

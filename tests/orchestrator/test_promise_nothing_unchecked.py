@@ -14,18 +14,18 @@ from moderation.types import Direction, Verdict
 from orchestrator.bots.base import Cited, Text
 from orchestrator.journey.outgoing import CitationOut, SegmentOut
 from orchestrator.types import Citation
-from tests.support.house import (
+from tests.support.running_deployment import (
     LONG_S,
     ScriptedBot,
     ScriptedModel,
     Words,
-    a_house,
     answer_of,
     block,
     bots_at_work,
     on,
     redact,
     refusals,
+    running_deployment,
     text_of,
 )
 
@@ -62,8 +62,8 @@ def test_nothing_of_a_blocked_sentence_or_after_it_goes_out(
                 return block()
         return None
 
-    with a_house(model=ScriptedModel(chunks), rule=rule) as house:
-        out = house.ask()
+    with running_deployment(model=ScriptedModel(chunks), rule=rule) as deployment:
+        out = deployment.ask()
     whole = "".join(chunks)
     if blocked is None:
         assert (text_of(out), answer_of(out).outcome) == (whole, "answered")
@@ -72,7 +72,7 @@ def test_nothing_of_a_blocked_sentence_or_after_it_goes_out(
     assert allowed.startswith(text_of(out))
     assert answer_of(out).outcome == "refused"
     assert refusals(out)[0].rail == "stern"
-    released = "".join(body["text"] for body in house.log.bodies("released"))
+    released = "".join(body["text"] for body in deployment.log.bodies("released"))
     assert allowed.startswith(released)
 
 
@@ -87,11 +87,11 @@ def test_nothing_goes_out_when_the_question_is_blocked_however_late(
             return block("calm")
         return None
 
-    with a_house(model=ScriptedModel(script[0]), rule=rule) as house:
-        out = house.ask()
+    with running_deployment(model=ScriptedModel(script[0]), rule=rule) as deployment:
+        out = deployment.ask()
     assert text_of(out) == ""
     assert (answer_of(out).outcome, refusals(out)[0].rail) == ("refused", "calm")
-    assert "released" not in house.log.kinds()
+    assert "released" not in deployment.log.kinds()
 
 
 def test_a_question_blocked_after_generation_has_begun_stops_the_model() -> None:
@@ -104,8 +104,8 @@ def test_a_question_blocked_after_generation_has_begun_stops_the_model() -> None
             return block()
         return None
 
-    with a_house(model=model, rule=rule) as house:
-        out = house.ask()
+    with running_deployment(model=model, rule=rule) as deployment:
+        out = deployment.ask()
         assert text_of(out) == ""
         assert answer_of(out).outcome == "refused"
         assert model.cancelled.wait(LONG_S)
@@ -114,25 +114,25 @@ def test_a_question_blocked_after_generation_has_begun_stops_the_model() -> None
 
 def test_a_redacted_segment_goes_out_as_its_replacement_and_its_own_words_never() -> None:
     rule = on(Direction.OUTPUT, SECRET, redact("Here something was left out. "))
-    with a_house(model=ScriptedModel([sentence(0), sentence(1, bad=True), sentence(2)]), rule=rule) as house:
-        out = house.ask()
+    with running_deployment(model=ScriptedModel([sentence(0), sentence(1, bad=True), sentence(2)]), rule=rule) as deployment:
+        out = deployment.ask()
     assert text_of(out) == sentence(0) + "Here something was left out. " + sentence(2)
-    assert SECRET not in str(house.log.bodies("released")) + str(house.memory.turns)
+    assert SECRET not in str(deployment.log.bodies("released")) + str(deployment.memory.turns)
 
 
 def test_a_question_that_a_rail_would_have_redacted_is_not_answered_from_its_unredacted_words() -> None:
-    with a_house(rule=on(Direction.INPUT, "inflation", redact("What is it?"))) as house:
-        out = house.ask()
+    with running_deployment(rule=on(Direction.INPUT, "inflation", redact("What is it?"))) as deployment:
+        out = deployment.ask()
     assert (text_of(out), answer_of(out).outcome) == ("", "refused")
 
 
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_rail_that_raises_counts_as_block(direction: Direction) -> None:
     rule = on(direction, "", ValueError("the rail broke"))
-    with a_house(model=ScriptedModel([sentence(0)]), rule=rule) as house:
-        out = house.ask()
+    with running_deployment(model=ScriptedModel([sentence(0)]), rule=rule) as deployment:
+        out = deployment.ask()
     assert (text_of(out), answer_of(out).outcome) == ("", "refused")
-    failed = [b for b in house.log.bodies("judged") if b["rail"] == "stern" and b["verdict"] == "block"]
+    failed = [b for b in deployment.log.bodies("judged") if b["rail"] == "stern" and b["verdict"] == "block"]
     assert "ValueError" in failed[0]["reason"]
 
 
@@ -140,35 +140,35 @@ def test_a_rail_that_raises_counts_as_block(direction: Direction) -> None:
 def test_a_rail_that_never_answers_counts_as_block(direction: Direction) -> None:
     never = threading.Event()
     rule = on(direction, "", never)
-    with a_house(model=ScriptedModel([sentence(0)]), rule=rule, rail_timeout_s=0.05) as house:
-        out = house.ask()
+    with running_deployment(model=ScriptedModel([sentence(0)]), rule=rule, rail_timeout_s=0.05) as deployment:
+        out = deployment.ask()
         never.set()
     assert (text_of(out), answer_of(out).outcome) == ("", "refused")
-    assert any("no verdict within" in b["reason"] for b in house.log.bodies("judged"))
+    assert any("no verdict within" in b["reason"] for b in deployment.log.bodies("judged"))
 
 
 def test_a_rail_that_raises_lets_pass_only_where_the_policy_says_so_for_that_rail() -> None:
     rule = on(Direction.OUTPUT, "", ValueError("the rail broke"))
     model = ScriptedModel([sentence(0)])
-    with a_house(model=model, rule=rule, open=frozenset({"stern"})) as house:
-        assert text_of(house.ask()) == sentence(0)
-    with a_house(model=model, rule=rule, open=frozenset({"calm"})) as house:
-        assert text_of(house.ask()) == ""
+    with running_deployment(model=model, rule=rule, open=frozenset({"stern"})) as deployment:
+        assert text_of(deployment.ask()) == sentence(0)
+    with running_deployment(model=model, rule=rule, open=frozenset({"calm"})) as deployment:
+        assert text_of(deployment.ask()) == ""
 
 
 def test_an_encoder_that_fails_on_a_segment_counts_as_block() -> None:
     broken = Words(fails=lambda text: "number 1" in text)
-    with a_house(model=ScriptedModel([sentence(0), sentence(1), sentence(2)]), embed=broken) as house:
-        out = house.ask()
+    with running_deployment(model=ScriptedModel([sentence(0), sentence(1), sentence(2)]), embed=broken) as deployment:
+        out = deployment.ask()
     assert sentence(0).startswith(text_of(out))
     assert answer_of(out).outcome == "refused"
 
 
 def test_an_encoder_that_fails_on_the_question_ends_in_an_apology() -> None:
-    with a_house(embed=Words(fails=lambda text: "inflation" in text)) as house:
-        out = house.ask()
+    with running_deployment(embed=Words(fails=lambda text: "inflation" in text)) as deployment:
+        out = deployment.ask()
     assert (text_of(out), answer_of(out).outcome) == ("", "failed")
-    assert "inflation" not in str(house.log.bodies("finished"))
+    assert "inflation" not in str(deployment.log.bodies("finished"))
 
 
 def test_a_quote_that_a_rail_blocks_is_left_out_of_its_citation() -> None:
@@ -178,17 +178,17 @@ def test_a_quote_that_a_rail_blocks_is_left_out_of_its_citation() -> None:
     )
     said = "The charge is half a percent each year [1]. The terms speak about it as well, at length [2]. "
     bot = ScriptedBot("rag", Cited(good), Cited(bad), Text(said))
-    with a_house(bot, rule=on(Direction.OUTPUT, SECRET, block())) as house:
-        out = house.ask()
+    with running_deployment(bot, rule=on(Direction.OUTPUT, SECRET, block())) as deployment:
+        out = deployment.ask()
     assert text_of(out) == said
     assert [c.citation.quote for c in out if isinstance(c, CitationOut)] == ["The ongoing charge is 0.5%.", ""]
-    assert SECRET not in repr(out) + str(house.log.events)
+    assert SECRET not in repr(out) + str(deployment.log.events)
 
 
 def test_a_quote_is_not_sent_before_the_segment_that_refers_to_it() -> None:
     cited = Citation(1, "charges", 2, "Fees", "The ongoing charge is 0.5%.")
     bot = ScriptedBot("rag", Cited(cited), Text(sentence(0)), Text("And here is the source of it all [1]. "))
-    with a_house(bot) as house:
-        out = house.ask()
+    with running_deployment(bot) as deployment:
+        out = deployment.ask()
     kinds = [type(o) for o in out if isinstance(o, SegmentOut | CitationOut)]
     assert kinds == [SegmentOut, SegmentOut, CitationOut]

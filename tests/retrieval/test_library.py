@@ -1,11 +1,13 @@
 import multiprocessing
 import threading
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from retrieval.index import corpus as corpora
 from retrieval.index import ingest as ingesting
 from retrieval.index.corpus import Corpus
 from retrieval.index.generations import Store
@@ -75,12 +77,34 @@ def test_forbidden_rows_never_come_out_of_either_search(library: Library, write:
     library.ingest(public, PUBLIC)
     library.ingest(secret, STAFF)
     _, contents = Store(library._store.root).read()
-    view = Corpus(contents).view(PUBLIC)
+    corpus = Corpus(contents)
+    view = corpus.view(corpus.seen(PUBLIC, date(2026, 1, 1)))
     query = HashingEmbedder()(["annual charge bonus"])[0]
     hits = view.dense(query, 1000) + view.sparse({"annual": 1.0, "charg": 1.0, "bonus": 1.0}, 1000)
     assert hits
     assert {row for row, _ in hits} <= set(view.rows.tolist())
     assert {contents.documents[contents.rows[row]["document"]].access for row, _ in hits} == {PUBLIC}
+
+
+@pytest.mark.parametrize("kind", ["view", "graph"])
+def test_the_views_of_the_last_searchers_are_kept_and_no_more(
+    library: Library, write: Write, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    groups = [frozenset({name}) for name in "abc"]
+    for number, group in enumerate(groups):
+        library.ingest([write(f"{number}.md", f"# Note {number}\n\nText.")], group)
+    monkeypatch.setattr(corpora, "_VIEWS_KEPT", 2)
+    monkeypatch.setattr(corpora, "_GRAPH_VIEWS_KEPT", 2)
+    corpus = Corpus(Store(library._store.root).read()[1])
+
+    def made(group: frozenset[str]) -> object:
+        return getattr(corpus, kind)(corpus.seen(group, date(2026, 1, 1)))
+
+    first, second = made(groups[0]), made(groups[1])
+    assert made(groups[0]) is first
+    made(groups[2])
+    assert made(groups[0]) is first, "used since the second one was"
+    assert made(groups[1]) is not second
 
 
 def test_documents_lists_only_what_the_groups_may_see(library: Library, write: Write) -> None:
@@ -115,15 +139,6 @@ def test_other_access_groups_replace_the_old_ones_without_embedding(library: Lib
     assert library.search("alpha", 1, STAFF)
 
 
-def test_removed_documents_are_gone_from_search_and_digest(library: Library, write: Write) -> None:
-    library.ingest([write("a.md", "Alpha.")], PUBLIC)
-    before = library.digest
-    library.ingest([write("b.md", "Beta.")], PUBLIC)
-    assert library.remove(["b", "unknown"]) == ("b.md",)
-    assert library.digest == before
-    assert [one.key for one in library.documents(PUBLIC)] == ["a.md"]
-
-
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(library: Library, write: Write, tmp_path: Path) -> None:
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"no pdf")
@@ -133,10 +148,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(library: Library, w
     assert library.search("good", 1, PUBLIC)
 
 
-def test_two_files_of_one_name_are_reported_and_no_group_is_refused(library: Library, write: Write) -> None:
-    report = library.ingest([write("x/a.md", "One."), write("y/a.md", "Two.")], PUBLIC)
-    assert report.added == ("a.md",)
-    assert "second file of this name" in report.problems[0].reason
+def test_no_group_at_all_is_refused(library: Library, write: Write) -> None:
     with pytest.raises(RetrievalError, match="access group"):
         library.ingest([write("a.md", "One.")], frozenset())
 

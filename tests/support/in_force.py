@@ -31,8 +31,8 @@ from moderation.types import PiiSpan
 from orchestrator.bots.base import Bot
 from orchestrator.journey.outgoing import Outgoing
 from orchestrator.types import Query
-from tests.support.house import a_house
 from tests.support.running import running
+from tests.support.running_deployment import running_deployment
 
 
 class Encoder:
@@ -59,6 +59,9 @@ class NothingPersonal:
 
     def find_hard(self, text: str) -> list[PiiSpan]:
         return []
+
+    def knowing(self, _products: object) -> NothingPersonal:
+        return self
 
 
 def write(path: Path, **changes: Any) -> Path:
@@ -121,7 +124,7 @@ def a_site(home: Path, *bots: Bot, url: str = "", tried: Path | None = None, **m
             documents["candidate"] = in_force._candidate
         board = switch_board(settings, deployment.announcer, ("api", "onprem", "rag"), opened)
         inner = opened.enter_context(
-            a_house(
+            running_deployment(
                 *bots,
                 embed=encoder,  # type: ignore[arg-type]
                 policy_for=in_force.on,

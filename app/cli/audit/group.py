@@ -27,6 +27,7 @@ _COMMANDS = {
     "export": ("app.cli.audit.export", "Takes events out: a bundle that proves itself, or a table."),
     "hold": ("app.cli.audit.holds", "Legal holds: place, lift, list."),
     "keys": ("app.cli.audit.export", "The log's public keys, for whoever verifies."),
+    "recompute": ("app.cli.audit.recompute", "Computes an answer's figures again from its record."),
     "rotate-key": ("app.cli.audit.signing_keys", "A new signing key; the old ones go on signing beside it."),
     "retention": ("app.cli.audit.retention", "How long which records must be kept."),
     "retire-key": ("app.cli.audit.signing_keys", "Ends the overlap of a rotation: an old key no longer signs."),

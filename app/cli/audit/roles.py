@@ -12,6 +12,8 @@ OTHER_TABLES = {
     "kill_switch": "SELECT, INSERT, UPDATE (off, reason, actor, changed)",
     "conversation": "SELECT, INSERT, UPDATE (pseudonyms)",
     "conversation_turn": "SELECT, INSERT",
+    "library_generation": "SELECT, INSERT, DELETE",
+    "library_piece": "SELECT, INSERT, DELETE",
 }
 """What the service does with its own tables beside the log's."""
 

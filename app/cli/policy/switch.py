@@ -36,7 +36,7 @@ def _which(command: F) -> F:
         command
     )
     command = click.option("--tenant", default="", help="For this tenant alone; without --bot: the whole tenant.")(command)
-    return click.option("--bot", default="", help="api, rag, onprem, or what your routes file names.")(command)
+    return click.option("--bot", default="", help="api, rag, onprem, sums, or what your routes file names.")(command)
 
 
 @switch.command()

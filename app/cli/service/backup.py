@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.shared import console, plain, settings
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -60,3 +66,24 @@ def restore(source: Path, keys_from: Path, newest: tuple[Path, ...], reason: str
     if not restored.report.ok:
         raise click.exceptions.Exit(1)
     console().print(f"restored, and the log verifies: {restored.report.events} events")
+    for line in _of_the_library(found, restored.library):
+        console().print(plain(line))
+
+
+def _of_the_library(found: Settings, generation: str) -> Iterator[str]:
+    """What must be known of the library, and done: it is the backup's, whatever was changed since."""
+    from retrieval.index.generations import made_ns
+
+    if generation:
+        when = datetime.fromtimestamp(made_ns(generation) / 1e9, UTC)
+        yield f"the library is generation {generation}, of {when:%Y-%m-%d %H:%M} UTC"
+        yield "ingest again what was ingested after that, and remove again what was removed after it: both are undone"
+    else:
+        yield "the backup holds no library: ingest the documents again"
+    if found.documents.store == "postgresql":
+        yield (
+            f"other hosts take it over when their service starts, or within {found.documents.poll_s:.0f} s where it runs;"
+            " countersign doctor tells on each which one it has"
+            if generation
+            else "other hosts answer from the copies on their disks until one ingests: stop them until then"
+        )

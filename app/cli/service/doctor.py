@@ -15,7 +15,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each check.")
 @click.option("--quick", is_flag=True, help="Without reading the models and without asking a question.")
 def doctor(as_json: bool, quick: bool) -> None:
-    """Checks host, files, database, keys, models, checkpoints and witness, and that an answer reaches for no network.
+    """Checks host, files, database, library, keys, models, checkpoints, witness, and that an answer reaches for no network.
 
     Exit code 1 where something fails; a warning is no failure. The service may run.
 
@@ -27,6 +27,7 @@ def doctor(as_json: bool, quick: bool) -> None:
     from rich.table import Table
 
     from app.operations.checks import host, reach
+    from app.operations.checks import library as library_checks
     from app.operations.checks import log as log_checks
     from app.operations.checks.result import Check, Look, looked
 
@@ -38,6 +39,7 @@ def doctor(as_json: bool, quick: bool) -> None:
         ("clock", host.clock),
         ("file modes", host.modes),
         ("database", log_checks.database),
+        ("library", library_checks.library),
         ("keys", log_checks.keys),
         ("checkpoints", log_checks.checkpoints),
         ("witness", log_checks.witnesses),

@@ -1,6 +1,6 @@
 """The console's pages, in the order of the navigation. A new page is a module, a template, and a line here."""
 
-from app.console.pages import queries, query, retention, reveal, sign_in, switches
+from app.console.pages import documents, queries, query, retention, reveal, sign_in, switches
 
 PAGES = (
     sign_in,
@@ -8,5 +8,6 @@ PAGES = (
     query,
     reveal,
     retention,
+    documents,
     switches,
 )

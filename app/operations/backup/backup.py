@@ -4,7 +4,8 @@ Invariant: whoever has the log's copy alone can read nobody's words, and whoever
 nothing to read. The keys are copied after the log, and only their newest copy is kept: so a restoration never brings back
 a key that was destroyed before the log's copy was made.
 
-    TO/countersign-TIME/            manifest.json, log/ (the database), checkpoints.jsonl, library/
+    TO/countersign-TIME/            manifest.json, log/ (the database, with a library that is kept there), checkpoints.jsonl,
+                                    library/ (one that is kept in folders)
     KEYS_TO/countersign-keys/       manifest.json, subjects/ (the key store), kek, audit, countersign.toml, checkpoints.jsonl
 """
 
@@ -27,6 +28,8 @@ from app import __version__
 from app.operations.backup.copies import copy_database
 from app.operations.errors import BackupError
 from app.settings import Settings, config_path
+from app.shared_library.generations import PostgresGenerations
+from audit.database.engine import create_engine_for
 from audit.sealing import subject_keys
 from migrations.rooms import collect_metadata
 from migrations.run import standing
@@ -42,6 +45,17 @@ class Made:
     keys: Path
     size: int
     """Bytes of both."""
+
+
+def library_in_database(settings: Settings) -> bool:
+    """Whether the library in force is the database's, and a folder of this host is a copy of it."""
+    if settings.documents.store != "postgresql":
+        return False
+    engine = create_engine_for(settings.url)
+    try:
+        return PostgresGenerations(engine, settings.tenant).newest() != ""
+    finally:
+        engine.dispose()
 
 
 def log_tables() -> list[Table]:
@@ -68,7 +82,8 @@ def back_up(settings: Settings, to: Path, keys_to: Path, now: Callable[[], float
     _copy_lines(settings.checkpoint_path, log.partial / "checkpoints.jsonl")
     library = settings.home / "library"
     if library.is_dir():
-        shutil.copytree(library, log.partial / "library", ignore=shutil.ignore_patterns(".*"))
+        shared = settings.tenant if library_in_database(settings) else ".*"  # that one is among the database's rows
+        shutil.copytree(library, log.partial / "library", ignore=shutil.ignore_patterns(".*", shared))
     log.finish(_manifest(log.partial, settings, now()))
     keys = _fresh(keys_to, KEYS)
     (keys.partial / "subjects").mkdir()

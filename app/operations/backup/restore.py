@@ -20,6 +20,7 @@ from app.operations.backup.backup import KEYS, key_tables, log_tables, read_mani
 from app.operations.backup.copies import is_empty, restore_database
 from app.operations.errors import BackupError
 from app.settings import Settings
+from app.shared_library.generations import PostgresGenerations
 from app.wiring.key_material import key_encryption_key, open_keys
 from app.wiring.trust import own_trust
 from audit.append.store import AuditStore
@@ -33,14 +34,17 @@ from audit.sealing.subject_keys import SubjectKeys
 from audit.verify.problems import Report
 from audit.verify.whole_log import verify_store
 from migrations.run import upgrade
+from retrieval.index.generations import Store
+from retrieval.types import RetrievalError
 
 
 @dataclass(frozen=True)
 class Restored:
-    """epochs: log to the epoch that was started for it."""
+    """epochs: log to the epoch that was started for it. library: the generation in force; '' where the backup has none."""
 
     epochs: dict[str, int]
     report: Report
+    library: str = ""
 
 
 def restore(
@@ -75,15 +79,37 @@ def restore(
     upgrade(settings.url)
     known = [source / "checkpoints.jsonl", keys_source / "checkpoints.jsonl", settings.checkpoint_path, *newest]
     _place(_latest(known), settings.checkpoint_path)
-    if (source / "library").is_dir():
-        shutil.copytree(source / "library", settings.home / "library", dirs_exist_ok=True)
+    library = _library(settings, source)
     epochs = _epochs(settings, reason, approvers)
     engine = create_engine_for(settings.url)
     try:
         report = verify_store(engine, trust=own_trust(settings))
     finally:
         engine.dispose()
-    return Restored(epochs, report)
+    return Restored(epochs, report, library)
+
+
+def _library(settings: Settings, source: Path) -> str:
+    """Puts the backup's library in force on this host, and in the database where it is kept there: one that the database
+    holds wins over a folder. Returns its generation. Raises BackupError: the log is restored then."""
+    if (source / "library").is_dir():
+        shutil.copytree(source / "library", settings.home / "library", dirs_exist_ok=True)
+    if not settings.url.startswith("postgresql"):
+        return Store(settings.library_dir).generation
+    engine = create_engine_for(settings.url)
+    store = Store(settings.library_dir, PostgresGenerations(engine, settings.tenant))
+    try:
+        store.follow()
+        if settings.documents.store == "postgresql" and store.generation:
+            with store.locked():  # publishes a library from before it was shared
+                pass
+    except RetrievalError as error:
+        raise BackupError(
+            f"the log is restored, and its library is not ({error}): ingest the documents again before the service starts"
+        ) from error
+    finally:
+        engine.dispose()
+    return store.generation
 
 
 def _place_keys(settings: Settings, source: Path) -> None:

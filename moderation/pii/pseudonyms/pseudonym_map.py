@@ -19,7 +19,7 @@ from moderation.pii.pseudonyms.original import EXACT, FUZZY, Original, identity
 from moderation.pii.pseudonyms.serialised import SECRET_BYTES, PseudonymError, dumped, loaded
 from moderation.pii.pseudonyms.stream_reader import StreamReader, Vocabulary
 from moderation.pii.pseudonyms.surrogate_choice import SurrogateChoice
-from moderation.pii.pseudonyms.surrogate_forms import WORD, SurrogateForm, fold, is_word
+from moderation.pii.pseudonyms.surrogate_forms import WORD, SurrogateForm, fold
 from moderation.pii.pseudonyms.tags import CANONICAL, LITERAL, TAG, is_tag, neutral, read_tag, split_part
 from moderation.types import PiiSpan
 
@@ -29,6 +29,9 @@ Style = Literal["tag", "surrogate"]
 TAGS: Mapping[str, Style] = {"default": "tag"}
 _URL_BEFORE = re.compile(r"(?:://|(?<!\w)www\.|]\()[^\s\">]*\Z", re.I)
 _WORD_START = re.compile(rf"(?<!{WORD}){WORD}")
+# Beside these a surrogate would run into a word, a number, an address or another surrogate, and be read back no more.
+_RUNS_INTO = re.compile(rf"(?:{WORD}|[@=%+]|_\d{{1,6}}>)\Z")
+_RUNS_ON = re.compile(rf"@|[._]?(?:{WORD}|{CANONICAL.pattern})")
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,7 @@ class Pseudonyms:
             def false(match: re.Match[str]) -> str:
                 entity, part = split_part(match[1])
                 entry = self._by_tag.get((entity, int(match[2])))
-                alone = not _glued(match)
-                shown = self._choice.shown(entry, part) if entry in covered and entry and alone else ""
+                shown = self._choice.shown(entry, part) if entry and entry in covered and _read_back(match) else ""
                 counts[entity] = counts.get(entity, 0) + bool(shown)
                 return shown or match.group()
 
@@ -244,10 +246,12 @@ class Pseudonyms:
         return sum(part in e.names for e in self._entries if e.entity == "PERSON") == 1
 
 
-def _glued(match: re.Match[str]) -> bool:
-    """Does a word go on right before or after the match? A surrogate there would be found no more."""
-    around = match.string[max(match.start() - 1, 0) : match.start()] + match.string[match.end() : match.end() + 1]
-    return any(map(is_word, around))
+def _read_back(match: re.Match[str]) -> bool:
+    """Would the reader find a surrogate in the match's place? Not where it is one with what stands beside it, nor in the
+    address of a web page."""
+    text, start, end = match.string, *match.span()
+    before = text[max(start - 400, 0) : start]
+    return not (_RUNS_INTO.search(before[-8:]) or _RUNS_ON.match(text, end) or _URL_BEFORE.search(before))
 
 
 def _style(styles: Mapping[str, Style], entry: Original) -> Style:

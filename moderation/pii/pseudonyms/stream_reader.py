@@ -30,6 +30,7 @@ _OPEN = re.compile(r"(?:(?P<angle>[<‹«＜〈《]{1,2}|&(?:amp;)?lt;|\\<)|(?P<
 _OPEN_BEGUN = re.compile(r"(?:[<\[{‹«＜［【〈《(+\\]{1,3}|&(?:a?m?p?;?)(?:l?t?;?))\s{0,2}\\?\Z")
 _CLOSE = re.compile(r"\s?(?:(?P<angle>[>›»＞〉》]{1,2}|\\?>|&(?:amp;)?gt;)|(?P<square>[\]}］】]{1,2}))")
 _CLOSE_BEGUN = re.compile(r"\s?\\?(?:&(?:a?m?p?;?)(?:g?t?)?)?\Z")
+_CUT = re.compile(r"(?:[<‹«]|&lt;|\\<)\s?(?P<begun>[A-Z](?:[A-Z]|\\?_)*)\Z")
 _GOES_ON = re.compile(f"_?{WORD}")
 _PART_OF_ADDRESS = re.compile(f"@|[._]{WORD}")
 _ESCAPE = re.compile(r"&(?:amp;)?[lg]t;")
@@ -81,8 +82,13 @@ class StreamReader:
         return self._read(final=False)
 
     def close(self) -> str:
-        """No more text will come: returns the rest."""
+        """No more text will come: returns the rest, without the tag that the model's last token may have broken off."""
+        if (cut := _CUT.search(self._held)) and self._begins_a_tag(cut["begun"].replace("\\", "")):
+            self._held = self._held[: cut.start()]
         return self._read(final=True)
+
+    def _begins_a_tag(self, begun: str) -> bool:
+        return any(tag(entity, number).startswith(f"<{begun}") for entity, number in self._words.known)
 
     def _read(self, *, final: bool) -> str:
         text, out, at = self._held, list[str](), 0

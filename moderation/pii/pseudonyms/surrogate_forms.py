@@ -25,6 +25,7 @@ _WORD = re.compile(WORD)
 _IN_WORD = re.compile(r"(?:[\u00ad\u200b-\u200d\u2060]|\*{1,3}|_{1,3}|~~|-?[ \t]{0,3}\r?\n[ \t]{0,6}|-)?")
 _SPACED = re.compile(r" ")
 _WORDS = re.compile(r"[\s*_~,./\u00a0\u200b\u2060\u2010\u2011`-]{0,8}")
+_APART = re.compile(_WORDS.pattern.replace("{0,", "{1,"))
 _NUMBER = re.compile(r"[\s*_~()/.\u00a0\u00ad\u200b\u2060\u2010-\u2013`-]{0,8}")
 _MAIL = re.compile(r"\s?(?:\(at\)|\[at\]|@)\s?|-?\r?\n|[.@_\\*:/\u00ad\u200b\u2060-]{0,4}", re.I)
 _INITIALS = re.compile(r"\.[ \u00a0]?")
@@ -34,13 +35,14 @@ SUFFIX = re.compile(r"(?:e?s|e?n)(?![^\W_])", re.I)
 DECLINED = re.compile(r"(?:em|om|ou|ov[aié]|owi|ow?ie|ów|iem|a|u|i|y|ę|ą|in|om?u|[ауеыи]|о[мйв]|ым|ой)(?![^\W_])", re.I)
 _LONG = 6
 _SLACK_FROM = 9  # letters and digits of a number in which one may be wrong: nothing else comes so near a drawn one
-_GAPS = {"w": _IN_WORD, "s": _SPACED, " ": _WORDS, "#": _NUMBER, "@": _MAIL, "i": _INITIALS}
+_GAPS = {"w": _IN_WORD, "s": _SPACED, " ": _WORDS, "a": _APART, "#": _NUMBER, "@": _MAIL, "i": _INITIALS}
 
 
 @dataclass(frozen=True)
 class SurrogateForm:
     """One way to write a surrogate: its letters and digits in lower case, and which gap may stand before each of them
-    ("w" in a word, "s" exactly one space, " " between words, "#" in a number, "@" in an address of the internet).
+    ("w" in a word, "s" exactly one space, " " between words, "a" before an initial, "#" in a number, "@" in an address of
+    the internet).
 
     replacement: the canonical tag. name: whether it is a word that may take an ending ("Winterborns")."""
 
@@ -96,11 +98,12 @@ def fold(character: str) -> str:
 
 
 def words_form(shown: str, replacement: str, *, name: bool = False) -> SurrogateForm:
-    """Words in a row, with any of the usual separators between them."""
+    """Words in a row, with any of the usual separators between them. An initial stands apart from the name before it: the
+    last letter of "the Sunderholts" is none."""
     characters, gaps = [], []
     for word in re.findall(r"[^\W_]+", shown):
         characters.append(fold_all(word))
-        gaps.append(" " + "w" * (len(characters[-1]) - 1))
+        gaps.append("a" if name and len(word) == 1 else " " + "w" * (len(characters[-1]) - 1))
     return SurrogateForm("".join(characters), "".join(gaps), replacement, name)
 
 

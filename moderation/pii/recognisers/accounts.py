@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from moderation.pii.recognisers.base import CUED, PROVEN, SHAPED, SpanRecogniser, cue_before
+from moderation.pii.recognisers.base import CUED, PROVEN, SHAPED, SpanRecogniser, cue_before, numbers_a_thing
 from moderation.pii.recognisers.check_digits import luhn
 from moderation.types import PiiSpan
 
@@ -97,7 +97,7 @@ class SocialSecurityRecogniser(SpanRecogniser):
                 continue
             if cue_before(text, match.start(), _SSN_CUE):
                 yield PiiSpan(match.start(), match.end(), "US_SSN", PROVEN)
-            elif match.group(1) == "-":
+            elif match.group(1) == "-" and not numbers_a_thing(text, match.start()):
                 yield PiiSpan(match.start(), match.end(), "US_SSN", CUED)
 
 

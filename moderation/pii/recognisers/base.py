@@ -49,6 +49,19 @@ def result(recogniser: EntityRecognizer, span: PiiSpan) -> RecognizerResult:
     )
 
 
+_REFERENCE = re.compile(
+    r"\b(?:bulletins?|dockets?|amendments?|directives?|registers?|releases?|exhibits?|drawings?|patents?|invoices?"
+    r"|(?:file|docket|document|part|serial|model|product|order|case|ticket|reference|ref|form|report|identification|policy"
+    r"|employer) ?(?:no|nos|number|numbers|id|identifiers?|#)|identifiers?)\b[.:#]{0,2}\s{0,2}$",
+    re.I,
+)
+
+
+def numbers_a_thing(text: str, start: int) -> bool:
+    """Whether what begins at `start` is said to be the number of a document or a product: "service bulletin 737-31-1860"."""
+    return cue_before(text, start, _REFERENCE, 32)
+
+
 def cue_before(text: str, start: int, cue: re.Pattern[str], window: int = 48) -> bool:
     """Is there a match of `cue` in the `window` characters before `start`?"""
     return cue.search(text, max(0, start - window), start) is not None

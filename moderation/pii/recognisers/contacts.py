@@ -14,7 +14,7 @@ from typing import Any
 import phonenumbers
 import tldextract
 
-from moderation.pii.recognisers.base import CUED, PROVEN, SHAPED, SpanRecogniser, cue_after, cue_before
+from moderation.pii.recognisers.base import CUED, PROVEN, SHAPED, SpanRecogniser, cue_after, cue_before, numbers_a_thing
 from moderation.types import PiiSpan
 
 _MAIL = re.compile(r"(?<![\w.+-])[\w!#$%&'*+/=?^`{|}~-][\w.!#$%&'*+/=?^`{|}~-]*@[\w-]+(?:\.[\w-]+)+", re.UNICODE)
@@ -130,6 +130,8 @@ class PhoneRecogniser(SpanRecogniser):
             return CUED
         if _NANP.fullmatch(number) and (extended or re.search(r"\D", number)):
             return CUED
+        if numbers_a_thing(text, start):
+            return 0.0
         if _TRUNK.fullmatch(number) and 8 <= len(digits) <= 12:
             return SHAPED
         if re.search(r"[() -]", number) and 9 <= len(digits) <= 12 and not re.fullmatch(r"\d{1,3}(?:[ .]\d{3})+", number):

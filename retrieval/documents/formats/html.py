@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from retrieval.documents.blocks import Block, Parsed, caption_above, headings_above, raised_mark, squeeze
-from retrieval.documents.formats.html_tables import is_layout, read_table
+from retrieval.documents.encodings import UnknownEncoding, decoded
 from retrieval.documents.grid import Grid
 from retrieval.documents.heads import leading_heads, spread_heads
+from retrieval.documents.html.tables import is_layout, read_table
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -58,7 +59,7 @@ def read_html(markup: str | bytes) -> Parsed:
 
 
 def _soup(markup: str | bytes) -> BeautifulSoup:
-    """Bytes that name no encoding are UTF-8 or, failing that, windows-1252, as browsers take them."""
+    """Bytes that name no encoding are read by their letters or, failing that, as windows-1252, as browsers take them."""
     from bs4 import BeautifulSoup
     from bs4.dammit import EncodingDetector
 
@@ -68,8 +69,8 @@ def _soup(markup: str | bytes) -> BeautifulSoup:
     if declared or markup.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         return BeautifulSoup(markup, "lxml")
     try:
-        return BeautifulSoup(markup.decode("utf-8"), "lxml")
-    except UnicodeDecodeError:
+        return BeautifulSoup(decoded(markup), "lxml")
+    except UnknownEncoding:
         return BeautifulSoup(markup.decode("cp1252", errors="replace"), "lxml")
 
 
@@ -187,7 +188,11 @@ class _Reader:
                 self.term = ""
                 if len(self.pairs) > 1:
                     self.grids.append(
-                        Grid(tuple(self.pairs), caption_above(self.blocks), section=headings_above(self.blocks))
+                        Grid(
+                            tuple(self.pairs),
+                            caption_above(self.blocks[: -len(self.pairs)]),
+                            section=headings_above(self.blocks),
+                        )
                     )
                 self.pairs = []
             return

@@ -6,19 +6,23 @@ A block never leaves its page, and pages count from 1. PDFium is not thread-safe
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from retrieval.documents.blocks import Block, Parsed, squeeze
 from retrieval.documents.grid import Grid
+from retrieval.documents.ocr.pages import Scanner
+from retrieval.documents.ocr.tesseract import missing
 from retrieval.documents.pdf.blocks import Line, page_blocks
+from retrieval.documents.pdf.cells import with_cells
 from retrieval.documents.pdf.columns import pieces_of
+from retrieval.documents.pdf.fields import filled_fields, unlabelled
 from retrieval.documents.pdf.glyphs import read_glyphs
 from retrieval.documents.pdf.letters import Letters
 from retrieval.documents.pdf.lines import TypedLine, typed_lines
 from retrieval.documents.pdf.page_lines import prepared
+from retrieval.documents.pdf.rejoined import body_size, rejoined
 from retrieval.documents.pdf.running import without_running
 from retrieval.documents.pdf.tables.continued import with_heads
 from retrieval.documents.pdf.tables.grids import grids_of
@@ -26,6 +30,8 @@ from retrieval.documents.pdf.words import lines_of, words_of
 from retrieval.types import UnreadableDocument
 
 _PDFIUM = threading.Lock()
+_LEGIBLE = 60  # per cent of sureness: below it words are guessed
+_STAMP = 300  # characters: a page that may be a picture with a stamp
 _MOST_NOTES = 2_000  # fields and remarks looked at on one page
 _NO_TITLE = (".doc", ".docx", ".pdf", ".htm", ".html", ".indd", ".xls", ".xlsx")
 
@@ -39,15 +45,23 @@ class _Read:
     grids: list[Grid] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)
+    fields: dict[int, list[str]] = field(default_factory=dict)  # of forms, by page: what no line says with its name
+    scanner: Scanner = field(default_factory=Scanner)
+
+    @property
+    def empty(self) -> tuple[int, ...]:
+        """Pages without a line that are not damaged."""
+        return tuple(number for number, lines in enumerate(self.pages, 1) if not lines and number not in self.damaged)
 
 
 def read_pdf(path: Path) -> Parsed:
-    """Raises UnreadableDocument for an encrypted or damaged file, or one that holds pictures of text only."""
+    """Raises UnreadableDocument for an encrypted or damaged file, or pictures of text that no OCR could read."""
     read = _read(path)
     if len(read.damaged) == len(read.pages):
         raise UnreadableDocument(f"{path.name}: all its {len(read.pages)} pages are damaged; export it again")
     if not any(read.pages):
-        raise UnreadableDocument(f"{path.name}: no text in its {len(read.pages)} pages (scanned?); run it through OCR first")
+        why = missing() or "OCR found no words in them"
+        raise UnreadableDocument(f"{path.name}: no text in its {len(read.pages)} pages (scanned?); {why}")
     pages, running = without_running(read.pages)
     if not any(pages):
         raise UnreadableDocument(
@@ -56,9 +70,15 @@ def read_pdf(path: Path) -> Parsed:
     letters = Letters(line.text for lines in pages for line in lines)
     pages = [[replace(line, text=letters.mend(line.text)) for line in lines] for lines in pages]
     emphasised = _emphasised(pages)
-    blocks = tuple(block for number, lines in enumerate(emphasised, 1) for block in page_blocks(lines, number))
+    blocks = tuple(
+        block
+        for number, lines in enumerate(emphasised, 1)
+        for block in (*page_blocks(lines, number), *(Block("item", said, number) for said in read.fields.get(number, ())))
+    )
     grids = tuple(with_heads([_finished(grid, running, letters, blocks) for grid in read.grids]))
-    return Parsed(read.title, blocks, len(pages), grids, _notes(read, letters))
+    scanned = tuple(sorted(read.scanner.sure.items()))
+    text = rejoined(with_cells(blocks, grids))
+    return Parsed(read.title, text, len(pages), grids, _notes(read, letters), scanned, read.empty)
 
 
 def _read(path: Path) -> _Read:
@@ -87,14 +107,23 @@ def _read(path: Path) -> _Read:
 
 def _read_page(pdf: Any, number: int, read: _Read) -> None:
     page = pdf[number]
+    fields = list(filled_fields(pdf, page))
     filled = _show_filled(page)
     if filled:
         page = pdf[number]
     text_page = page.get_textpage()
     glyphs = read_glyphs(page, text_page)
     lines = lines_of(words_of(glyphs))
+    if len(glyphs.text) < _STAMP and (seen := read.scanner.read(page, number + 1, sum(len(line.words) for line in lines))):
+        read.pages.append(seen.lines)
+        read.grids += seen.grids
+        text_page.close()
+        page.close()
+        return
     pieces = [pieces_of(line) for line in lines]
     read.pages.append(typed_lines(glyphs, lines, pieces, by_place=filled or page.get_rotation() != 0))
+    if fields:
+        read.fields[number + 1] = unlabelled(fields, [line.text for line in read.pages[-1]])
     if glyphs.hidden.any():
         read.hidden.append(number + 1)
     read.grids += grids_of(page, glyphs, prepared(lines, pieces), number + 1)
@@ -117,12 +146,21 @@ def _show_filled(page: Any) -> bool:
 
 def _notes(read: _Read, letters: Letters) -> tuple[str, ...]:
     """What a person should know of how well the file could be read."""
-    empty = [number for number, lines in enumerate(read.pages, 1) if not lines and number not in read.damaged]
+    scanner = read.scanner
     found = []
     if read.damaged:
         found.append(f"{_listed(read.damaged)} damaged and left out; export the file again")
-    if empty:
-        found.append(f"{_listed(empty)} without text (pictures?); run the file through OCR")
+    if scanner.unread:
+        why = "no time was left for more OCR: split the file" if scanner.late else missing()
+        found.append(f"{_listed(scanner.unread)} without text (pictures?); {why}")
+    blank = [number for number in read.empty if number not in scanner.unread]
+    if blank:
+        found.append(f"{_listed(blank)} without text")
+    if scanner.sure:
+        mean = round(sum(scanner.sure.values()) / len(scanner.sure))
+        poor = [number for number, sure in scanner.sure.items() if sure < _LEGIBLE]
+        more = f"; {_listed(poor)} hardly legible" if poor else ""
+        found.append(f"{_listed(list(scanner.sure))} read by OCR, {mean} % sure{more}")
     if read.hidden:
         found.append(f"{_listed(read.hidden)} with text that nobody can see; it was left out")
     if letters.unread:
@@ -136,12 +174,8 @@ def _listed(pages: list[int]) -> str:
 
 
 def _emphasised(pages: list[list[TypedLine]]) -> list[list[Line]]:
-    """Emphasis against the document's commonest size; unknown where the file tells bold from plain nowhere."""
-    letters: Counter[float] = Counter()
-    for lines in pages:
-        for line in lines:
-            letters[line.size] += len(line.text)
-    body = letters.most_common(1)[0][0] if letters else 0.0
+    """Emphasis against the size of the document's running text; unknown where the file tells bold from plain nowhere."""
+    body = body_size([(line.text, line.size) for lines in pages for line in lines])
     weights = {line.bold for lines in pages for line in lines}
     known = weights == {True, False} and body > 0
 

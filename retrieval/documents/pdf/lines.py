@@ -7,7 +7,7 @@ is left out. Where the page is turned, the file's order says nothing, and the li
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from retrieval.documents.blocks import raised_mark, squeeze
@@ -16,6 +16,7 @@ from retrieval.documents.pdf.flow import Columns, home, paragraphs, text_columns
 from retrieval.documents.pdf.glyphs import Flags, Glyphs
 from retrieval.documents.pdf.words import TextLine, Word, raised, spelled
 
+_MARK = re.compile("^[⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠ⁽⁾]{1,4}$")
 _SPACED = re.compile(r"(?:(?<=\s)|^)\w(?: \w){4,}(?=\s|$)")
 
 
@@ -87,6 +88,18 @@ def _written(glyphs: Glyphs) -> list[TypedLine]:
             size = round(float(glyphs.nominal[at]), 1)
             found.append(TypedLine(_unspaced(text, glyphs, start, end), float(glyphs.base[at]), size, bool(glyphs.bold[at])))
         start = end + 1
+    return _with_marks(found)
+
+
+def _with_marks(lines: list[TypedLine]) -> list[TypedLine]:
+    """A note's mark that the file writes as a line of its own begins the note's first line."""
+    found: list[TypedLine] = []
+    for line in lines:
+        before = found[-1] if found else None
+        if before is not None and _MARK.match(before.text) and 0 <= before.base - line.base < line.size:
+            found[-1] = replace(line, text=f"{before.text} {line.text}")
+        else:
+            found.append(line)
     return found
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retrieval.evidence.look_up.compute import CannotCompute
-from retrieval.evidence.look_up.listing import Listing, list_rows, rank_rows
-from retrieval.evidence.look_up.outcome import Found, Outcome, computed, operands_of, points_at
-from retrieval.evidence.look_up.over_periods import compare, over_periods, periods_of, stands
+from retrieval.evidence.look_up.formula import carried_out, kept, over
+from retrieval.evidence.look_up.listing import Listing, list_rows, part_rows, rank_rows
+from retrieval.evidence.look_up.outcome import Found, Outcome, operands_of, points_at
+from retrieval.evidence.look_up.over_periods import compare, comparison, over_periods, periods_of
 from retrieval.evidence.look_up.over_series import over_series
 from retrieval.evidence.look_up.resolve import ANYWHERE, Match, Scope, timeless
 from retrieval.evidence.plans.plan import Aggregate, Compute, Count, Filter, Lookup, Planned, Rank, Rows
@@ -95,14 +96,21 @@ def _list(planned: Planned, plan: Compute, view: GraphView, scope: Scope) -> lis
 
 
 def _aggregated(planned: Planned, plan: Aggregate, view: GraphView, scope: Scope) -> list[Outcome]:
-    """One figure over all rows of a column, totals left out."""
+    """One figure over all rows of a column, totals left out, or over the rows that make up a measure without a row."""
     column = Rows(plan.measure, "column", plan.periods)
-    for outcome in _listed(planned, rank_rows(column, view, scope), None):
+    for listing in (rank_rows(column, view, scope), part_rows(plan, view, scope)):
+        if found := _over_rows(planned, plan, listing):
+            return found
+    return []
+
+
+def _over_rows(planned: Planned, plan: Aggregate, listing: Listing | None) -> list[Outcome]:
+    for outcome in _listed(planned, listing, None):
         figures = [point.cell.figure for _, point in outcome.chosen if point.cell.figure]
         if len(figures) < 2 or len(figures) < len(outcome.chosen):
             return []
-        result, _ = computed(plan.op, figures)
-        return [replace(outcome, result=result)]
+        formula = over(plan.op, len(figures))
+        return [replace(outcome, result=carried_out(formula, figures)[0], formula=formula)]
     return []
 
 
@@ -111,20 +119,13 @@ def _listed(planned: Planned, listing: Listing | None, condition: Rank | Filter 
     if listing is None:
         return []
     pairs = list(zip(listing.lines, listing.points, strict=True))
-    kept = pairs
+    chosen = pairs
     if condition is not None:
         pairs = [pair for pair in pairs if pair[1].cell.figure]
         if len(pairs) < 2:
             return []
-        if isinstance(condition, Rank):
-            kept = sorted(
-                pairs,
-                key=lambda pair: pair[1].cell.figure.full if pair[1].cell.figure else 0,
-                reverse=condition.direction == "highest",
-            )
-            kept = kept[: condition.n]
-        else:
-            kept = [pair for pair in pairs if stands(condition, pair[1].cell.figure)]
+        figures = [point.cell.figure for _, point in pairs if point.cell.figure]
+        chosen = [pairs[place] for place in kept(comparison(condition), figures)]
     found = tuple(
         Found(
             Match(line, listing.coverage, listing.coverage, 1.0, not listing.whole_table, listing.covered, 1.0),
@@ -136,4 +137,4 @@ def _listed(planned: Planned, listing: Listing | None, condition: Rank | Filter 
     assumed = (
         bool(pairs) and not getattr(planned.plan, "periods", ()) and any(len(line.series.periods) > 1 for line, _ in pairs)
     )
-    return [Outcome(planned, found, chosen=tuple(kept), assumed=assumed and condition is not None)]
+    return [Outcome(planned, found, chosen=tuple(chosen), assumed=assumed and condition is not None)]

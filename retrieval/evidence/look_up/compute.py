@@ -1,6 +1,6 @@
 """Decimal arithmetic over cells: scales brought together, currencies and units kept apart.
 
-Invariant: a result carries the operands it was computed from, and can be computed again from their cells alone.
+Invariant: a result depends on its operands alone, so that it can be computed again from their cells.
 """
 
 from __future__ import annotations

@@ -6,11 +6,13 @@ Invariant: a list is all rows that stand under the asked label or table, totals 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retrieval.evidence.look_up.resolve import NEUTRAL, Scope, asked_stems, timeless, weight
-from retrieval.evidence.plans.plan import Count, Filter, Rank, Rows
+from retrieval.evidence.plans.operation_words import GENERIC
+from retrieval.evidence.plans.plan import Aggregate, Count, Filter, Rank, Rows
 from retrieval.graph.reading.periods import Period, fits
+from retrieval.graph.reading.words import LIGHT
 from retrieval.graph.series import Point
 from retrieval.graph.view import GraphView, Line
 
@@ -62,6 +64,66 @@ def list_rows(plan: Rows | Count, view: GraphView, scope: Scope) -> Listing | No
     return Listing(best.lines, best.points, best.coverage, best.covered, best.whole_table, best.coverage - second)
 
 
+_TERMS = frozenset({"current", "noncurrent", "short", "long", "term"})
+
+
+def part_rows(plan: Aggregate, view: GraphView, scope: Scope) -> Listing | None:
+    """The rows that make up a measure which has no row of its own: those of a section that has no total, or a current and a
+    non-current row of one name. None where fewer than two are found, or where they leave a word of the measure open."""
+    aside = _LIST_WORDS | GENERIC | LIGHT
+    asked = list(dict.fromkeys(stem for stem in asked_stems(plan.measure) if stem not in aside))
+    if not asked:
+        return None
+    found: list[Listing] = []
+    for document, number in _tables(view, scope, asked):
+        lines = [line for line in view.lines_of(document, number) if line.series.kind != "text"]
+        if any(all(any(word in line.label for word in view.kin(stem)) for stem in asked) for line in lines):
+            continue  # it has a row
+        for group, words in (*_sections(lines), *_twins(lines, set(asked))):
+            covered, coverage = _coverage(view, asked, words | set(group[0].head))
+            picked = _points(group, plan.periods)
+            if coverage < 0.99 or len(picked) < 2 or len(picked) < len(group):
+                continue
+            precise = _precise(asked, words | set(group[0].head) - NEUTRAL)
+            found.append(
+                Listing(tuple(a for a, _ in picked), tuple(b for _, b in picked), 0.6 + 0.4 * precise, covered, False)
+            )
+    found.sort(key=lambda one: -one.coverage)
+    if not found or (len(found) > 1 and found[1].coverage > found[0].coverage - 0.05):
+        return None
+    second = found[1].coverage if len(found) > 1 else 0.0
+    return replace(found[0], margin=found[0].coverage - second)
+
+
+def _sections(lines: Sequence[Line]) -> Iterator[tuple[list[Line], set[str]]]:
+    """The rows of each section and column, where no total closes the section."""
+    for key in dict.fromkeys((line.series.path, line.series.head) for line in lines if line.series.path):
+        group = [line for line in lines if (line.series.path, line.series.head) == key]
+        words = set(group[0].path)
+        if not any(line.series.total and (not line.path or line.path & words) for line in lines):
+            yield group, words
+
+
+def _twins(lines: Sequence[Line], asked: set[str]) -> Iterator[tuple[list[Line], set[str]]]:
+    """Rows whose names differ by "current" and "non-current" alone, and hold no other word than the asked ones."""
+    for one in lines:
+        if "noncurrent" not in one.label:
+            continue
+        rest = set(one.label) - _TERMS
+        if not rest or not rest <= asked:
+            continue
+        twins = [
+            line
+            for line in lines
+            if line is not one
+            and (line.series.path, line.series.head) == (one.series.path, one.series.head)
+            and set(line.label) - _TERMS == rest
+            and "noncurrent" not in line.label
+        ]
+        if len(twins) == 1 and not twins[0].series.total:
+            yield [twins[0], one], rest | set(one.path)
+
+
 def rank_rows(plan: Rank | Filter | Rows, view: GraphView, scope: Scope) -> Listing | None:
     """The rows of the table and column that the measure names, each with its point; the caller orders or filters them."""
     asked = list(asked_stems(plan.measure))
@@ -82,7 +144,7 @@ def rank_rows(plan: Rank | Filter | Rows, view: GraphView, scope: Scope) -> List
             other = {w for line in lines for w in line.head} - set(column[0].head) - NEUTRAL
             telling = set(column[0].head) - NEUTRAL
             kin = {k for stem in asked for k in view.kin(stem)}
-            rows_named = any(set(line.label) & kin - set(line.topic) - telling for line in lines if line.series.total)
+            rows_named = any(set(line.label) & kin - set(line.topic) - column[0].head for line in lines if line.series.total)
             if isinstance(plan, Rows) and rows_named:
                 continue
             if isinstance(plan, Rows) and (
@@ -108,11 +170,19 @@ def rank_rows(plan: Rank | Filter | Rows, view: GraphView, scope: Scope) -> List
 
 def _tables(view: GraphView, scope: Scope, asked: Sequence[str]) -> list[tuple[int, int]]:
     """The tables worth a look: those near the search's hits, then those whose names hold the asked words; all, where few."""
-    everything = [(place, table.number) for place, document in enumerate(view.documents) for table in document.tables]
+    everything = [
+        (place, table.number)
+        for place, document in enumerate(view.documents)
+        if scope.documents is None or place in scope.documents
+        for table in document.tables
+    ]
     if len(everything) <= _MOST_TABLES and scope.near is None:
         return everything
-    near = sorted(scope.near or {}, key=lambda key: -(scope.near or {})[key])
-    likely = view.likely({stem: weight(view, stem) for stem in asked}, 60)
+    near = sorted(
+        (key for key in scope.near or {} if scope.documents is None or key[0] in scope.documents),
+        key=lambda key: -(scope.near or {})[key],
+    )
+    likely = view.likely({stem: weight(view, stem) for stem in asked}, 60, (), scope.documents)
     found = dict.fromkeys([*near, *((line.document, line.series.table.number) for line in likely)])
     return list(found)[:_MOST_TABLES]
 

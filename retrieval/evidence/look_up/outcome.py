@@ -1,4 +1,4 @@
-"""What carrying out a plan comes to, and what all plans need for it: operands, periods, arithmetic.
+"""What carrying out a plan comes to, and what all plans need for it: operands and periods.
 
 Invariant: an outcome names every cell that it rests on.
 """
@@ -6,14 +6,13 @@ Invariant: an outcome names every cell that it rests on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from retrieval.evidence.look_up import compute as arithmetic
-from retrieval.evidence.look_up.compute import CannotCompute, Result
+from retrieval.evidence.look_up.compute import Result
+from retrieval.evidence.look_up.formula import Formula
 from retrieval.evidence.look_up.resolve import Match, Scope, margin, pick, resolve
 from retrieval.evidence.plans.plan import Lookup, Plan, Planned
-from retrieval.graph.reading.figures import Figure
-from retrieval.graph.reading.periods import Period
+from retrieval.graph.reading.periods import Period, years_called
 from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView, Line
 
@@ -31,15 +30,17 @@ class Found:
 @dataclass(frozen=True)
 class Outcome:
     """What a plan came to. `chosen` are the points that the answer names first (a ranking's winner, a filter's
-    survivors)."""
+    survivors). `result` is what `formula` makes of their figures, and `parts` the two results that it was taken from.
+    `beside` is said beside the result, over the same figures: a change in per cent."""
 
     planned: Planned
     found: tuple[Found, ...]
     result: Result | None = None
     chosen: tuple[tuple[Line, Point], ...] = ()
-    working: tuple[tuple[str, tuple[Figure, ...]], ...] = ()
     assumed: bool = False
-    parts: tuple[Result, ...] = field(default=())
+    parts: tuple[Result, ...] = ()
+    formula: Formula | None = None
+    beside: tuple[Formula, Result] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -69,40 +70,11 @@ def points_at(match: Match, periods: Sequence[Period], ends: bool = False) -> li
         inside = [
             p
             for p in in_time(match.line.series.points)
-            if p.period and p.period.year and first <= p.period.year <= last and not p.period.end
+            if p.period and not p.period.end and any(first <= year <= last for year in years_called(p.period))
         ]
         years = {p.period.year for p in inside if p.period}
-        if not {first, last} <= years or (not ends and len(years) < last - first + 1):
+        called = {year for p in inside if p.period for year in years_called(p.period)}
+        if not {first, last} <= called or (not ends and len(years) < last - first + 1):
             return None
         out += inside
     return list(dict.fromkeys(out))
-
-
-def computed(op: str, figures: Sequence[Figure]) -> tuple[Result, tuple[Result, ...]]:
-    match op:
-        case "change" | "difference":
-            return arithmetic.difference(figures[0], figures[1]), ()
-        case "change_pct":
-            return arithmetic.change_pct(figures[0], figures[1]), ()
-        case "average":
-            return arithmetic.average(figures), ()
-        case "sum":
-            return arithmetic.total(figures), ()
-        case "difference_of_averages":
-            later, earlier = arithmetic.average(figures[:2]), arithmetic.average(figures[1:3])
-            return Result(later.value - earlier.value, later.kind, later.currency, later.scale, later.places), (
-                later,
-                earlier,
-            )
-        case "ratio":
-            return arithmetic.ratio(figures[0], figures[1]), ()
-        case "share":
-            return arithmetic.share(figures[0], figures[1]), ()
-        case "product":
-            return arithmetic.product(figures[0], figures[1]), ()
-        case _:
-            raise CannotCompute(f"the operation {op} is not known")
-
-
-def as_figure(result: Result) -> Figure:
-    return Figure(result.value, result.kind, result.currency, result.scale)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retrieval.evidence.look_up.outcome import Found, Outcome, computed, operands_of, points_at
+from retrieval.evidence.look_up.formula import Comparison, carried_out, kept, over
+from retrieval.evidence.look_up.outcome import Found, Outcome, operands_of, points_at
 from retrieval.evidence.look_up.resolve import Match, Scope, asked_stems
 from retrieval.evidence.plans.plan import Compute, Filter, Lookup, Planned, Rank, Rows
-from retrieval.graph.reading.figures import Figure
 from retrieval.graph.reading.periods import Period
 from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView
@@ -28,8 +28,14 @@ def over_periods(planned: Planned, plan: Compute, view: GraphView, scope: Scope)
             continue
         found = Found(match, tuple(points), gap, second)
         real = [f for f in figures if f is not None]
-        result, parts = computed(plan.op, real)
-        out.append(Outcome(planned, (found,), result, tuple((match.line, p) for p in points), assumed=assumed, parts=parts))
+        formula = over(plan.op, len(real))
+        result, parts = carried_out(formula, real)
+        beside = None
+        if plan.op == "change" and result.kind in ("amount", "number") and min(real[0].value, real[1].value) > 0:
+            relative = over("change_pct", len(real))
+            beside = relative, carried_out(relative, real)[0]
+        chosen = tuple((match.line, p) for p in points)
+        out.append(Outcome(planned, (found,), result, chosen, assumed, parts, formula, beside))
     return out
 
 
@@ -48,6 +54,8 @@ def span(plan: Compute, match: Match) -> tuple[list[Point], bool] | None:
             return ([asked[0], earlier[-1]], True) if earlier else None
         return ([points[-1], points[-2]], len(points) > 2) if len(points) >= 2 else None
     if plan.op == "difference_of_averages":
+        if len(asked) == 3 and _is_range(plan.periods):  # 2017-2018 and 2018-2019
+            return list(reversed(asked)), False
         if len(asked) == 2:
             earlier = [p for p in points if p.period and asked[0].period and p.period.order < asked[0].period.order]
             return ([asked[1], asked[0], earlier[-1]], False) if earlier else None
@@ -73,28 +81,17 @@ def compare(planned: Planned, plan: Rank | Filter, view: GraphView, scope: Scope
             points = [p for p in wanted or [] if p.cell.figure]
         if len(points) < 2:
             continue
-        if isinstance(plan, Rank):
-            ordered = sorted(
-                points, key=lambda p: p.cell.figure.full if p.cell.figure else 0, reverse=plan.direction == "highest"
-            )
-            kept = ordered[: plan.n]
-        else:
-            kept = [p for p in points if stands(plan, p.cell.figure)]
-        out.append(
-            Outcome(planned, (Found(match, tuple(points), gap, second),), chosen=tuple((match.line, p) for p in kept))
-        )
+        figures = [p.cell.figure for p in points if p.cell.figure]
+        chosen = tuple((match.line, points[place]) for place in kept(comparison(plan), figures))
+        out.append(Outcome(planned, (Found(match, tuple(points), gap, second),), chosen=chosen))
     return out
 
 
-def stands(plan: Filter, figure: Figure | None) -> bool:
-    """Compared in full where the question names a scale, else with the figure as written."""
-    if figure is None:
-        return False
-    value = figure.full if plan.scale or (figure.scale and plan.value >= 10**figure.scale) else figure.value
-    asked = plan.value.scaleb(plan.scale)
-    if plan.scale and not figure.scale:  # the table does not state its scale: the question's is taken for it
-        value = figure.value.scaleb(plan.scale)
-    return {"above": value > asked, "below": value < asked, "equal": value == asked}[plan.relation]
+def comparison(plan: Rank | Filter) -> Comparison:
+    """What a ranking or a filter does with the figures that it is over."""
+    if isinstance(plan, Rank):
+        return Comparison(plan.direction, plan.n)
+    return Comparison(plan.relation, bound=plan.value, scale=plan.scale)
 
 
 def periods_of(planned: Planned, plan: Rows, view: GraphView, scope: Scope) -> list[Outcome]:
@@ -104,10 +101,13 @@ def periods_of(planned: Planned, plan: Rows, view: GraphView, scope: Scope) -> l
         if len(points) >= 2:
             return [Outcome(planned, (Found(match, points, gap, second),), chosen=tuple((match.line, p) for p in points))]
     tables = {(line.document, line.series.table.number) for line in view.lines}
-    if len(tables) == 1 and not [s for s in asked_stems(plan.measure) if view.kin(s)]:
+    asked = dict.fromkeys(asked_stems(plan.measure))
+    if len(tables) == 1 and not any(view.kin(stem) for stem in asked):  # no row is asked for: the table itself is meant
         line = max(view.lines, key=lambda one: len(one.series.periods), default=None)
         if line and len(line.series.periods) >= 2:
-            match = Match(line, 0.5, 0.5, 0.5, False, frozenset(), 1.0)
+            known = frozenset(stem for stem in asked if stem in line.context)
+            share = len(known) / len(asked) if asked else 1.0
+            match = Match(line, share, share, share, False, known, 1.0, named=False)
             points = tuple(p for p in line.series.points if p.period)
             return [Outcome(planned, (Found(match, points, 1.0),), chosen=tuple((line, p) for p in points))]
     return []

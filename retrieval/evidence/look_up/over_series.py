@@ -8,12 +8,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from retrieval.evidence.look_up import compute as arithmetic
-from retrieval.evidence.look_up.compute import Result
-from retrieval.evidence.look_up.outcome import Found, Outcome, as_figure, computed, points_at
+from retrieval.evidence.look_up.formula import Formula, carried_out, over
+from retrieval.evidence.look_up.outcome import Found, Outcome, points_at
 from retrieval.evidence.look_up.over_periods import span
 from retrieval.evidence.look_up.resolve import Match, Scope, margin, resolve, timeless
+from retrieval.evidence.plans.operation_words import FORMULAS
 from retrieval.evidence.plans.plan import Compute, Planned
+from retrieval.graph.reading.words import stems
 from retrieval.graph.series import Point, in_time
 from retrieval.graph.view import GraphView
 
@@ -24,6 +25,8 @@ def over_series(planned: Planned, plan: Compute, view: GraphView, scope: Scope) 
     tables: set[tuple[int, int]] = set()
     for operand in plan.operands:
         options = resolve(operand, view, scope)
+        if plan.formula:
+            options = [one for one in options if _named_by_formula(plan.formula, len(best), one)]
         if not options:
             return []
         used = {match.line.number for match, _, _ in best}
@@ -49,27 +52,19 @@ def over_series(planned: Planned, plan: Compute, view: GraphView, scope: Scope) 
     if any(f is None for column in columns for f in column):
         return []
     real = [[f for f in column if f is not None] for column in columns]
+    flat = list(itertools.chain.from_iterable(real))
     if plan.op in ("ratio", "share") and all(len(column) == 2 for column in real):
-        values = [computed(plan.op, [column[i] for column in real])[0] for i in (0, 1)]
-        later, earlier = values if _later(found[0].points[0], found[0].points[1]) else reversed(values)
-        kind = "points" if later.kind == "percent" else later.kind
-        result = Result(later.value - earlier.value, kind, "", 0, 2)
-        return [Outcome(planned, found, result, chosen, assumed=assumed, parts=(later, earlier))]
+        at = ((0, 2), (1, 3))  # each measure's two periods stand beside one another
+        formula = Formula(plan.op, at if _later(found[0].points[0], found[0].points[1]) else at[::-1])
+        result, parts = carried_out(formula, flat)
+        return [Outcome(planned, found, result, chosen, assumed, parts, formula)]
     if plan.op == "difference_of_averages":
-        averages = tuple(arithmetic.average(column) for column in real)
-        if len(averages) != 2:
+        if len(real) != 2:
             return []
-        gap = arithmetic.difference(as_figure(averages[0]), as_figure(averages[1]))
-        return [
-            Outcome(
-                planned,
-                found,
-                Result(gap.value, gap.kind, gap.currency, gap.scale, averages[0].places),
-                chosen,
-                assumed=assumed,
-                parts=averages,
-            )
-        ]
+        first = len(real[0])
+        formula = Formula(plan.op, (tuple(range(first)), tuple(range(first, len(flat)))))
+        result, parts = carried_out(formula, flat)
+        return [Outcome(planned, found, result, chosen, assumed, parts, formula)]
     if plan.op in ("share", "ratio", "difference") and len(chosen) == 2 and chosen[0][1].cell is chosen[1][1].cell:
         return []  # one cell set against itself
     relative = [p.cell.figure is not None and p.cell.figure.kind == "percent" for _, p in chosen]
@@ -81,11 +76,21 @@ def over_series(planned: Planned, plan: Compute, view: GraphView, scope: Scope) 
         and len({(p.cell.unit, bool(p.cell.figure and p.cell.figure.currency)) for _, p in chosen}) > 1
     ):
         return []
-    flat = list(itertools.chain.from_iterable(real))
-    if plan.op in ("ratio", "share", "difference", "product") and len(flat) != 2:
+    wanted = len(plan.operands) if plan.op == "share" else 2
+    if plan.op in ("ratio", "share", "difference", "product") and len(flat) != wanted:
         return []
-    result, parts = computed(plan.op, flat)
-    return [Outcome(planned, found, result, chosen, assumed=assumed, parts=parts)]
+    formula = over(plan.op, len(flat))
+    result, parts = carried_out(formula, flat)
+    return [Outcome(planned, found, result, chosen, assumed, parts, formula)]
+
+
+def _named_by_formula(formula: str, place: int, match: Match) -> bool:
+    """Whether a match is named by all words of the formula's operand: a margin needs a row of gross profit, not one that
+    only shares the question's other words."""
+    known = next((one for one in FORMULAS if one.name == formula.removesuffix(" change")), None)
+    if known is None:
+        return True
+    return any(set(stems(words)) - {"total"} <= match.covered for words in (known.a, known.b)[place])
 
 
 def _in_same_column(options: list[Match], other: Match) -> list[Match]:

@@ -28,10 +28,11 @@ _CLOSELY = 80  # lines that are compared in full
 class Scope:
     """Where to look: `near` raises tables (document, number) that a search found, 0 to 1; `names` are stems that the
     question
-    writes as names, with capitals."""
+    writes as names, with capitals; `documents` are the only ones to look at, where the question names whose they are."""
 
     near: Mapping[tuple[int, int], float] | None = None
     names: frozenset[str] = frozenset()
+    documents: frozenset[int] | None = None
 
 
 ANYWHERE = Scope()
@@ -69,7 +70,7 @@ def resolve(lookup: Lookup, view: GraphView, scope: Scope = ANYWHERE) -> list[Ma
         return []
     kin = {stem: view.kin(stem) for stem in dict.fromkeys(asked)}
     weights = {stem: weight(view, stem) for stem in kin}
-    likely = view.likely(weights, _CLOSELY, scope.near or ())
+    likely = view.likely(weights, _CLOSELY, scope.near or (), scope.documents)
     found = [match for line in likely if (match := _match(view, line, asked, kin, weights, lookup, scope))]
     found.sort(key=lambda match: (-match.score, match.line.number))
     return found[:_KEPT]
@@ -119,11 +120,11 @@ def _match(
     exact = _contains(asked, line.label, kin) or (len(own) > len(line.label) and _contains(asked, own, kin))
     if own and own[0] == "total" and len(own) > 1:
         exact = exact or _contains(asked, own[1:], kin)
-    fit = period_fit(lookup.periods, line.series.points)
+    fit = 0.7 if _undated(line, lookup.periods) else period_fit(lookup.periods, line.series.points)
     score = 0.55 * coverage + 0.27 * precision + 0.12 * head + (0.06 if exact else 0.0)
     score *= 0.35 + 0.65 * fit
     score += _kind(line, spoken, asked)
-    if ("non" in spoken or "non" in asked) != ("non" in named):
+    if denied(line.label) - spoken:
         score -= 0.12
     if scope.near is not None:
         score += 0.08 * scope.near.get((line.document, line.series.table.number), 0.0)
@@ -178,6 +179,11 @@ def _kind(line: Line, spoken: set[str], asked: Sequence[str]) -> float:
     return score
 
 
+def denied(label: Iterable[str]) -> set[str]:
+    """The stems that a label has with "non" before them: 'Deferred taxes, non-current' -> {'noncurrent'}."""
+    return {word for word in label if word.startswith("non") and len(word) > 6}
+
+
 def _contains(asked: Sequence[str], label: Sequence[str], kin: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether the label's words stand in the measure one after the other."""
     size = len(label)
@@ -210,6 +216,13 @@ def pick(match: Match, period: Period) -> Point | None:
     ]
     best = max(scored, key=lambda one: one[:2], default=None)
     return best[2] if best and best[0] > 0.3 else None
+
+
+def _undated(line: Line, periods: Sequence[Period]) -> bool:
+    """Whether a row has no period, in a table whose columns have none, and the text about it names the asked years."""
+    if not periods or any(column.period for column in line.series.table.columns):
+        return False
+    return not line.series.periods and timeless(line, periods)
 
 
 def timeless(line: Line, periods: Sequence[Period]) -> bool:

@@ -9,7 +9,7 @@ import re
 from itertools import pairwise
 
 from retrieval.evidence.look_up.outcome import Outcome
-from retrieval.evidence.look_up.resolve import head_precision, weight
+from retrieval.evidence.look_up.resolve import denied, head_precision, weight
 from retrieval.evidence.plans.operation_words import GENERIC
 from retrieval.evidence.plans.plan import Aggregate, Compute, Count, Filter, Lookup, Rank, Rows
 from retrieval.graph.reading.periods import find_periods
@@ -56,8 +56,12 @@ def question_stems(question: str) -> tuple[str, ...]:
 def names(question: str) -> frozenset[str]:
     """Stems of the words that a question writes with a capital in mid-sentence, and of 'Class I' or 'Article 8'."""
     words = question.replace("’", "'").split()
+    words = [word for word in words if not _YEAR.fullmatch(word.strip("?.,;:()"))]  # FY2022 and Q4 are no names
     written = {s for word in words[1:] if word[:1].isupper() for s in stems(word) if s not in GENERIC and s not in LIGHT}
     return frozenset(written | {s for s in stems(question) if " " in s})
+
+
+_YEAR = re.compile(r"(?:FY|CY|Q[1-4]|H[12])['’]?(?:(?:19|20)?\d\d)?(?:'s)?|(?:19|20)\d\d")
 
 
 def joined_names(question: str) -> frozenset[str]:
@@ -85,12 +89,13 @@ def signs(question: str, outcome: Outcome, view: GraphView, prose_question: bool
             ):
                 accounted.add(stem)
     telling = [stem for stem in asked if stem not in GENERIC]
+    kin_asked = {kin for stem in asked for kin in view.kin(stem)}
     mass = sum(weight(view, stem) for stem in asked) or 1.0
     open_words = [stem for stem in telling if stem not in accounted and not _spoken(stem, outcome)]
     plan = outcome.plan
     head = min((_head(one.match.line, asked, view) for one in outcome.found), default=1.0)
     rivals = [stem for stem in open_words if any(view.names_elsewhere(one.match.line, stem) for one in outcome.found)]
-    negated = any("non" in one.match.line.label for one in outcome.found) != ("non" in asked)
+    negated = any(denied(one.match.line.label) - kin_asked for one in outcome.found)
     return {
         "rival": float(bool(rivals)),
         "prose_question": float(prose_question),

@@ -36,12 +36,13 @@ DIFFERENCE = (
     rf"\b(?:net |absolute )?{_INC}(?:\s+(?:of|in|for))?",
     r"\bby how much (?:did|has|have|was|were|is|does)\b",
     (
-        r"\bhow much (?:more|less|higher|lower|larger|greater|did|has|have|is)\b"
-        r"(?=.*\b(?:than|increase|decrease|change|grow|decline|fall|rise|exceed|compared))"
+        rf"\b(?:what|how much)\s+(?:was|is|were|are)\s+(?:the\s+)?(?:total |net |overall |absolute |nominal "
+        rf"|numerical )?{_CHANGE}\b"
+        r"(?:\s+(?:of|in|for|between)\b)?"
     ),
     (
-        rf"\b(?:what|how much)\s+(?:was|is|were|are)\s+(?:the\s+)?(?:total |net |overall |absolute )?{_CHANGE}\b"
-        r"(?:\s+(?:of|in|for|between)\b)?"
+        r"\bhow much (?:more|less|higher|lower|larger|greater|did|has|have|is)\b"
+        r"(?=.*\b(?:than|increase|decrease|change|grow|decline|fall|rise|exceed|compared))"
     ),
     rf"\b(?:the\s+)?{_CHANGE}\s+(?:of|in|for|on)\b(?=.*\b(?:from|between|to|than|over|versus|vs|compared)\b)",
     r"\b(?:nominal |absolute |net |numerical )?(?:difference|change)\s+(?:between|in|of|for)?\b",
@@ -63,12 +64,15 @@ SUM = (
     r"\b(?:summe|insgesamt|zusammen|somme|au total|suma|en total|somma|in totale|som|totaal)\b(?:\s+(?:von|der|de|di|van))?",
 )
 HIGHEST = re.compile(
-    r"\b(?:the\s+)?(?:largest|highest|biggest|greatest|maximum|most|longest|höchste[rsnm]?|größte[rsnm]?|meisten"
-    r"|plus (?:élevée?|grande?|haut)|mayor|más alt[ao]|maggiore|più alt[ao]|hoogste|grootste|higher|larger|bigger|greater)\b"
+    r"\b(?:the\s+)?(?:largest|highest|biggest|greatest|maximum|most(?: expensive| costly)?|longest|höchste[rsnm]?"
+    r"|größte[rsnm]?|meisten"
+    r"|priciest|plus (?:élevée?|grande?|haut)|mayor|más alt[ao]|maggiore|più alt[ao]|hoogste|grootste|higher"
+    r"|larger|bigger|greater)\b"
     r"(?!\s+than\s+[$€£]?\d)"
 )
 LOWEST = re.compile(
-    r"\b(?:the\s+)?(?:smallest|lowest|least|minimum|fewest|shortest|niedrigste[rsnm]?|kleinste[rsnm]?"
+    r"\b(?:the\s+)?(?:smallest|lowest|least(?: expensive| costly)?|cheapest|minimum|fewest|shortest"
+    r"|niedrigste[rsnm]?|kleinste[rsnm]?"
     r"|geringste[rsnm]?|plus (?:basse?|petite?|faible)|menor|más baj[ao]|minore|più bass[ao]"
     r"|laagste|kleinste|lower|smaller)\b"
     r"(?!\s+than\s+[$€£]?\d)"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from retrieval.evidence.plans import operation_words as said
+from retrieval.evidence.plans.conjunctions import splits
 from retrieval.evidence.plans.plan import (
     Compute,
     Lookup,
@@ -19,10 +20,15 @@ from retrieval.evidence.plans.question import Question, measure_of, planned
 from retrieval.graph.reading.periods import Period
 from retrieval.graph.reading.words import split
 
+_SPOKEN = (
+    "ratio proportion percentage share percent fraction accounted consist account represent divid constitution composition"
+)
+
 
 def _own_periods(asked: Question, found: re.Match[str], name: str) -> tuple[Period, ...]:
     """The periods that stand within one operand's words; all of the question's where it has none."""
-    inside = tuple(one for one in asked.periods if found.start(name) <= one.start < found.end(name))
+    start = len(asked.masked[: found.start(name)].rstrip())  # "of 2018 sales": the year before the words is theirs
+    inside = tuple(one for one in asked.periods if start <= one.start < found.end(name))
     if not inside and re.search(r"\b(?:that|the same|this) (?:year|period)\b", found.group(name)):
         return tuple(Period(one.year, text=str(one.year)) for one in asked.periods if one.year)
     return inside or asked.periods
@@ -44,8 +50,17 @@ def pairs(asked: Question) -> Iterator[Planned]:
                         ),
                         0.8,
                         asked,
-                        "ratio proportion percentage share percent fraction accounted consist account represent divid",
+                        _SPOKEN,
                     )
+                    for parts in splits(a) if op == "share" else ():  # "the share of A and B in C"
+                        own = _own_periods(asked, found, "a")
+                        whole = Lookup(b, _own_periods(asked, found, "b"))
+                        yield planned(
+                            Compute(op, (*(Lookup(part, own) for part in parts), whole)),
+                            0.75,
+                            asked,
+                            _SPOKEN,
+                        )
                     if op == "share":  # a document may state the share itself
                         yield planned(Lookup(f"percentage {a} {b}", asked.periods), 0.6, asked, "proportion share fraction")
     for formula in said.FORMULAS:

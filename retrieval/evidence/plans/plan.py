@@ -124,7 +124,7 @@ class Passage:
     """What prose says; `wants` is the kind of words that would answer."""
 
     topic: str
-    wants: Literal["", "date", "amount", "person", "place", "reason", "count", "duration", "contents"] = ""
+    wants: Literal["", "date", "amount", "person", "place", "reason", "count", "duration", "contents", "table"] = ""
 
 
 Plan = Lookup | Rows | Compute | Aggregate | Rank | Filter | Count | Define | Verify | Steps | Passage

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Literal
 
 from retrieval.evidence.plans import operation_words as said
+from retrieval.evidence.plans.alternatives import alternatives
 from retrieval.evidence.plans.conjunctions import splits
 from retrieval.evidence.plans.pairs import pairs
 from retrieval.evidence.plans.plan import (
@@ -44,7 +45,8 @@ _OPENING = re.compile(
 def plans(question: str) -> list[Planned]:
     """What the question may ask for, likeliest first; the last resort is a look-up or a passage of prose."""
     asked = Question.read(question)
-    found = list(_plans(asked))
+    found = list(alternatives(asked))
+    found += (one for one in _plans(asked) if not (found and isinstance(one.plan, Rank | Aggregate)))
     unique: dict[Plan, Planned] = {}
     for one in found:
         unique.setdefault(one.plan, one)
@@ -129,7 +131,7 @@ def _years(asked: Question) -> Iterator[Planned]:
             Rows(" ".join(measure.split()), "periods"),
             0.85 if verb else 0.4,
             asked,
-            start.group() + " table information data",
+            f"{start.group()} {verb.group() if verb else ''} table information data include",
         )
 
 
@@ -215,9 +217,10 @@ def _computations(asked: Question) -> Iterator[Planned]:
     if re.search(r"\btotal\b", text) and not said.RESPECTIVELY.search(text):
         bare = re.search(r"\btotal\b(?: of)?", text)
         if len(_years_of(asked)) > 1:
-            yield from _over_periods("sum", asked, 0.9 if re.search(r"\bboth\b", text) else 0.75, bare)
-            if re.search(r"\bboth\b", text):
-                yield from _over_periods("sum", asked, 0.9)
+            both = bool(re.search(r"\bboth\b", text))
+            yield from _over_periods("sum", asked, 0.9 if both else 0.75, bare)
+            if both or any(one.end for one in asked.periods):
+                yield from _over_periods("sum", asked, 0.9 if both else 0.7)
         yield from _several("sum", asked, 0.6, bare)
 
 
@@ -226,7 +229,10 @@ def _aggregates(asked: Question) -> Iterator[Planned]:
     op: Literal["sum", "average"]
     for op, patterns in (("average", said.AVERAGE), ("sum", said.SUM)):
         if (found := _first(patterns, asked.masked)) and len(asked.periods) < 2:
-            yield planned(Aggregate(op, measure_of(asked.masked, found), asked.periods), 0.6, asked, found.group())
+            yield planned(Aggregate(op, measure_of(asked.masked, found), asked.periods), 0.6, asked, f"{found.group()} all")
+            return
+    if len(asked.periods) < 2 and (found := re.search(r"\btotal\b(?: (?:amount|value) of)?", asked.masked)):
+        yield planned(Aggregate("sum", measure_of(asked.masked, found), asked.periods), 0.5, asked, f"{found.group()} all")
 
 
 def _years_of(asked: Question) -> set[int]:
@@ -283,5 +289,8 @@ def _listings(asked: Question) -> Iterator[Planned]:
     found = said.LISTED.search(asked.masked)
     if found:
         yield planned(
-            Rows(measure_of(asked.masked), "rows", asked.periods), 0.6, asked, "components items types listed table"
+            Rows(measure_of(asked.masked), "rows", asked.periods),
+            0.6,
+            asked,
+            "components items types listed table consist recorded considered under",
         )

@@ -6,7 +6,7 @@ Invariant: offsets in `masked` are offsets in `text`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retrieval.evidence.plans import operation_words as said
 from retrieval.evidence.plans.plan import (
@@ -48,10 +48,35 @@ class Question:
         masked = text
         for one in periods:
             masked = masked[: one.start] + " " * (one.stop - one.start) + masked[one.stop :]
-        return cls(text, masked, periods)
+        return cls(text, masked, _quarters_of_a_year(periods))
+
+
+def _quarters_of_a_year(periods: tuple[Period, ...]) -> tuple[Period, ...]:
+    """'In the fiscal 2019 third quarter': a year that is named once is that of the quarters which name none."""
+    years = [
+        one
+        for one in periods
+        if one.year and one == Period(one.year, fiscal=one.fiscal, text=one.text, start=one.start, stop=one.stop)
+    ]
+    if len(years) != 1 or not any((one.quarter or one.half) and not one.year for one in periods):
+        return periods
+    year = years[0]
+    return tuple(
+        replace(one, year=year.year, fiscal=year.fiscal, text=f"{one.text} {year.text}")
+        if (one.quarter or one.half) and not one.year
+        else one
+        for one in periods
+        if one is not year
+    )
+
+
+_ASIDE = re.compile(r"\bunder\b(?!\s*[$€£]?\d)|\b(?:expressed|compared|reported|recorded)\b")
 
 
 def planned(plan: Plan, sure: float, asked: Question, spoken: str) -> Planned:
+    """`spoken` are words that the plan accounts for, and with them go those that only join others ("assets under other
+    assets")."""
+    spoken = " ".join([spoken, *_ASIDE.findall(asked.masked)])
     return Planned(plan, sure, frozenset(word.stem for word in split(spoken) if word.telling))
 
 

@@ -30,6 +30,13 @@ _STEPS = re.compile(
 _DURATION = re.compile(
     r"^how (?:long|quickly|soon|often|old|late|fast|frequently)\b|^(?:wie lange|wie oft|combien de temps)\b"
 )
+_TABLE = re.compile(
+    r"^(?:what|which)(?: financial)?(?: information| data| details?)? (?:does|do|did|is|are) (?:shown |given "
+    r"|presented )?(?:in |by )?"
+    r"(?:the|this) (?:above |below |following )?table(?: (?:shows?|represents?|presents?|summari[sz]es?"
+    r"|describes?|illustrates?"
+    r"|provides?|sets? out|gives?|depicts?|contains?|us|about))*$"
+)
 _MEANING = re.compile(
     r"^what (?:does|do|did) (?P<a>.+?) (?:mean|stand for|refer to|denote|represent)\b"
     r"|^what (?:is|are) (?:meant by|the (?:meaning|definition) of) (?P<b>.+)|^(?:define|explain) (?P<c>.+)"
@@ -54,6 +61,8 @@ _VERBAL = re.compile(
 
 def prose_plan(text: str) -> Planned | None:
     """The plan of a folded question that no table answers, or None. 'What was the reason for …' -> Passage(wants reason)."""
+    if _TABLE.search(text):
+        return Planned(Passage(text, "table"), 0.9)
     if found := _MEANING.search(text):
         term = next(part for part in found.groups() if part)
         return Planned(Define(term), 0.9)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from retrieval.evidence.look_up.formula import Comparison, Formula
 from retrieval.evidence.look_up.outcome import Outcome
-from retrieval.evidence.plans.plan import Compute
+from retrieval.evidence.look_up.over_periods import comparison
+from retrieval.evidence.plans.plan import Compute, Filter, Rank
 from retrieval.evidence.result import AnswerFigure, CellRef, Citation
 from retrieval.evidence.wording.spans import Span
 from retrieval.evidence.wording.templates import name_of, period_words, result_words
@@ -60,20 +62,36 @@ def cell_ref(line: Line, point: Point, view: GraphView) -> CellRef:
 
 def figures_of(outcome: Outcome, view: GraphView) -> tuple[AnswerFigure, ...]:
     pairs = outcome.chosen
-    cells = tuple(cell_ref(line, point, view) for line, point in pairs)
     out: list[AnswerFigure] = []
     if outcome.result is not None:
         result = outcome.result
+        cells = tuple(cell_ref(line, point, view) for line, point in pairs)
         out.append(AnswerFigure(format(result.value, "f"), result.kind, result.scale, result.currency, "", cells))
-    for (line, point), ref in zip(pairs, cells, strict=True):
+    return (*out, *_written_figures(pairs, view))
+
+
+def computation_of(outcome: Outcome) -> Formula | Comparison | None:
+    """What was computed from the cells, or how they were compared; None where they are given as they stand."""
+    if isinstance(outcome.plan, Rank | Filter):
+        return comparison(outcome.plan)
+    return outcome.formula
+
+
+def compared_of(outcome: Outcome, view: GraphView) -> tuple[AnswerFigure, ...]:
+    """All figures that a ranking or a filter was over, also those that it did not keep."""
+    if not isinstance(outcome.plan, Rank | Filter):
+        return ()
+    return _written_figures([(one.match.line, point) for one in outcome.found for point in one.points], view)
+
+
+def _written_figures(pairs: Iterable[tuple[Line, Point]], view: GraphView) -> tuple[AnswerFigure, ...]:
+    out: list[AnswerFigure] = []
+    for line, point in pairs:
         figure = point.cell.figure
         if figure is not None:
-            unit = point.cell.unit or figure.kind
-            out.append(
-                AnswerFigure(
-                    format(figure.value, "f"), unit, figure.scale, figure.currency, period_words(point, line), (ref,)
-                )
-            )
+            value, unit = format(figure.value, "f"), point.cell.unit or figure.kind
+            period, ref = period_words(point, line), cell_ref(line, point, view)
+            out.append(AnswerFigure(value, unit, figure.scale, figure.currency, period, (ref,)))
     return tuple(out)
 
 
@@ -91,4 +109,6 @@ def working_of(outcome: Outcome) -> str:
         "share": " / ",
         "sum": " + ",
     }.get(op, ", ")
+    if op == "share" and len(cells) > 2 and not outcome.parts:
+        return f"({' + '.join(cells[:-1])}) / {cells[-1]}: {result_words(outcome.result)}"
     return f"{joint.join(cells)}: {result_words(outcome.result)}"

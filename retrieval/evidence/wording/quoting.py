@@ -34,13 +34,14 @@ CUES = {
 }
 
 
-LONGEST = 55  # words of a quotation
+WHOLE = 75  # words of a sentence that is quoted whole: what is left out may turn the rest round ("partially offset by …")
+LONGEST = 55  # words of a quotation that is cut
 
 
 def cut(text: str, asked: Sequence[str], wants: str) -> str:
     """The whole sentence, or of a long one the stretch of clauses that holds most of the question and the typed answer."""
     text = text.lstrip("-–•* ").strip()
-    if len(text.split()) <= LONGEST:
+    if len(text.split()) <= WHOLE:
         return text
     pieces = re.split(r"(?<=[,;:])\s+", text)
     cue = CUES.get(wants)
@@ -49,15 +50,18 @@ def cut(text: str, asked: Sequence[str], wants: str) -> str:
         held = set(stems(piece))
         return sum(stem in held for stem in asked) + (1.5 if cue and cue.search(piece) else 0.0)
 
+    answers = wants in ("reason", "contents")  # what comes after the cue is the answer
     best: tuple[float, int, int] = (-1.0, 0, 1)
     for start in range(len(pieces)):
         count = 0
         total = 0.0
+        begun = False
         for stop in range(start, len(pieces)):
             count += len(pieces[stop].split())
             if count > LONGEST and stop > start:
                 break
-            total += worth(pieces[stop])
+            total += worth(pieces[stop]) + (0.3 if answers and begun else 0.0)
+            begun = begun or bool(cue and cue.search(pieces[stop]))
             if total > best[0]:
                 best = (total, start, stop + 1)
     chosen = " ".join(" ".join(pieces[best[1] : best[2]]).split()[: LONGEST + 3]).rstrip(",;: ")

@@ -16,11 +16,12 @@ from retrieval.evidence.look_up.signs import names
 from retrieval.evidence.plans import operation_words as said
 from retrieval.evidence.plans.operation_words import GENERIC
 from retrieval.evidence.plans.plan import Define, Passage, Plan, Planned, Steps, Verify
+from retrieval.evidence.wording.introductions import introductions
 from retrieval.evidence.wording.quoting import CUES, cut, defines, has_amount, neighbours, unasked
 from retrieval.graph.document import Sentence
 from retrieval.graph.postings import Postings
 from retrieval.graph.reading.periods import find_periods, years_in
-from retrieval.graph.reading.words import LIGHT, fold, split, stems
+from retrieval.graph.reading.words import LIGHT, fold, kin, split, stems
 from retrieval.graph.view import GraphView
 
 SIGNS = (
@@ -44,6 +45,10 @@ SIGNS = (
     "leads",
     "verify",
     "operation",
+    "operation_said",
+    "footnote",
+    "goes_on",
+    "introduces",
     "open_name",
 )
 _ASKING_TEXT = """
@@ -74,11 +79,30 @@ class Span:
     signs: dict[str, float]
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """A sentence as it was looked at. `named`: how much of the question the row is called by that it is a footnote of;
+    `goes_on`: it says why or what of the sentence before it, which holds the question's words."""
+
+    score: float
+    document: int
+    sentence: Sentence
+    words: frozenset[str]
+    coverage: float
+    around: float
+    typed: bool
+    dated: float
+    named: float
+    goes_on: bool
+
+
 def find_spans(
     question: str, planned: Planned, view: GraphView, near: Iterable[tuple[int, int | None]] | None = None
 ) -> list[Span]:
     """The best sentences for a question, best first. `near` are (document, page) of passages that a search ranked high."""
     wants, topic = _wanted(planned.plan)
+    if wants == "table":
+        return list(_introduced(view, set(near) if near is not None else None))
     asked = [stem for stem in dict.fromkeys(stems(topic)) if stem not in _ASKING]
     if not asked:
         return []
@@ -91,34 +115,44 @@ def find_spans(
         pool = _likely(everything, postings, rarity)
     total = sum(rarity.values())
     periods = {p.year for p in find_periods(fold(question)) if p.year}
-    scored: list[tuple[float, int, Sentence, frozenset[str], float, float]] = []
-    last = -1
-    lent = 0.0  # what a sentence that goes on ("The increase is due to …") takes over from the one before it
+    scored: list[_Scored] = []
+    before: _Scored | None = None  # the sentence before, in the same paragraph
     for document, sentence, words in pool:
-        held = {stem for stem in asked if stem in words or any(k in words for k in _kin(stem, words))}
+        if before is not None and before.sentence.paragraph != sentence.paragraph:
+            before = None
+        held = {stem for stem in asked if stem in words or any(k in words for k in kin(stem, words))}
         coverage = sum(rarity[stem] for stem in held) / total
         if _says_nothing(sentence.text):
-            last = sentence.paragraph
+            before = None
             continue
-        heading = frozenset(stems(" ".join(sentence.section[-1:]))) | view.footnote_words(document, sentence.text)
+        labels = view.footnote_words(document, sentence.text)
+        heading = frozenset(stems(" ".join(sentence.section[-1:]))) | labels
         context = view.paragraph_words(document, sentence)
         coverage += 0.9 * sum(rarity[stem] for stem in asked if stem not in held and stem in heading) / total
         around = sum(rarity[stem] for stem in asked if stem not in held and stem not in heading and stem in context) / total
-        goes_on = (
-            last == sentence.paragraph and bool(_GOES_ON.match(sentence.text)) and wants in ("reason", "other", "contents")
+        cue = CUES.get(wants)
+        typed = bool(cue and cue.search(unasked(sentence.text, asked))) or (wants == "amount" and has_amount(sentence.text))
+        goes_on = bool(
+            before is not None
+            and not before.typed
+            and typed
+            and wants in ("reason", "other", "contents")
+            and _GOES_ON.match(sentence.text)
+            and before.coverage > max(0.5, coverage)
         )
-        last = sentence.paragraph
-        if coverage <= 0.2 and not (goes_on and lent > 0.5):
-            lent = 0.0
+        if coverage <= 0.2 and not goes_on:
+            before = None
             continue
         own = years_in(sentence.text)
         dated = 0.0 if not periods else (1.0 if periods & own else -1.0 if own else 0.0)
-        cue = CUES.get(wants)
-        typed = bool(cue and cue.search(unasked(sentence.text, asked))) or (wants == "amount" and has_amount(sentence.text))
+        lent = 0.0
+        if goes_on and before is not None:
+            lent, dated = before.coverage, max(dated, before.dated)
+            if wants == "reason" and before in scored:
+                scored.remove(before)  # it says what happened; the sentence that goes on says why
         pairs = neighbours(asked, [w.stem for w in split(fold(sentence.text))])
-        follows = goes_on and typed and lent > coverage
         score = (
-            (max(coverage, 0.9 * lent) if follows else coverage)
+            max(coverage, 0.95 * lent)
             + 0.3 * around
             + 0.1 * typed
             + 0.15 * pairs
@@ -127,16 +161,17 @@ def find_spans(
         )
         if wants == "define" and defines(topic, sentence.text):
             score += 0.3
-        lent = coverage if not typed else 0.0
-        scored.append((score, document, sentence, words, max(coverage, 0.8 * score) if follows else coverage, around))
-    scored.sort(key=lambda one: (-one[0], one[1], one[2].index))
+        named = sum(rarity[stem] for stem in asked if stem in labels) / total
+        before = _Scored(score, document, sentence, words, max(coverage, lent), around, typed, dated, named, goes_on)
+        scored.append(before)
+    scored.sort(key=lambda one: (-one.score, one.document, one.sentence.index))
     out = list(_defined(planned.plan, view, places))
-    for place, (score, document, sentence, words, coverage, around) in enumerate(scored[:4]):
-        other = next((s for s in scored[place + 1 :] if s[2].text != sentence.text), None)
-        gap = score - other[0] if other else 0.5
-        signs = _signs(wants, topic, sentence, words, coverage, around, gap, asked, rarity, view, periods, planned.plan)
-        signs["open_name"] = float(not _speaks_of(names(question), document, sentence, words, view))
-        out.append(Span(document, sentence, cut(sentence.text, asked, wants), score, signs))
+    for place, one in enumerate(scored[:4]):
+        other = next((s for s in scored[place + 1 :] if s.sentence.text != one.sentence.text), None)
+        gap = one.score - scored[0].score if place else one.score - other.score if other else 0.5
+        signs = _signs(wants, topic, one, gap, asked, rarity, view, periods, planned.plan)
+        signs["open_name"] = float(not _speaks_of(names(question), one.document, one.sentence, one.words, view))
+        out.append(Span(one.document, one.sentence, cut(one.sentence.text, asked, wants), one.score, signs))
     return out
 
 
@@ -162,7 +197,16 @@ def _speaks_of(named: frozenset[str], document: int, sentence: Sentence, words: 
         | view.paragraph_words(document, sentence)
         | frozenset(stems(" ".join(sentence.section)))
     )
-    return all(name in held or _kin(name, words) for name in named)
+    return all(name in held or kin(name, words) for name in named)
+
+
+def _introduced(view: GraphView, places: set[tuple[int, int | None]] | None) -> Iterator[Span]:
+    for number, (document, sentence, plain) in enumerate(introductions(view, places)):
+        signs = dict.fromkeys(SIGNS, 0.0) | {"coverage": 1.0, "margin": -0.5 if number else 0.5, "pairs": 1.0, "cue": 1.0}
+        signs["introduces"] = plain
+        yield Span(
+            document, sentence, sentence.text.rstrip(":") + ("." if sentence.text.endswith(":") else ""), plain, signs
+        )
 
 
 def _defined(plan: Plan, view: GraphView, places: set[tuple[int, int | None]] | None) -> Iterator[Span]:
@@ -228,19 +272,10 @@ def _likely(
     return [everything[i] for i in chosen]
 
 
-def _kin(stem: str, words: frozenset[str]) -> list[str]:
-    if len(stem) < 5 or " " in stem:
-        return []
-    return [word for word in words if " " not in word and word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
-
-
 def _signs(
     wants: str,
     topic: str,
-    sentence: Sentence,
-    words: frozenset[str],
-    coverage: float,
-    around: float,
+    one: _Scored,
     gap: float,
     asked: Sequence[str],
     rarity: dict[str, float],
@@ -248,17 +283,19 @@ def _signs(
     periods: set[int],
     plan: Plan,
 ) -> dict[str, float]:
+    sentence, words = one.sentence, one.words
+    operation = wants == "amount" and next((found for pattern in _OPERATIONS if (found := re.search(pattern, topic))), None)
     cue = CUES.get(wants)
-    open_words = [stem for stem in asked if stem not in words and not _kin(stem, words)]
+    open_words = [stem for stem in asked if stem not in words and not kin(stem, words)]
     own = years_in(sentence.text)
     text = sentence.text
     return {
-        "coverage": coverage,
+        "coverage": one.coverage,
         "margin": min(gap, 0.5),
         "typed": float(wants in ("reason", "date", "person", "place", "duration", "contents")),
         "cue": float(bool(cue and cue.search(unasked(text, asked)))),
         "pairs": neighbours(asked, [w.stem for w in split(fold(text))]),
-        "around": around,
+        "around": one.around,
         "unknown": float(any(stem not in view.words for stem in open_words)),
         "rare_open": max((rarity[stem] for stem in open_words), default=0.0) / max(rarity.values()),
         "periods": float(bool(periods & own)) - float(bool(periods and own and not periods & own)),
@@ -272,5 +309,9 @@ def _signs(
         "defined_by_rule": float(wants == "define" and defines(topic, text)),
         "leads": float(sentence.index == 0),
         "verify": float(isinstance(plan, Verify)),
-        "operation": float(wants == "amount" and any(re.search(pattern, topic) for pattern in _OPERATIONS)),
+        "operation": float(bool(operation)),
+        "operation_said": float(bool(operation and set(stems(operation.group())) & words)),
+        "footnote": one.named,
+        "goes_on": float(one.goes_on),
+        "introduces": 0.0,
     }

@@ -135,7 +135,9 @@ def worded(outcome: Outcome, mark: str = "[1]", language: str = "en") -> str:
             assert outcome.result is not None
             line = outcome.found[0].match.line
             value = result_words(outcome.result, said, writes_comma([point for _, point in outcome.chosen]))
-            topic = line.series.table.section[-1] if line.series.table.section else ""
+            section = line.series.path if all(one.series.path == line.series.path for one, _ in outcome.chosen) else ()
+            section = section or line.series.table.section
+            topic = section[-1] if section else ""
             name = ", ".join(part for part in (topic, line.series.head) if part) or line.series.table.corner
             rows = [f"| {one.series.label} | {cell_words(point, said)} |" for one, point in outcome.chosen]
             table = "\n".join([f"| {line.series.table.corner or ' '} | {line.series.head or ' '} |", "| --- | --- |", *rows])
@@ -162,7 +164,9 @@ def worded(outcome: Outcome, mark: str = "[1]", language: str = "en") -> str:
         case Rows():
             line = outcome.found[0].match.line
             periods = _and([period_words(p, line) for _, p in outcome.chosen], said)
-            return f"{said.given.format(name=name_of(line, said), periods=periods)} {mark}."
+            grid = line.series.table
+            title = "" if outcome.found[0].match.named else (grid.section[-1] if grid.section else grid.corner)
+            return f"{said.given.format(name=title or name_of(line, said), periods=periods)} {mark}."
         case _:
             return ""
 
@@ -197,6 +201,9 @@ def _computed(outcome: Outcome, plan: Compute, said: Phrases) -> str:
         value = f"{value} ({rounded(outcome.result.value * 100, 2)}%)"
     if outcome.result.value > 0 and plan.op in ("change", "change_pct", "difference_of_averages"):
         value = f"+{value}"
+    if outcome.beside:
+        relative = outcome.beside[1]
+        value = f"{value} ({'+' if relative.value > 0 else ''}{result_words(relative, said, comma)})"
     names = list(dict.fromkeys(subject_of(one, said) for one in outcome.found))
     joined = f" {said.both} ".join(names)
     what = plan.formula[:1].upper() + plan.formula[1:] if plan.formula else said.operations.get(plan.op, "")
@@ -206,7 +213,8 @@ def _computed(outcome: Outcome, plan: Compute, said: Phrases) -> str:
     if plan.op == "difference":
         return said.apart.format(names=joined, value=value, a=cells[0], b=cells[1])
     if plan.op in ("ratio", "share") and not outcome.parts:
-        return said.over.format(what=what, a_name=names[0], b_name=names[-1], value=value, a=cells[0], b=cells[-1])
+        a_name, b_name = _and(names[:-1] or names, said), names[-1]
+        return said.over.format(what=what, a_name=a_name, b_name=b_name, value=value, a=_and(cells[:-1], said), b=cells[-1])
     if outcome.parts:
         later, earlier = (result_words(part, said, comma) for part in outcome.parts[:2])
         return said.from_to.format(what=what, names=joined, value=value, a=earlier, b=later)

@@ -58,7 +58,7 @@ _PATTERN = re.compile(
 @dataclass(frozen=True, slots=True)
 class Period:
     """Only what was written is set. `end` is the last year of a range of years ("2021-2022"). Offsets are of the
-    text read."""
+    text read. `months`: how long a column's period is, where its heads say so ("Three Months Ended")."""
 
     year: int | None = None
     end: int | None = None
@@ -70,6 +70,7 @@ class Period:
     text: str = ""
     start: int = 0
     stop: int = 0
+    months: int | None = None
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -84,6 +85,15 @@ def find_periods(text: str) -> tuple[Period, ...]:
     if not _MAY_HOLD.search(text):
         return ()
     return tuple(period for found in _PATTERN.finditer(text) if (period := _period(found)))
+
+
+def years_called(period: Period) -> frozenset[int]:
+    """The years that a period goes by: a year of 52 or 53 weeks that ends in the first days of January is also the one
+    before."""
+    if not period.year:
+        return frozenset()
+    early = period.month == 1 and period.day is not None and period.day <= 7
+    return frozenset({period.year, period.year - 1} if early else {period.year})
 
 
 def years_in(text: str) -> frozenset[int]:
@@ -165,8 +175,9 @@ def fits(asked: Period, had: Period | None) -> float:
         score *= 0.4
     if (asked.quarter and not had.quarter) or (asked.half and not had.half):
         score *= 0.4 if not had.month else 0.1
-    if (had.quarter or had.half) and not (asked.quarter or asked.half):
-        score *= 0.3
+    part = had.quarter or had.half or (had.months or 12) < 12
+    if part and not (asked.quarter or asked.half or asked.month):
+        score *= 0.3  # a quarter is no year
     if asked.month and not had.month:
         score *= 0.8 if asked.year and had.year else 0.2
     if not asked.year and not (asked.month or asked.quarter or asked.half):
@@ -186,4 +197,34 @@ def joined(parts: Sequence[str]) -> Period | None:
     half = next((one.half for one in found if one.half), merged.half)
     month = merged.month or next((one.month for one in found if one.month), None)
     day = merged.day or next((one.day for one in found if one.day and one.month == month), None)
-    return Period(merged.year, merged.end, quarter, half, month, day, fiscal, merged.text, merged.start, merged.stop)
+    return Period(
+        merged.year,
+        merged.end,
+        quarter,
+        half,
+        month,
+        day,
+        fiscal,
+        merged.text,
+        merged.start,
+        merged.stop,
+        next((length for part in parts if (length := months_spanned(part))), None),
+    )
+
+
+_LENGTHS = (
+    (3, re.compile(r"\b(?:three|3) months?\b|\b(?:thirteen|13|fourteen|14)[- ]weeks?\b|\bquarters? ended\b", re.I)),
+    (6, re.compile(r"\b(?:six|6) months?\b|\b(?:twenty-?six|26|27)[- ]weeks?\b", re.I)),
+    (9, re.compile(r"\b(?:nine|9) months?\b|\b(?:thirty-?nine|39|40)[- ]weeks?\b", re.I)),
+    (
+        12,
+        re.compile(
+            r"\b(?:twelve|12) months?\b|\bfifty-?(?:two|three)\b|\b5[23][- ]weeks?\b|\b(?:fiscal |financial )?years?\b", re.I
+        ),
+    ),
+)
+
+
+def months_spanned(text: str) -> int | None:
+    """'Three Months Ended' -> 3, '52 Weeks Ended' and 'Years ended' -> 12; None where the words do not say."""
+    return next((months for months, pattern in _LENGTHS if pattern.search(text)), None)

@@ -11,7 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d[\d,.]*\d|\d", re.U)
+_NON = (
+    r"(?<![^\W_])non(?:-|\s(?=(?:current|controlling|recurring|cash|gaap|operating|vested|core|audit|performing|interest"
+    r"|financial)\b))"
+)
+_WORD = re.compile(rf"(?:{_NON})?[^\W\d_]+(?:['’][^\W\d_]+)?|\d[\d,.]*\d|\d", re.U)
 _ENDINGS_TEXT = "izations isations ation ment ance ence ity ing ion ive er or ied ed ly al ic"
 _ENDINGS = _ENDINGS_TEXT.split()
 _DOUBLE = re.compile(r"([^ls])\1$")
@@ -111,6 +115,7 @@ def stem(word: str) -> str:
     """'receivables' -> 'receivabl', 'operating' and 'operations' -> 'operat', 'amortisation' -> 'amortiz'."""
     word = re.sub(r"'(?:s|re|ve|ll|d|m|t)?$", "", word)
     word = re.sub(r"^[ld]'", "", word)
+    word = re.sub(r"^non[-\s](?=.)", "non", word)  # what is non-current is not current
     if word[:1].isdigit():
         return word.replace(",", "")
     if word in _SAME:
@@ -129,6 +134,13 @@ def stem(word: str) -> str:
     if word.endswith("y") and len(word) > 3:
         word = word[:-1] + "i"
     return _SAME.get(word, word)
+
+
+def kin(stem: str, words: Iterable[str]) -> list[str]:
+    """The words that are made from the same beginning and differ by three letters at most."""
+    if len(stem) < 5 or " " in stem:
+        return []
+    return [word for word in words if " " not in word and word[:5] == stem[:5] and abs(len(word) - len(stem)) <= 3]
 
 
 def _plural(word: str) -> str:

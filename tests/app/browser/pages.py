@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, render_template
 
+from app.console.answer_view import AnswerView, answer_views, reading_view
 from app.console.filters import review_filters
 from app.console.page import Page
+from app.governance.document_desk import Family, file_state, state
+from retrieval.types import DocumentInfo
 
 APP = Path(__file__).resolve().parents[3] / "app"
 HOSTILE = '</pre><script>document.title="owned"</script><img src=x onerror=alert(1)>"\' \u202eevil\u202c\u200b\x1b[31m'
@@ -76,6 +80,27 @@ def queries(**changes: Any) -> dict[str, Any]:
     }
 
 
+def answers() -> list[AnswerView]:
+    """One of each kind: computed, altered in the record, ranked, quoted, withheld."""
+    cell = {"document": f"charges-{HOSTILE}", "page": 3, "table": 0, "row": 1, "column": 2}
+    amount = {"value": "-2790.5", "unit": "amount", "scale": 6, "currency": "USD", "period": "2018", "cells": [cell]}
+    result = {**amount, "value": "0", "period": "", "cells": [cell, cell]}
+    change = {"plan": f"change(revenue {HOSTILE}, 2019, 2018)", "computation": {"operation": "change", "groups": [[1, 2]]}}
+    ranked = {"relation": "highest", "n": 1, "bound": "0", "scale": 0, "compared": [amount, {**amount, "cells": [{}]}]}
+    worked = {"model": "worked", "chance": 910_000, "least": 500_000, "plan": change, "figures": [result, amount, amount]}
+    place = {"document": "fees", "page": 2, "section": HOSTILE}
+    nearly = {"how": "worked", "chance": 300_000, "places": [place], "plan": change, "figures": worked["figures"]}
+    made = [
+        worked,
+        {**worked, "figures": [{**result, "value": "1"}, amount, amount]},
+        {**worked, "plan": {"plan": "rank(revenue, periods, highest 1)", "computation": ranked}, "figures": [amount]},
+        {"model": "quoted", "chance": 810_000, "least": 500_000},
+        {"model": "withheld", "chance": 300_000, "least": 500_000, "nearly": [nearly, {"how": "quoted", "places": [place]}]},
+    ]
+    quote = f"Revenue {HOSTILE} | 2018: $(2,790.5) | 2017: 1"
+    return answer_views(made, [{"number": 1, "document": "fees", "page": 2, "section": "Charges", "quote": quote}])
+
+
 def view(**changes: Any) -> dict[str, Any]:
     started = datetime(2026, 11, 24, 9, 30, 12, 345678, tzinfo=UTC)
     steps = (
@@ -106,6 +131,8 @@ def view(**changes: Any) -> dict[str, Any]:
             "The ongoing charge of the Aurora fund is 0.85 per cent a year [1]. ",
             "There is no entry fee [2].",
         ],
+        "readings": [reading_view({"language": "de", "reading": HOSTILE, "model": "qwen", "whole": "Was kostet er 2025?"})],
+        "answers": answers(),
         "route": {
             "bot": "rag",
             "reasons": ["the question asks about a document (0.82)", "no live figure is asked for"],
@@ -170,7 +197,40 @@ def view(**changes: Any) -> dict[str, Any]:
     }
 
 
+def family() -> Family:
+    """A document with a hostile title, two former versions, and a group that no key has."""
+    latest = DocumentInfo(
+        "board/fees and charges.md", "fees", "fees.md", f"Fees {HOSTILE}", _digest(3), frozenset({"public", "Board"}), 12, 48
+    )
+    latest = replace(latest, path="/srv/share/board/fees and charges.md", version=3, valid_from=date(2026, 1, 1))
+    first = replace(latest, key=f"{latest.key}@v1", of=latest.key, version=1, valid_until=date(2025, 6, 30))
+    return Family(latest, [replace(first, key=f"{latest.key}@v2", version=2), first])
+
+
+def documents() -> dict[str, Any]:
+    found = [family(), Family(replace(family().latest, key="terms.pdf", valid_from=None, path=""), ())]
+    return {"found": found, "count": 900, "search": HOSTILE, "force": _force, "file_state": file_state}
+
+
+def document() -> dict[str, Any]:
+    return {
+        "family": family(),
+        "one": family().latest,
+        "groups": ["board", "public", "research"],
+        "strange": ["Board"],
+        "force": _force,
+        "file_state": file_state,
+        "longest": 500,
+    }
+
+
+def _force(one: DocumentInfo) -> str:
+    return state(one, date(2026, 11, 24))
+
+
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "documents": ("review/documents.html", documents()),
+    "document": ("review/document.html", document()),
     "sign-in": ("review/sign_in.html", {"csrf_token": "token", "error": "This key is not known."}),
     "queries": ("review/queries.html", queries()),
     "queries-tampered": (

@@ -70,9 +70,11 @@ Script = Callable[[Reply], None]
 
 @dataclass
 class ChatService:
-    """`scripts` answers by question; `asked` is what came, in order, appended by the handlers' threads."""
+    """`scripts` answers by question; `asked` is what came, in order, appended by the handlers' threads. passages: texts by
+    their address, for whoever shows the key."""
 
     url: str = ""
+    passages: dict[str, str] = field(default_factory=dict)
     scripts: dict[str, Script] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -90,6 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
     service: ChatService
 
     def do_GET(self) -> None:
+        if self.path in self.service.passages and self.headers.get("Authorization") == "Bearer cs_test":
+            self.respond(200, "application/json")
+            self.wfile.write(json.dumps({"text": self.service.passages[self.path]}).encode())
+            return
         file = STATIC / Path(self.path).name
         if not self.path.startswith("/static/") or not file.is_file():
             self.respond(404, "text/plain")

@@ -112,6 +112,20 @@ def test_an_altered_or_erased_event_is_marked_where_it_stands(page: Any, site: s
     assert page.get_by_text("does not fit its hashes").count() == 1
 
 
+def test_how_an_answer_came_to_be_is_told_for_each_kind_of_answer_and_its_tables_are_reached_by_keyboard(
+    page: Any, site: str
+) -> None:
+    page.goto(f"{site}/query")
+    cards = page.locator("section.card", has=page.get_by_role("heading", name="How the answer came to be"))
+    says = ["Computed again: the same", "not the same", "Highest of A to B", "quoted word for word", "stays below the least"]
+    assert cards.count() == len(says)
+    for card, words in zip(cards.all(), says, strict=True):
+        assert words in card.inner_text()
+    for table in cards.locator(".scroll").all():
+        table.focus()
+        assert table.evaluate("one => one === document.activeElement")
+
+
 def test_review_works_without_javascript_and_the_filters_travel_in_the_address(chromium: Any, site: str) -> None:
     context = chromium.new_context(java_script_enabled=False)
     try:

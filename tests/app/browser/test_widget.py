@@ -122,6 +122,33 @@ def test_a_citation_mark_opens_its_source(chat: Any, service: ChatService) -> No
     expect(chat.locator("summary").first).to_be_focused()
 
 
+def test_a_cited_passage_is_opened_whole_with_its_dates_and_one_that_is_gone_is_said_to_be(
+    chat: Any, service: ChatService
+) -> None:
+    there, gone, foreign = (f"/v1/documents/d_{n}/passages/3" for n in ("aa", "bb", "../evil"))
+    service.passages[there] = "The whole passage <b>with all its words</b>."
+
+    @service.on(QUESTION)
+    def _(reply: Reply) -> None:
+        reply.send("segment", id=0, text="It costs 0.85 per cent [1][2][3].")
+        for number, href in enumerate((there, gone, foreign), 1):
+            dates = {"valid_from": "2026-01-01"} if number == 1 else {}
+            reply.send("citation", number=number, document="fees", page=1, section="", quote="0.85", href=href, **dates)
+        finish(reply)
+
+    ask(chat, QUESTION)
+    chat.locator(".more").wait_for()
+    sources = chat.locator(".sources details")
+    for number in range(3):
+        sources.nth(number).locator("summary").click()
+    expect(sources.nth(0)).to_contain_text("in force from 2026-01-01")
+    sources.nth(0).get_by_role("button", name="Show the whole passage").press("Enter")
+    expect(sources.nth(0).locator("blockquote")).to_have_text("The whole passage <b>with all its words</b>.")
+    for number in (1, 2):
+        sources.nth(number).get_by_role("button", name="Show the whole passage").click()
+        expect(sources.nth(number)).to_contain_text("no longer there for you")
+
+
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> & <b>not bold</b>'
 
 

@@ -74,7 +74,8 @@ def links(client: FlaskClient, path: str = "/review") -> list[tuple[str, str]]:
 
 def test_it_stands_in_the_navigation_of_those_whose_key_opens_it(site: Site) -> None:
     known = [("/review", "Queries"), ("/review/keeping", "Holds and erasures"), ("/review/switches", "Switches")]
-    assert links(signed_in(site, "administrator")) == [*known, ("/review/api-keys", "API keys")]
+    theirs = [*known[:2], ("/review/documents", "Documents"), known[2], ("/review/api-keys", "API keys")]
+    assert links(signed_in(site, "administrator")) == theirs
     assert links(signed_in(site, "auditor")) == known
     assert signed_in(site, "auditor").get("/review/api-keys").status_code == 403
 

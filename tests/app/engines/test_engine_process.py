@@ -20,7 +20,7 @@ from inference.types import Message
 from orchestrator.bots.onprem import OnPremBot
 from tests.support.engine_process import KEY, LIGHT, Running, an_engine, question
 from tests.support.evidence import open_book
-from tests.support.house import a_house, answer_of, refusals, text_of
+from tests.support.running_deployment import answer_of, refusals, running_deployment, text_of
 from tests.support.sharing import free_port
 from tests.support.waiting import eventually
 
@@ -238,8 +238,8 @@ def test_a_journey_whose_engine_is_killed_in_mid_answer_ends_courteously_and_is_
         engines = Engines([nobody, engine.url], How(secret=b"s", key=KEY))
         assert engines.load() == "1 of 2 engines answer"
         try:
-            with a_house(OnPremBot(engines, open_book)) as house:
-                going = house.pipeline.answer(_query(), {"max_tokens": 900, "temperature": 0.0})
+            with running_deployment(OnPremBot(engines, open_book)) as deployment:
+                going = deployment.pipeline.answer(_query(), {"max_tokens": 900, "temperature": 0.0})
                 out = []
                 for one in going:
                     out.append(one)
@@ -248,11 +248,11 @@ def test_a_journey_whose_engine_is_killed_in_mid_answer_ends_courteously_and_is_
         finally:
             engines.close()
     assert answer_of(out).outcome == "failed"
-    assert [one.message for one in refusals(out)] == [house.dependencies.failed_message]
-    (failed,) = house.log.bodies("bot_failed")
+    assert [one.message for one in refusals(out)] == [deployment.dependencies.failed_message]
+    (failed,) = deployment.log.bodies("bot_failed")
     assert "in mid-answer" in failed["reason"]
-    assert house.log.bodies("finished")[0]["outcome"] == "failed"
-    assert house.log.kinds()[-1] == "finished"
+    assert deployment.log.bodies("finished")[0]["outcome"] == "failed"
+    assert deployment.log.kinds()[-1] == "finished"
 
 
 def _query() -> Any:

@@ -18,7 +18,7 @@ from orchestrator.bots.base import Text
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.errors import BotUnavailable
 from tests.support.evidence import open_book
-from tests.support.house import LONG_S, ScriptedBot, a_house, answer_of, refusals, text_of
+from tests.support.running_deployment import LONG_S, ScriptedBot, answer_of, refusals, running_deployment, text_of
 from tests.support.scripted_engine import (
     MODEL,
     Reply,
@@ -105,13 +105,13 @@ def test_a_conversation_stays_on_one_engine_and_conversations_are_spread() -> No
     with engines_saying(*[saying("All is well and that is that.")] * 3) as found, asking(*found) as engines:
         where = []
         for number in range(12):
-            with a_house(OnPremBot(engines, open_book)) as house:
+            with running_deployment(OnPremBot(engines, open_book)) as deployment:
                 before = [len(one.asked) for one in found]
-                house.ask()
+                deployment.ask()
                 for question in ("And of the euro?", "And of the pound?"):
-                    house.ask(question, fresh=False)
+                    deployment.ask(question, fresh=False)
                 where.append([len(one.asked) - n for one, n in zip(found, before, strict=True)])
-                assert house.log.bodies("generated")[0]["model"] == MODEL, number
+                assert deployment.log.bodies("generated")[0]["model"] == MODEL, number
     assert all(sorted(asked) == [0, 0, 3] for asked in where)
     assert len({asked.index(3) for asked in where}) > 1
 
@@ -257,25 +257,27 @@ def test_a_comment_now_and_then_is_no_token() -> None:
 def test_a_journey_whose_engine_dies_in_mid_answer_ends_courteously_and_says_nothing_twice() -> None:
     with on_both(dying_after(*SENTENCES)) as (_, second, engines):
         second.asked.clear()
-        with a_house(OnPremBot(_to_first(engines), open_book)) as house:
-            out = house.ask()
+        with running_deployment(OnPremBot(_to_first(engines), open_book)) as deployment:
+            out = deployment.ask()
         said = text_of(out)
         assert answer_of(out).outcome == "failed"
-        assert [one.message for one in refusals(out)] == [house.dependencies.failed_message]
+        assert [one.message for one in refusals(out)] == [deployment.dependencies.failed_message]
         assert all(said.count(sentence.strip()) <= 1 for sentence in SENTENCES)
         assert second.asked == []
-        (failed,) = house.log.bodies("bot_failed")
+        (failed,) = deployment.log.bodies("bot_failed")
         assert "in mid-answer" in failed["reason"]
-        assert house.log.kinds()[-1] == "finished"
+        assert deployment.log.kinds()[-1] == "finished"
 
 
 def test_a_journey_falls_back_where_nothing_of_the_dead_engine_s_answer_has_left() -> None:
     with on_both(dying_after("Half a")) as (_, second, engines):
         second.asked.clear()
-        with a_house(OnPremBot(_to_first(engines), open_book), ScriptedBot("rag", Text("Said by the other bot."))) as house:
-            out = house.ask()
+        with running_deployment(
+            OnPremBot(_to_first(engines), open_book), ScriptedBot("rag", Text("Said by the other bot."))
+        ) as deployment:
+            out = deployment.ask()
         assert (answer_of(out).outcome, text_of(out)) == ("answered", "Said by the other bot.")
-        assert (len(house.log.bodies("bot_failed")), refusals(out)) == (1, [])
+        assert (len(deployment.log.bodies("bot_failed")), refusals(out)) == (1, [])
 
 
 class _to_first:

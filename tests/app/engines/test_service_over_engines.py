@@ -13,7 +13,7 @@ from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.service import Service
 from inference.store.model_store import ModelStore
-from tests.support.house import LONG_S
+from tests.support.running_deployment import LONG_S
 from tests.support.scripted_engine import MODEL, Reply, ScriptedEngine, engines_saying, saying
 
 pytestmark = pytest.mark.models

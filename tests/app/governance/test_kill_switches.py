@@ -22,8 +22,8 @@ from audit.kinds import SWITCH_OFF, SWITCH_ON
 from orchestrator.bots.onprem import OnPremBot
 from tests.audit.conftest import postgres_url  # noqa: F401  (a fixture)
 from tests.support.evidence import open_book
-from tests.support.house import LONG_S, ScriptedModel, answer_of, refusals, text_of
 from tests.support.in_force import Site, a_site
+from tests.support.running_deployment import LONG_S, ScriptedModel, answer_of, refusals, text_of
 from tests.support.waiting import eventually
 
 

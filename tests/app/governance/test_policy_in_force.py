@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import event
 
 from app.serving.application import create_app
-from tests.support.house import LONG_S, answer_of
 from tests.support.in_force import Site, a_site, write
+from tests.support.running_deployment import LONG_S, answer_of
 from tests.support.waiting import eventually
 
 

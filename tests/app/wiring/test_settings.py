@@ -12,7 +12,8 @@ from typing import IO
 
 import pytest
 
-from app.settings import SettingsError, load_settings, show
+from app.cli.service.config import show
+from app.settings import SettingsError, load_settings
 
 ROOT = Path(__file__).parents[3]
 

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.engine import make_url
 
+from audit.append import store as storing
 from audit.append.store import AuditStore
 from audit.database import tables
 from audit.database.engine import create_engine_for, writing
@@ -201,6 +202,26 @@ def test_a_query_that_lost_an_event_lets_nothing_out_any_more(sqlite_file: Path,
     assert store.append("other", entry(kind="released", query="unlucky")).wait().seq == 0
     assert verify_store(engine).ok
     engine.dispose()
+
+
+def test_a_query_that_goes_on_is_not_forgotten_as_incomplete_however_many_others_lose_events(
+    engine: Engine, opened: Callable[..., AuditStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "_LOST_KEPT", 3)
+    store = opened(engine)
+    seal = storing.seal_body
+
+    def failing_for_some(keys: SubjectKeys, subject: str, *rest: Any) -> Any:
+        if subject == "subject:none":
+            raise OSError("the key store is away")
+        return seal(keys, subject, *rest)
+
+    monkeypatch.setattr(storing, "seal_body", failing_for_some)
+    for other in ("goes on", *(f"other {number}" for number in range(8))):
+        with pytest.raises(AuditUnavailable, match="key store"):
+            store.append("acme", entry(query=other, subject="subject:none"))
+        with pytest.raises(AuditUnavailable, match="earlier event of this query"):
+            store.append("acme", entry(kind="released", query="goes on")).wait()
 
 
 def test_a_key_store_that_cannot_be_used_makes_the_log_unavailable(

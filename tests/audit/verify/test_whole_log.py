@@ -325,6 +325,21 @@ def test_any_flipped_byte_of_the_file_that_changes_a_row_is_reported(closed_file
     assert changed_rows > 100
 
 
+@pytest.mark.timeout(60)
+def test_an_index_that_hands_out_a_row_again_and_again_is_reported_and_not_followed_for_ever(closed_file: Path) -> None:
+    client = sqlite3.connect(closed_file)
+    last_but_one = "SELECT log, size, rowid FROM audit_batch ORDER BY size DESC LIMIT 1 OFFSET 1"
+    log, size, rowid = client.execute(last_but_one).fetchone()
+    client.close()
+    data = bytearray(closed_file.read_bytes())
+    key = log.encode() + bytes([size, rowid])
+    assert data.count(key) == 1, "the key stands in the table's index alone"
+    data[data.index(key) + len(log)] = 127  # the last row's key is lesser: whoever asks for what follows it gets both again
+    closed_file.write_bytes(data)
+    report = verified(closed_file)
+    assert not report.ok
+
+
 @pytest.mark.parametrize("place", [b'"verdict":"allow"', b"subject:77aa", b"query-3", b"judged"])
 def test_a_byte_changed_by_hand_in_the_file_names_its_event(closed_file: Path, place: bytes) -> None:
     client = sqlite3.connect(closed_file)

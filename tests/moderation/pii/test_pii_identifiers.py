@@ -69,6 +69,8 @@ def test_an_identifier_is_found_whole_and_also_without_the_model(
         "What happened on Wall Street in 2022?",
         "CUSIP 037833100, SEDOL 2046251, LEI 529900T8BM49AURSDO55",
         "Section 12.4.3.1 of the 2022 prospectus, version 3.2.1",
+        "Boeing Special Attention Service Bulletin 737-31-1860, Federal Register 2020-25844, Docket No. 2020-0686-7788",
+        "Commission File No. 001-37713, I.R.S. Employer Identification No. 77-0430924, Product Identifier 019-NM-0354",
         "EBITDA 1 234 567, capex 234 567 and debt 3 456 789 (USD thousand)",
     ],
 )

@@ -1,4 +1,4 @@
-"""Text in German, French, Spanish and Italian: people are found by their cues, ordinary nouns stay."""
+"""Text in German, French, Spanish, Italian, Dutch and Portuguese: people are found by their cues, ordinary nouns stay."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ pytest_plugins = ("tests.support.pii_fixtures",)
         ("What is the NAV of the Aurora Global Equity Fund?", None),
         ("Send it to Rua Graciliano Ramos 1950, Jacareí", None),
         ("My name is Ludwig van der Berg and I live in Las Palmas de Gran Canaria", None),
+        ("My name is Wat Tyler and I hold a quanto option", None),
+        ("Call Jan van der Berg", None),
+        ("Hoe lang moet een wachtwoord zijn?", "nl"),
+        ("Qual é a comissão anual do fundo?", "pt"),
         ("", None),
     ],
 )
@@ -57,6 +61,13 @@ def test_a_person_is_found_by_the_languages_own_cues(redactor: Redactor, text: s
         "¿Cuál es la comisión anual de mi fondo?",
         "La mia carta è bloccata, può aiutarmi?",
         "Quali sono le spese correnti del fondo?",
+        "¿Quién gestiona el fondo?",
+        "Entro quanti giorni ricevo la risposta finale a un reclamo?",
+        "Hoe lang moet een wachtwoord voor het klantenportaal zijn?",
+        "Wanneer wordt het dividend uitbetaald?",
+        "Quand recevrai-je la réponse ?",
+        "Wer verwaltet den Fonds?",
+        "Qual é a comissão anual do fundo?",
     ],
 )
 def test_an_ordinary_question_of_another_language_is_left_alone(redactor: Redactor, text: str) -> None:

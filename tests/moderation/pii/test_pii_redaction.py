@@ -112,6 +112,7 @@ def test_no_original_is_left_in_the_redacted_text(redactor: Redactor, text: str)
 
 @LOADED
 @given(text=TEXTS, size=st.integers(1, 30), style=st.sampled_from(["tag", "surrogate"]))
+@example(text="Anna Meyer Anna Meyer Ù\U000c516c\U00015196*r Anna Meyer", size=1, style="surrogate")
 def test_what_a_model_repeats_of_a_message_is_read_back(redactor: Redactor, text: str, size: int, style: Style) -> None:
     """In pieces of any size; of what was found no identifier stands in what the model reads."""
     pseudonyms = Pseudonyms()

@@ -119,6 +119,7 @@ TEXTS = st.lists(st.one_of(FRAGMENTS, st.text(max_size=6)), max_size=12).map("".
 @example(f"{SURNAME[:4]}-\n{SURNAME[4:]}", [5, 6])
 @example("<PERSON_1_", [9])
 @example("PERSON_1_x", [9])
+@example("Frau  <PERSON_", [5, 6, 7, 10])
 @example("&lt;PERSON_1&gt;", [1, 2, 3, 4, 13, 14])
 @given(TEXTS, st.lists(st.integers(0, 200), max_size=12))
 def test_what_is_read_does_not_depend_on_the_chunks(text: str, marks: list[int]) -> None:
@@ -272,3 +273,22 @@ def test_one_apart_is_a_distance_of_one(a: str, b: str) -> None:
         return min(best, distance(x[2:], y[2:]) + 1) if x[:2] == y[:2][::-1] and len(x) > 1 and len(y) > 1 else best
 
     assert one_apart(a, b) == (distance(a, b) == 1)
+
+
+@pytest.mark.parametrize("begun", ["<", "<P", "<PERSON", "<PERSON_", r"<PERSON\_", "&lt;PERSON_", "‹PERSON_"])
+@pytest.mark.parametrize("size", [1, 3, 40])
+def test_a_tag_that_the_last_token_broke_off_is_not_shown(begun: str, size: int) -> None:
+    map_ = Pseudonyms()
+    map_.tag("PERSON", "Anna Meyer")
+    cover = map_.cover([("user", "Dear <PERSON_1>")])
+    said = f"Sehr geehrte Frau {begun}"
+    shown = "".join(cover.reader.feed(said[i : i + size]) for i in range(0, len(said), size)) + cover.reader.close()
+    assert shown.rstrip("<").rstrip() == "Sehr geehrte Frau"
+
+
+def test_an_end_that_begins_no_tag_of_this_conversation_stays() -> None:
+    map_ = Pseudonyms()
+    map_.tag("PERSON", "Anna Meyer")
+    for said in ("x <IBAN", "List<String", "a <B"):
+        cover = map_.cover([("user", "Dear <PERSON_1>")])
+        assert cover.reader.feed(said) + cover.reader.close() == said

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from moderation.heads.head import Heads
 from moderation.pii.redactor import Redactor
@@ -20,7 +21,8 @@ from tests.support.pii_fixtures import redactor
 
 __all__ = ["redactor"]
 
-SAMPLES = Path(__file__).parents[3] / "samples" / "policies"
+ROOT = Path(__file__).parents[3]
+SAMPLES = ROOT / "samples" / "policies"
 SHIPPED = [DEFAULT_PATH, SAMPLES / "retail-bank.yaml", SAMPLES / "pharma-desk.yaml"]
 
 
@@ -31,6 +33,21 @@ def test_a_shipped_policy_does_what_its_cases_ask(path: Path, heads: Heads, reda
     bench = Bench(policy, heads, redactor, embed)
     outcomes = list(bench.try_all(read_cases(cases_beside(path), policy)))
     assert [told(one) for one in outcomes if not one.passed and not one.known] == []
+
+
+@pytest.mark.models
+def test_no_rail_minds_the_line_that_leads_into_a_quotation_in_any_language(
+    heads: Heads, redactor: Redactor, embed: Embed
+) -> None:
+    """It is released before the quotation, so that it is judged alone; short texts in other languages are judged worst."""
+    bench = Bench(load_policy(), heads, redactor, embed)
+    named = ("quoted", "in_force_since", "in_force_until", "in_force_from_to")
+    words = yaml.safe_load((ROOT / "orchestrator/data/wording.yaml").read_text()).values()
+    leads = [one[name].format(first="2026-01-01", last="2026-12-31") for one in words for name in named]
+    assert len(leads) >= 24
+    for lead in leads:
+        verdicts = bench.judge(lead, Direction.OUTPUT).verdicts
+        assert all(one.finding.probability < 0.9 * one.finding.threshold for one in verdicts), lead
 
 
 def test_the_shipped_cases_are_many_and_speak_of_every_rail_that_can_be_tried_alone() -> None:

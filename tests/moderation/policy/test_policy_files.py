@@ -214,6 +214,75 @@ def test_a_language_that_is_promised_must_be_spoken(written: Written, languages:
     assert any(all(one in told for one in says) for told in found), found
 
 
+ALONE = """\
+version: a
+languages: [en, de]
+rails: {}
+pii: {pseudonymise: [PERSON]}
+"""
+WITHHELD = "withheld: {message: No., alternatives: [Ask], translations: {de: {message: Nein., alternatives: [Fragen]}}}"
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ("", ["2: answers.withheld is not said in 'de'", "2: answers.notice is not said in 'de'"]),
+        (f"answers: {{{WITHHELD}}}", ["5: answers.notice is not said in 'de', which `languages` promises; write it"]),
+        (f"answers: {{{WITHHELD}, notice: {{en: G.}}}}", ["5: answers.notice is not said in 'de'"]),
+        (f"answers: {{{WITHHELD}, notice: {{en: G., de: ''}}}}", ["5: answers.notice is not said in 'de'"]),
+        (f"answers: {{{WITHHELD}, notice: {{de: G.}}}}", ["5: answers.notice is not said in 'en'"]),
+        ("answers: {notice: {en: G., de: A.}}", ["5: answers.withheld is not said in 'de'"]),
+        (
+            "answers: {withheld: {message: No., alternatives: [Ask]}, notice: {en: G., de: A.}}",
+            ["5: answers.withheld.translations.de: not translated into 'de'"],
+        ),
+        (f"answers: {{{WITHHELD}, closed_book: language_tasks}}", []),
+        (f"answers: {{{WITHHELD}, notice: {{en: G., de: A., fr: E.}}}}", []),
+    ],
+)
+def test_what_is_said_of_answers_is_said_in_every_promised_language(written: Written, answers: str, says: list[str]) -> None:
+    path = written(f"{ALONE}{answers}\n")
+    found = problems(path) if says else ()
+    if not says:
+        load_policy(path)
+    assert len(found) == len(says), found
+    for told, wanted in zip(sorted(found), sorted(says), strict=True):
+        assert told.startswith(f"{path}:{wanted}"), told
+
+
+@pytest.mark.parametrize("part", ["preface", "closing"])
+@pytest.mark.parametrize(
+    ("ours", "theirs", "says"),
+    [
+        ("Note.", "", "translations.de.{part}: is not said in 'de', though it is in en"),
+        ("", "Hinweis.", "{part}: is not said in 'en', though it is in de"),
+        ("Note.", "Hinweis.", ""),
+        ("", "", ""),
+    ],
+)
+def test_what_stands_round_a_steered_answer_is_said_in_every_language_or_in_none(
+    written: Written, part: str, ours: str, theirs: str, says: str
+) -> None:
+    german = f"{{message: Nein., alternatives: [Fragen], {part}: '{theirs}'}}"
+    words = f"{{message: No., alternatives: [Ask], instruction: Brief., {part}: '{ours}', translations: {{de: {german}}}}}"
+    rail = f"rails: {{topic: {{action: steer, thresholds: {{out_of_scope: 0.9}}, words: {words}}}}}"
+    path = written(f"{ALONE.replace('rails: {}', rail)}answers: {{{WITHHELD}, notice: {{en: G., de: A.}}}}\n")
+    if not says:
+        assert getattr(load_policy(path).rails["topic"].words.spoken("de"), part) == theirs
+        return
+    (told,) = problems(path)
+    assert told.startswith(f"{path}:3: rails.topic.words.{says.format(part=part)}; write it, or take it out of all")
+
+
+def test_a_withheld_message_or_a_preface_that_is_reworded_needs_its_translations_too(written: Written) -> None:
+    path = written("extends: default\nversion: a\nanswers: {withheld: {message: Not today.}}\n")
+    (told,) = problems(path)
+    assert told.startswith(f"{path}:3: answers.withheld.message: is reworded, but its translation into de, fr, es, it")
+    path = written("extends: default\nversion: a\nrails: {advice: {words: {preface: In general.}}}\n")
+    (told,) = problems(path)
+    assert told.startswith(f"{path}:3: rails.advice.words.preface: is reworded")
+
+
 def test_a_translation_into_a_language_that_is_not_promised_is_a_mistake(written: Written) -> None:
     words = "{translations: {da: {message: Nej., alternatives: [a, b, c]}}}"
     path = written(f"extends: default\nversion: a\nrails:\n  topic:\n    words: {words}\n")
@@ -242,6 +311,7 @@ language: de
         german += "rails:\n" if name == next(iter(rails)) else ""
         kinds = ", ".join(f"{kind}: {{words: {{{words}}}}}" for kind, rule in rail.categories.items() if rule.words)
         german += f"  {name}: {{words: {{{words}}}, categories: {{{kinds}}}}}\n"
+    german += f"answers: {{withheld: {{{words.replace('instruction: Antworte kurz., ', '')}}}}}\n"
     policy = load_policy(written(german))
     assert policy.rails["topic"].words_for("out_of_scope", "fr").message == "Nein."
     assert policy.language_for(["en", "fr"]) == "de"

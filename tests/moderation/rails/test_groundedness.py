@@ -127,6 +127,14 @@ def test_a_row_of_a_table_is_read_with_the_names_of_its_columns(claim: str, kind
     assert isinstance(judged(claim, beside=TABLE), kind)
 
 
+@pytest.mark.parametrize(
+    "before", ["| Charge | Rate |\n| --- | --- |\n| Entry | 3% |\n\n[2]\n\n", "A heading\n\n", "- one\n- two\n\n"]
+)
+def test_what_follows_a_table_a_list_or_a_heading_is_judged_without_it(before: str) -> None:
+    """Another source's table has no full stop; the sentence behind it is none of its."""
+    assert isinstance(judged("Orders must be received before 14:00 [1]. ", before), Allow)
+
+
 def test_a_sentence_that_a_segment_cuts_in_two_is_read_from_its_beginning() -> None:
     first, second = "It is so. Net sales fell ", "4.5% to $1,250 million in 2023 [1]."
     assert isinstance(judged(second, first), Redact)

@@ -266,6 +266,41 @@ def test_an_identifier_in_an_answer_is_replaced_and_pseudonyms_stay(redactor: Re
     assert isinstance(harmless, Allow)
 
 
+PLACE = "Incident handbook › Whom to tell"
+EVIDENCE = f"{PLACE}\nWrite to ir@halden.example or call +49 89 5555 0199; fees go to DE89 3704 0044 0532 0130 00."
+
+
+@models
+@pytest.mark.parametrize(
+    ("said", "released"),
+    [
+        ("Write to IR@halden.example [1].", "Write to IR@halden.example [1]."),
+        ("Call +49 89\n5555 0199 [1].", "Call +49 89\n5555 0199 [1]."),
+        ("Write to sir@halden.example [1].", "Write to [EMAIL_ADDRESS] [1]."),
+        ("Write to ir@halden.example.org [1].", "Write to [EMAIL_ADDRESS] [1]."),
+        ("Call +49 89 5555 0198 [1].", "Call [PHONE_NUMBER] [1]."),
+        ("Fees go to DE89 3704 0044 0532 0130 00 [1].", "Fees go to [IBAN_CODE] [1]."),
+    ],
+)
+def test_how_to_reach_the_firm_is_said_as_its_document_says_it(
+    redactor: Redactor, heads: Heads, said: str, released: str
+) -> None:
+    rails = Rails(load_policy(), heads, redactor)
+    beside = RailContext(documents=(EVIDENCE,))
+    verdict = rails.judge("pii", Seen(Direction.OUTPUT, said, np.zeros(384, np.float32), beside=beside))
+    assert (verdict.text if isinstance(verdict, Redact) else said) == released
+
+
+@models
+def test_what_may_be_quoted_is_the_policys_to_say(redactor: Redactor, heads: Heads) -> None:
+    policy = load_policy()
+    strict = policy.model_copy(update={"pii": policy.pii.model_copy(update={"quotable": ("IBAN_CODE",)})})
+    seen = Seen(Direction.OUTPUT, EVIDENCE, np.zeros(384, np.float32), beside=RailContext(documents=(EVIDENCE,)))
+    verdict = Rails(strict, heads, redactor).judge("pii", seen)
+    assert isinstance(verdict, Redact)
+    assert "[EMAIL_ADDRESS] or call [PHONE_NUMBER]; fees go to DE89 3704 0044 0532 0130 00." in verdict.text
+
+
 @models
 def test_many_threads_get_the_verdicts_that_one_gets(rails: Rails, embed: Embed) -> None:
     texts = [SET_ASIDE, "What are the fees?", "Should I sell my shares now?", "how do I boil an egg"] * 20

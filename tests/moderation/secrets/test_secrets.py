@@ -123,6 +123,7 @@ def test_the_checksum_is_the_one_that_github_documents() -> None:
             base64.b64encode(b"anna:Winter2031").decode(),
         ),
         ("My PIN is 4821, is the card blocked?", "4821"),
+        ("After the conference call I saw that the CVV is 482", "482"),
         ("the one-time code for the transfer is 493021", "493021"),
         ("AccountKey=" + made(LETTERS + "+/", 86) + "==;EndpointSuffix=core", made(LETTERS + "+/", 86) + "=="),
     ],
@@ -155,6 +156,8 @@ def test_a_secret_is_found_by_what_stands_beside_it(text: str, secret: str) -> N
         "-----BEGIN CERTIFICATE-----\n" + "\n".join(made(LETTERS + "+/", 64, seed) for seed in range(4)),
         "-----BEGIN PRIVATE KEY----- is the first line of such a file.",
         "pass the key to <SECRET_1> [SECRET]",
+        "A replay of the earnings call is available at (877) 660-6853; the passcode is 4417726.",
+        "Dial in at (800) 274-8461 toll-free, PIN: 47399.",
     ],
 )
 def test_a_placeholder_an_example_and_plain_talk_pass(text: str) -> None:

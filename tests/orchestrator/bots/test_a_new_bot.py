@@ -18,7 +18,7 @@ from orchestrator.live_data import LiveData
 from orchestrator.selection.routes import Routes, load_routes
 from orchestrator.selection.selector import Selector
 from tests.support.evidence import knows, open_book
-from tests.support.house import ScriptedModel, Words, a_house, answer_of, text_of
+from tests.support.running_deployment import ScriptedModel, Words, answer_of, running_deployment, text_of
 
 
 class EchoBot:
@@ -44,7 +44,7 @@ TABLE = (*BOTS, lambda _has: EchoBot())
 @pytest.fixture
 def resources() -> Resources:
     model = ScriptedModel(["All is well and that is that."])
-    return Resources(LiveData(()), knows(None), lambda *_asked: None, model, open_book)
+    return Resources(LiveData(()), knows(None), lambda *_asked: None, model, open_book, lambda *_asked: None)
 
 
 @pytest.fixture
@@ -60,21 +60,21 @@ def routes(tmp_path: Path) -> Routes:
 def test_a_bot_of_one_file_and_one_line_is_chosen_answers_and_is_recorded(resources: Resources, routes: Routes) -> None:
     bots = make_bots(resources, TABLE)
     selector = Selector(routes, {name: bot.role for name, bot in bots.items()}, Words())
-    with a_house(*bots.values(), selector=selector) as house:
-        out = house.ask("Echo the word inflation, please.")
+    with running_deployment(*bots.values(), selector=selector) as deployment:
+        out = deployment.ask("Echo the word inflation, please.")
         assert text_of(out) == "Echo the word inflation, please."
         assert answer_of(out).model == {"name": "echo", "digest": "ee" * 32}
-        (routed,) = house.log.bodies("routed")
+        (routed,) = deployment.log.bodies("routed")
         (reason,) = (c["reason"] for c in routed["candidates"] if c["bot"] == "echo")
         assert (routed["bot"], reason.endswith("an echo was asked for")) == ("echo", True)
-        assert house.log.bodies("generated")[0]["bot"] == "echo"
+        assert deployment.log.bodies("generated")[0]["bot"] == "echo"
 
 
 def test_a_question_that_is_not_for_it_goes_where_it_went_before(resources: Resources, routes: Routes) -> None:
     bots = make_bots(resources, TABLE)
     selector = Selector(routes, {name: bot.role for name, bot in bots.items()}, Words())
-    with a_house(*bots.values(), selector=selector) as house:
-        out = house.ask("What is inflation?")
+    with running_deployment(*bots.values(), selector=selector) as deployment:
+        out = deployment.ask("What is inflation?")
     assert "All is well" in text_of(out)
     reasons = {c.bot: c.reason for c in answer_of(out).route.candidates}  # type: ignore[union-attr]
     assert reasons["echo"] == "nobody asked for an echo"
@@ -83,13 +83,13 @@ def test_a_question_that_is_not_for_it_goes_where_it_went_before(resources: Reso
 def test_a_bot_that_the_routes_do_not_name_is_never_asked(resources: Resources) -> None:
     bots = make_bots(resources, TABLE)
     selector = Selector(load_routes(), {name: bot.role for name, bot in bots.items()}, Words())
-    with a_house(*bots.values(), selector=selector) as house:
-        assert "All is well" in text_of(house.ask("Echo the word inflation, please."))
+    with running_deployment(*bots.values(), selector=selector) as deployment:
+        assert "All is well" in text_of(deployment.ask("Echo the word inflation, please."))
 
 
 def test_routes_that_name_a_bot_which_is_not_there_are_refused_at_the_start(resources: Resources, routes: Routes) -> None:
     roles = {name: bot.role for name, bot in make_bots(resources).items()}
-    with pytest.raises(ConfigError, match=r"bots\.echo: there is no such bot; bots: api, onprem, rag"):
+    with pytest.raises(ConfigError, match=r"bots\.echo: there is no such bot; bots: api, onprem, rag, sums"):
         Selector(routes, roles, Words())
 
 
@@ -100,4 +100,5 @@ def test_two_bots_of_one_name_are_refused(resources: Resources) -> None:
 
 def test_the_names_that_records_and_routes_hold_stay_as_they_are(resources: Resources) -> None:
     bots = make_bots(resources)
-    assert {name: bot.role.value for name, bot in bots.items()} == {"api": "live", "rag": "documents", "onprem": "memory"}
+    roles = {name: bot.role.value for name, bot in bots.items()}
+    assert roles == {"api": "live", "rag": "documents", "onprem": "memory", "sums": "sums"}

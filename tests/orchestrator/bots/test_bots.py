@@ -9,15 +9,18 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from moderation.grounding.weighing import weigh
+from moderation.text.sentences import cited_sentences
+from moderation.types import millionths
 from orchestrator.bots.base import Abstained, Ask, Cited, Made, Piece, Question, Text
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.bots.rag import RagBot
-from orchestrator.ports import Passage, Quote, Quoted, Source, Worked
+from orchestrator.ports import Passage, Quoted, Read, Source, Worked
 from orchestrator.prompting import messages as prompts
 from orchestrator.prompting.canary import PromptMarkers
 from orchestrator.types import AnswerRules, Turn
 from tests.support.evidence import closed_book, knows, open_book, quoting
-from tests.support.house import ScriptedModel
+from tests.support.running_deployment import ScriptedModel
 
 MARKS = PromptMarkers.fresh()
 FEES = "The annual fee of the savings account is 12 EUR."
@@ -41,7 +44,7 @@ FEE = Source("prices.md", "Prices", 3, "Fees", "Savings account | 12 EUR")
 COMPUTED = Worked("The annual fee is 12 EUR [1].", [FEE], [{"value": "12", "unit": "EUR"}], {"kind": "lookup"}, 0.9)
 
 
-def said_by(asked: Ask, quote: Quote, worked: Worked | None = None) -> list[Piece]:
+def said_by(asked: Ask, quote: Read, worked: Worked | None = None) -> list[Piece]:
     """The pieces of the documents' bot, asked as a journey does: first what speaks for it, then the answer."""
     bot = RagBot(knows(worked), quote)
     question = Question(asked.question, asked.embedding, asked.passages, language=asked.language)
@@ -69,6 +72,7 @@ def test_what_code_looked_up_comes_before_any_quotation() -> None:
     assert cited.quote == FEE.quote
     (made,) = (piece for piece in pieces if isinstance(piece, Made))
     assert (made.model, made.details["plan"], made.details["chance"]) == ("worked", {"kind": "lookup"}, 900_000)
+    assert made.details["least"] == millionths(AnswerRules().sure), "the bar that it passed stands beside it"
 
 
 def test_a_figure_that_is_not_likely_enough_gives_way_to_a_quotation_that_is() -> None:
@@ -88,22 +92,41 @@ def test_what_is_not_likely_enough_is_withheld_with_the_way_to_go_on(passages: t
     assert FEES not in withheld.text
     assert "12" not in withheld.text
     assert isinstance(made, Made)
-    assert made.details["plan"] == {"kind": "lookup"}, "a reviewer can see what was nearly said"
+    nearly = {one["how"]: one for one in made.details["nearly"]}  # a reviewer can see what was nearly said, and where
+    assert nearly["worked"]["plan"] == {"kind": "lookup"}
+    assert (nearly["worked"]["figures"], nearly["worked"]["chance"]) == ([{"value": "12", "unit": "EUR"}], 490_000)
+    assert nearly["worked"]["places"] == [{"document": "prices.md", "page": 3, "section": "Fees"}]
+    assert [one["places"] for one in made.details["nearly"] if one["how"] == "quoted"] == [
+        [{"document": one.document, "page": 3, "section": "Fees"}] for one in passages
+    ]
+    assert FEES not in str(made.details)
+    assert made.details["least"] == millionths(AnswerRules().sure)
 
 
 def test_a_question_in_another_language_is_looked_up_in_english_and_answered_around_the_quotation_in_its_own() -> None:
     asked: list[str] = []
 
-    def quote(question: str, _passages: Sequence[Passage], _least: float) -> Quoted:
+    def read(question: str, *_asked: object) -> Quoted:
         asked.append(question)
-        return Quoted(FEES, 0, 0.9)
+        return Quoted([(0, FEES)], 0.9)
 
-    bot = RagBot(knows(None), quote)
+    bot = RagBot(knows(None), read)
     german = Question("Was kostet das?", np.zeros(1), (passage(FEES),), language="de", reading="What is the fee?")
     known = dataclasses.replace(ask(passage(FEES)), language="de", evidence=bot.evidence(german))
     said = text_of(list(bot.answer(known)))
     assert asked == ["What is the fee?"]
-    assert said == f"Im Dokument steht dazu:\n\n{FEES[:-1]} [1]. "
+    assert said == f"Das Dokument gibt diese Auskunft:\n\n{FEES[:-1]} [1]. "
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "it", "nl"])
+def test_our_line_before_a_quotation_in_another_language_stands_before_the_groundedness_rail(language: str) -> None:
+    text = "Your password must have at least 14 characters. It does not expire."
+    known = dataclasses.replace(ask(passage(text)), language=language)
+    pieces = said_by(known, quoting(text))
+    (cited,) = (one for one in pieces if isinstance(one, Cited))
+    said = text_of(pieces)
+    for span in cited_sentences(said):
+        assert weigh(said[slice(*span)], [cited.evidence]).probability == 1.0, said[slice(*span)]
 
 
 def test_a_cancelled_question_is_not_answered() -> None:

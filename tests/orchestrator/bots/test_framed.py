@@ -6,7 +6,7 @@ import pytest
 
 from moderation.types import Direction, Steer
 from orchestrator.bots.base import Abstained, Text
-from tests.support.house import ScriptedBot, a_house, answer_of, finding, on, text_of
+from tests.support.running_deployment import ScriptedBot, answer_of, finding, on, running_deployment, text_of
 
 ADVISED = Steer(finding("stern"), "Give no advice.", "I recommend nothing.", "Values can fall.")
 
@@ -15,16 +15,20 @@ ADVISED = Steer(finding("stern"), "Give no advice.", "I recommend nothing.", "Va
     ("piece", "outcome"), [(Text("The charge is 1%."), "answered"), (Abstained("I found nothing."), "abstained")]
 )
 def test_the_sentences_of_the_policy_stand_before_and_after_the_answer(piece: Text | Abstained, outcome: str) -> None:
-    with a_house(ScriptedBot("rag", piece), rule=on(Direction.INPUT, "buy", ADVISED)) as house:
-        out = house.ask("Should I buy it?")
+    with running_deployment(ScriptedBot("rag", piece), rule=on(Direction.INPUT, "buy", ADVISED)) as deployment:
+        out = deployment.ask("Should I buy it?")
     assert answer_of(out).outcome == outcome
     said = text_of(out)
     assert said.startswith("I recommend nothing.")
     assert piece.text in said
     assert said.endswith("Values can fall.")
-    assert "".join(body["text"] for body in house.log.bodies("released")) == said, "they are recorded like every segment"
+    assert "".join(body["text"] for body in deployment.log.bodies("released")) == said, (
+        "they are recorded like every segment"
+    )
 
 
 def test_a_question_that_was_not_steered_is_answered_as_it_is() -> None:
-    with a_house(ScriptedBot("rag", Text("The charge is 1%.")), rule=on(Direction.INPUT, "buy", ADVISED)) as house:
-        assert text_of(house.ask("What is the charge?")) == "The charge is 1%."
+    with running_deployment(
+        ScriptedBot("rag", Text("The charge is 1%.")), rule=on(Direction.INPUT, "buy", ADVISED)
+    ) as deployment:
+        assert text_of(deployment.ask("What is the charge?")) == "The charge is 1%."

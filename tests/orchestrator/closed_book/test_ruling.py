@@ -257,6 +257,40 @@ def test_what_happened_is_told_from_what_holds_at_all_times(language: str, event
     assert not tells_of_an_event(notion, language)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "My name is <PERSON_1>, draft a reminder to a client who has not returned a signed form.",
+        "My name is <PERSON_1>. Please write a polite e-mail to my landlord about the broken heating.",
+        "Ich heiße <PERSON_1>. Bitte entwirf eine freundliche Erinnerung an einen Kunden.",
+        "Mi chiamo <PERSON_1>, scrivi un promemoria gentile per un cliente.",
+    ],
+)
+def test_who_asks_may_be_said_before_a_message_is_asked_for(message: str) -> None:
+    assert kind(message) == "language_task"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "My name is <PERSON_1>, what is the minimum for your savings plan?",
+        "My name is <PERSON_1>. Please write down what your custody fee is.",
+        "Draft a letter to the client stating the fund's management fee.",
+        "Draft a message telling the client which documents he must bring.",
+        "Ich brauche bitte die Faxnummer Ihrer Niederlassung.",
+    ],
+)
+def test_a_message_holds_no_fact_that_its_caller_did_not_give(message: str) -> None:
+    assert kind(message) == "factual"
+
+
+def test_a_manner_within_a_request_and_a_smiling_face_change_nothing() -> None:
+    assert kind("Can you explain in plain English what diversification means?") == "concept"
+    assert kind("Can you explain in plain English what Halden means?") == "factual"
+    assert kind("good evening :)") == "small_talk"
+    assert kind("Who runs Halden? :)") == "factual"
+
+
 def test_german_compounds_do_not_hide_a_place_a_law_or_a_brand() -> None:
     for name in ("Deutschlandticket", "Kreditwesengesetz", "Bundesfinanzhof", "Brightwell-Rente"):
         assert hides_a_name(f"Wie funktioniert das {name}?") == name

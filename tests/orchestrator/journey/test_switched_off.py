@@ -15,16 +15,16 @@ from orchestrator.journey.outgoing import RouteOut, SegmentOut
 from orchestrator.selection.routes import load_routes
 from orchestrator.selection.selector import Evidence, Selector
 from tests.support.evidence import open_book
-from tests.support.house import (
+from tests.support.running_deployment import (
     LONG_S,
     Log,
     ScriptedBot,
     ScriptedModel,
     Words,
-    a_house,
     answer_of,
     bots_at_work,
     refusals,
+    running_deployment,
     text_of,
 )
 
@@ -41,10 +41,10 @@ class Board:
 
 def test_a_tenant_that_is_off_is_refused_kindly_and_nobody_is_asked() -> None:
     log, model = Log(), ScriptedModel(["All is well. "])
-    with a_house(model=model, log=log, switched_off=Board({("bank", ""): "case 7"})) as house:
-        out = house.ask("What is inflation?")
+    with running_deployment(model=model, log=log, switched_off=Board({("bank", ""): "case 7"})) as deployment:
+        out = deployment.ask("What is inflation?")
         (refusal,) = refusals(out)
-        assert refusal.message == house.dependencies.paused_message
+        assert refusal.message == deployment.dependencies.paused_message
         assert refusal.rail == "switch"
         assert answer_of(out).outcome == "refused"
         assert "case 7" not in refusal.message
@@ -55,16 +55,16 @@ def test_a_tenant_that_is_off_is_refused_kindly_and_nobody_is_asked() -> None:
 
 
 def test_another_tenant_goes_on() -> None:
-    with a_house(switched_off=Board({("harbour", ""): "case 7"})) as house:
-        assert answer_of(house.ask()).outcome == "answered"
+    with running_deployment(switched_off=Board({("harbour", ""): "case 7"})) as deployment:
+        assert answer_of(deployment.ask()).outcome == "answered"
 
 
 @pytest.mark.parametrize("place", [("", "onprem"), ("bank", "onprem"), ("bank", "")])
 def test_what_a_bot_is_saying_ends_when_it_is_switched_off(place: tuple[str, str]) -> None:
     never, board, log = threading.Event(), Board(), Log()
     model = ScriptedModel(["The first sentence is said here and it is whole. ", "And more. ", never, "Never said."])
-    with a_house(model=model, log=log, switched_off=board) as house:
-        going = house.start()
+    with running_deployment(model=model, log=log, switched_off=board) as deployment:
+        going = deployment.start()
         out = [next(going), next(going)]
         assert isinstance(out[1], SegmentOut)
         board.off[place] = "case 8"
@@ -82,8 +82,8 @@ def test_what_a_bot_is_saying_ends_when_it_is_switched_off(place: tuple[str, str
 def test_generation_ends_even_while_a_slow_client_takes_nothing() -> None:
     board, never = Board(), threading.Event()
     model = ScriptedModel(["The first sentence is said here and it is whole. ", "And more. ", never])
-    with a_house(model=model, switched_off=board) as house:
-        going = house.start()
+    with running_deployment(model=model, switched_off=board) as deployment:
+        going = deployment.start()
         assert [type(next(going)), type(next(going))] == [RouteOut, SegmentOut]
         board.off["", "onprem"] = "case 9"
         assert model.closed.wait(LONG_S), "the model goes on although nobody takes its words"
@@ -95,8 +95,8 @@ def test_what_was_released_before_is_the_last_that_leaves() -> None:
     """The client takes one segment; the next is ready when the switch is thrown."""
     board = Board()
     said = ScriptedBot("onprem", *(Text(f"Sentence number {n} stands here and is whole. ") for n in range(6)))
-    with a_house(said, switched_off=board) as house:
-        going = house.start()
+    with running_deployment(said, switched_off=board) as deployment:
+        going = deployment.start()
         out = [next(going), next(going)]
         assert isinstance(out[1], SegmentOut)
         threading.Event().wait(0.3)
@@ -111,15 +111,17 @@ def test_the_next_bot_of_the_chain_answers_for_one_that_is_off() -> None:
         ScriptedBot("first", Text("Not this.")),
         OnPremBot(ScriptedModel(["All is well and that is that."]), open_book),
     )
-    with a_house(first, second, switched_off=Board({("", "first"): "case 11"})) as house:
-        out = house.ask()
+    with running_deployment(first, second, switched_off=Board({("", "first"): "case 11"})) as deployment:
+        out = deployment.ask()
     assert first.asked == []
     assert "All is well" in text_of(out)
 
 
 @pytest.fixture
 def selector() -> Selector:
-    return Selector(load_routes(), {"api": Role.LIVE, "rag": Role.DOCUMENTS, "onprem": Role.MEMORY}, Words())
+    return Selector(
+        load_routes(), {"api": Role.LIVE, "rag": Role.DOCUMENTS, "onprem": Role.MEMORY, "sums": Role.SUMS}, Words()
+    )
 
 
 def evidence(live: str | None = None, support: float = 0.0, **off: str) -> Evidence:
@@ -156,9 +158,9 @@ def test_no_model_stands_in_for_documents_whose_bot_is_off(selector: Selector) -
 def test_where_every_bot_is_off_nobody_is_asked_and_the_caller_is_told_kindly(selector: Selector) -> None:
     route = selector.choose(vector("Hello"), evidence(api="a", rag="b", onprem="c"))
     assert route.chain == ("",)
-    bots = [ScriptedBot(name, Text("Never.")) for name in ("api", "rag", "onprem")]
-    off = Board({("", name): "case 14" for name in ("api", "rag", "onprem")})
-    with a_house(*bots, selector=selector, switched_off=off) as house:
-        out = house.ask("Hello")
+    bots = [ScriptedBot(name, Text("Never.")) for name in ("api", "rag", "onprem", "sums")]
+    off = Board({("", name): "case 14" for name in ("api", "rag", "onprem", "sums")})
+    with running_deployment(*bots, selector=selector, switched_off=off) as deployment:
+        out = deployment.ask("Hello")
     assert refusals(out)[0].rail == "switch"
-    assert [bot.asked for bot in bots] == [[], [], []]
+    assert [bot.asked for bot in bots] == [[], [], [], []]

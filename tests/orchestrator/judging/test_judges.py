@@ -17,7 +17,7 @@ from moderation.rails.base import Seen
 from moderation.types import Allow, Block, Direction
 from orchestrator.judging.judges import UNEMBEDDED, Judged, JudgeRails, Judges, QueryJudge, worst
 from orchestrator.telemetry.trace import Trace
-from tests.support.house import LONG_S, Log, Meter, Rule, ScriptedRails, block, on, redact, steer
+from tests.support.running_deployment import LONG_S, Log, Meter, Rule, ScriptedRails, block, on, redact, steer
 
 Judging = Callable[..., list[Judged]]
 NOTHING = np.zeros(384, np.float32)

@@ -14,19 +14,19 @@ from orchestrator.judging.judges import Judges
 from orchestrator.judging.pinned_policy import PinnedPolicy
 from orchestrator.judging.shadow import CandidatePolicy, Shadow
 from orchestrator.types import Query
-from tests.support.house import (
+from tests.support.running_deployment import (
     LONG_S,
     POLICY,
-    House,
     Meter,
     Redactor,
     Rule,
+    RunningDeployment,
     ScriptedModel,
     ScriptedRails,
-    a_house,
     answer_of,
     block,
     on,
+    running_deployment,
     text_of,
 )
 
@@ -55,8 +55,8 @@ def tried(
     capacity: int = 64,
     model: ScriptedModel | None = None,
     rails: ScriptedRails | None = None,
-) -> Iterator[House]:
-    """A house whose queries a candidate watches; both policies have the rails calm and stern."""
+) -> Iterator[RunningDeployment]:
+    """A deployment whose queries a candidate watches; both policies have the rails calm and stern."""
     shadow = Shadow(told, told, capacity).start()
     with ThreadPoolExecutor(8) as pool:
         judges = Judges(ScriptedRails(in_force), pool, Meter(), LONG_S)
@@ -67,8 +67,8 @@ def tried(
             Redactor(),
             candidate=CandidatePolicy("bb" * 32, "2", rails or ScriptedRails(candidate)),
         )
-        with a_house(model=model, policy_for=lambda _query: policy, shadow=shadow) as house:
-            yield house
+        with running_deployment(model=model, policy_for=lambda _query: policy, shadow=shadow) as deployment:
+            yield deployment
         shadow.close()
 
 
@@ -77,8 +77,8 @@ QUESTION = on(Direction.INPUT, "inflation", block())
 
 def test_what_the_candidate_would_block_is_recorded_and_the_answer_is_as_before() -> None:
     told = Told()
-    with tried(told, QUESTION) as house:
-        out = house.ask("What is inflation?")
+    with tried(told, QUESTION) as deployment:
+        out = deployment.ask("What is inflation?")
         assert told.came.wait(LONG_S)
     assert answer_of(out).outcome == "answered"
     assert "All is well" in text_of(out)
@@ -98,8 +98,8 @@ def test_what_the_candidate_would_block_is_recorded_and_the_answer_is_as_before(
 
 def test_what_the_candidate_would_let_pass_stays_blocked_and_is_recorded() -> None:
     told = Told()
-    with tried(told, lambda *_: None, in_force=QUESTION) as house:
-        assert answer_of(house.ask("What is inflation?")).outcome == "refused"
+    with tried(told, lambda *_: None, in_force=QUESTION) as deployment:
+        assert answer_of(deployment.ask("What is inflation?")).outcome == "refused"
         assert told.came.wait(LONG_S)
     (difference,) = told.bodies[0]["differences"]
     assert (difference["in_force"]["verdict"], difference["candidate"]["verdict"]) == ("block", "allow")
@@ -107,8 +107,8 @@ def test_what_the_candidate_would_let_pass_stays_blocked_and_is_recorded() -> No
 
 def test_where_nothing_differs_only_the_count_is_recorded() -> None:
     told = Told()
-    with tried(told, lambda *_: None) as house:
-        house.ask()
+    with tried(told, lambda *_: None) as deployment:
+        deployment.ask()
         assert told.came.wait(LONG_S)
     (body,) = told.bodies
     assert (body["differences"], body["differing"]) == ([], 0)
@@ -118,9 +118,9 @@ def test_where_nothing_differs_only_the_count_is_recorded() -> None:
 def test_no_answer_waits_for_a_candidate_that_hangs_and_what_it_misses_is_counted() -> None:
     told, hangs = Told(), threading.Event()
     sentences = [f"Sentence number {n} stands here and it is whole. " for n in range(30)]
-    with tried(told, on(Direction.INPUT, "inflation", hangs), capacity=4, model=ScriptedModel(sentences)) as house:
-        out = house.ask("What is inflation?")
-        assert answer_of(out).outcome == "answered", "the candidate has not even judged the question yet"
+    with tried(told, lambda *_: hangs, capacity=4, model=ScriptedModel(sentences)) as deployment:
+        out = deployment.ask("What is inflation?")
+        assert answer_of(out).outcome == "answered", "the candidate has not judged a single text yet"
         assert told.bodies == []
         hangs.set()
         assert told.came.wait(LONG_S)
@@ -132,8 +132,8 @@ def test_no_answer_waits_for_a_candidate_that_hangs_and_what_it_misses_is_counte
 
 def test_a_candidate_whose_rail_fails_is_recorded_as_its_own_fail_mode_says() -> None:
     told = Told()
-    with tried(told, on(Direction.INPUT, "inflation", ValueError("words"))) as house:
-        assert answer_of(house.ask("What is inflation?")).outcome == "answered"
+    with tried(told, on(Direction.INPUT, "inflation", ValueError("words"))) as deployment:
+        assert answer_of(deployment.ask("What is inflation?")).outcome == "answered"
         assert told.came.wait(LONG_S)
     (difference,) = told.bodies[0]["differences"]
     assert difference["candidate"]["verdict"] == "block"
@@ -146,8 +146,8 @@ class CalmAlone(ScriptedRails):
 
 def test_a_rail_that_the_candidate_switches_off_shows_where_it_would_have_mattered() -> None:
     told = Told()
-    with tried(told, lambda *_: None, in_force=QUESTION, rails=CalmAlone(lambda *_: None)) as house:
-        house.ask("What is inflation?")
+    with tried(told, lambda *_: None, in_force=QUESTION, rails=CalmAlone(lambda *_: None)) as deployment:
+        deployment.ask("What is inflation?")
         assert told.came.wait(LONG_S)
     (difference,) = told.bodies[0]["differences"]
     assert (difference["rail"], difference["candidate"]) == ("stern", {"verdict": OFF})
@@ -162,9 +162,9 @@ def test_a_record_that_fails_disturbs_neither_the_answer_nor_the_next_comparison
             raise RuntimeError("no record")
         tell(*what)
 
-    with tried(told, QUESTION) as house:
-        house.dependencies.shadow._tell = once  # type: ignore[union-attr]
-        assert answer_of(house.ask()).outcome == "answered"
-        assert answer_of(house.ask()).outcome == "answered"
+    with tried(told, QUESTION) as deployment:
+        deployment.dependencies.shadow._tell = once  # type: ignore[union-attr]
+        assert answer_of(deployment.ask()).outcome == "answered"
+        assert answer_of(deployment.ask()).outcome == "answered"
         assert told.came.wait(LONG_S)
     assert told.counts["failed"] == 1

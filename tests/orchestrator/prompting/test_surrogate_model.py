@@ -13,7 +13,7 @@ from moderation.pii.pseudonyms import ModelMessages, Pseudonyms, Style
 from moderation.types import Direction
 from orchestrator.journey.outgoing import SegmentOut
 from orchestrator.prompting import messages as prompts
-from tests.support.house import ScriptedModel, a_house, block, on, text_of
+from tests.support.running_deployment import ScriptedModel, block, on, running_deployment, text_of
 
 NAME, IBAN = "Alice Martin", "DE89 3704 0044 0532 0130 00"
 QUESTION = f"I am {NAME} with {IBAN}: what is inflation?"
@@ -74,10 +74,12 @@ class Echo(ScriptedModel):
 def asked(say: str, style: Style) -> tuple[str, Echo, str]:
     """What the caller reads, the model, and everything that others saw."""
     model, redact = Echo(say), RealRedact({"default": style})
-    with a_house(model=model, redact=redact) as house:
-        out = house.ask(QUESTION)
-        others = repr((house.log.events, house.memory.turns, house.embed.seen, house.rails.seen, model.asked))
-        assert NAME in house.memory.pseudonyms["c1"].decode()
+    with running_deployment(model=model, redact=redact) as deployment:
+        out = deployment.ask(QUESTION)
+        others = repr(
+            (deployment.log.events, deployment.memory.turns, deployment.embed.seen, deployment.rails.seen, model.asked)
+        )
+        assert NAME in deployment.memory.pseudonyms["c1"].decode()
     assert not [o for o in out if not isinstance(o, SegmentOut) and NAME in repr(o)]
     return text_of(out), model, others
 
@@ -122,9 +124,9 @@ def test_with_tags_the_prompt_is_what_it_was() -> None:
 
 def test_a_later_turn_reads_the_same_surrogate_as_the_first() -> None:
     model, redact = Echo("Hello {name}, good to see you here. "), RealRedact({"default": "surrogate"})
-    with a_house(model=model, redact=redact) as house:
-        house.ask(QUESTION)
-        out = house.ask(QUESTION, fresh=False)
+    with running_deployment(model=model, redact=redact) as deployment:
+        deployment.ask(QUESTION)
+        out = deployment.ask(QUESTION, fresh=False)
     assert text_of(out).startswith(f"Hello {NAME}")
     first, second = (re.search(r"I am (.+?) with", messages[-1][1]) for messages in model.asked)
     assert first
@@ -135,6 +137,8 @@ def test_a_later_turn_reads_the_same_surrogate_as_the_first() -> None:
 
 def test_a_blocked_answer_shows_no_part_of_a_name() -> None:
     rule = on(Direction.OUTPUT, "<PERSON_1>", block())
-    with a_house(model=Echo("Good day {name}. "), redact=RealRedact({"default": "surrogate"}), rule=rule) as house:
-        out = house.ask(QUESTION)
+    with running_deployment(
+        model=Echo("Good day {name}. "), redact=RealRedact({"default": "surrogate"}), rule=rule
+    ) as deployment:
+        out = deployment.ask(QUESTION)
     assert text_of(out) == ""

@@ -19,9 +19,9 @@ from orchestrator.selection.routes import load_routes
 from orchestrator.selection.selector import Evidence, Selector
 from orchestrator.types import Route
 from tests.support.encoder import real_embed
-from tests.support.house import Words
+from tests.support.running_deployment import Words
 
-ROLES = {"api": Role.LIVE, "rag": Role.DOCUMENTS, "onprem": Role.MEMORY}
+ROLES = {"api": Role.LIVE, "rag": Role.DOCUMENTS, "onprem": Role.MEMORY, "sums": Role.SUMS}
 BOTS = tuple(ROLES)
 Choose = Callable[..., Route]
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.errors import BotUnavailable
 from orchestrator.understanding.english import in_english
-from tests.support.house import ScriptedModel
+from tests.support.running_deployment import ScriptedModel
 
 ASKED = "Was zahlt <PERSON_1> für 3 Depots?"
 

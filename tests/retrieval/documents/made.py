@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def pdf(path: Path, *pages: Sequence[Text | Rule], rotate: int = 0, differences:
             "/Resources << /Font << /F1 3 0 R /F2 4 0 R /F3 5 0 R >> >> >>",
             f"<< /Length {len(stream.encode('cp1252'))} >>\nstream\n{stream}\nendstream",
         ]
-    path.write_bytes(_assembled(objects))
+    path.write_bytes(assembled(objects))
     return path
 
 
@@ -78,11 +79,11 @@ def form(path: Path, label: str, value: str, remark: str) -> Path:
         f"<< /Type /Annot /Subtype /Widget /FT /Tx /T (field) /V ({value}) /Rect [150 690 350 710] /P 3 0 R {looks} >>",
         f"<< /Type /Annot /Subtype /FreeText /Contents ({remark}) /Rect [150 600 350 620] {looks} >>",
     ]
-    path.write_bytes(_assembled(objects))
+    path.write_bytes(assembled(objects))
     return path
 
 
-def _assembled(objects: Sequence[str]) -> bytes:
+def assembled(objects: Sequence[str]) -> bytes:
     content = b"%PDF-1.4\n"
     places = []
     for number, one in enumerate(objects, 1):
@@ -103,3 +104,15 @@ def _drawn(one: Text | Rule, third: bool) -> str:
         text = "".join(f"\\{ord(letter):03o}" if ord(letter) < 32 else letter for letter in text)
     font = "F3" if third else "F2" if one.bold else "F1"
     return f"q {one.ink} BT /{font} {one.size} Tf {turns[one.turn]} {one.x} {one.y} Tm ({text}) Tj ET Q"
+
+
+def changed(path: Path, parts: Mapping[str, Callable[[bytes], bytes]], new: Mapping[str, bytes]) -> Path:
+    """Changes parts of a zipped document, and adds new ones."""
+    with zipfile.ZipFile(path) as old:
+        held = {name: old.read(name) for name in old.namelist()}
+    for name, change in parts.items():
+        held[name] = change(held[name])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, content in {**held, **new}.items():
+            out.writestr(name, content)
+    return path

@@ -43,41 +43,43 @@ def read_mail(text: str) -> Parsed:
 @pytest.fixture(autouse=True)
 def row(monkeypatch: pytest.MonkeyPatch) -> None:
     """The row of the table."""
-    monkeypatch.setitem(parsing.READERS, ".eml", of_text(read_mail))
+    monkeypatch.setitem(parsing.READERS, ".memo", of_text(read_mail))
 
 
 def test_its_files_are_found_read_and_searched(library: Library, write: Write) -> None:
-    folder = write("march.eml", MAIL).parent
+    folder = write("march.memo", MAIL).parent
     write("notes.txt", "The branch opens at nine.")
     report = library.ingest([folder], PUBLIC)
-    assert (sorted(report.added), list(report.problems)) == (["march.eml", "notes.txt"], [])
+    assert (sorted(report.added), list(report.problems)) == (["march.memo", "notes.txt"], [])
     (best, *_) = library.search("How high is the custody fee?", 3, PUBLIC)
-    assert (best.document, best.source, best.title) == ("march", "march.eml", "Fees from March")
+    assert (best.document, best.source, best.title) == ("march", "march.memo", "Fees from March")
     assert "0.12%" in best.text
 
 
 def test_a_broken_one_costs_only_itself_and_says_why(library: Library, write: Write) -> None:
-    folder = write("march.eml", MAIL).parent
-    write("empty.eml", "Subject: nothing more\n\n")
-    write("half.eml", "\n\nno head at all")
+    folder = write("march.memo", MAIL).parent
+    write("empty.memo", "Subject: nothing more\n\n")
+    write("half.memo", "\n\nno head at all")
     report = library.ingest([folder], PUBLIC)
-    assert list(report.added) == ["march.eml"]
+    assert list(report.added) == ["march.memo"]
     assert len(report.problems) == 2
     assert {Path(problem.path).name: problem.reason for problem in report.problems} == {
-        "empty.eml": "empty.eml: holds headings alone and no text",
-        "half.eml": "no e-mail: it has no subject or no text",
+        "empty.memo": "empty.memo: holds headings alone and no text",
+        "half.memo": "no e-mail: it has no subject or no text",
     }
 
 
 def test_its_suffix_may_be_written_in_capitals(write: Write) -> None:
-    path = write("MARCH.EML", MAIL)
-    assert [key for key, _ in find_documents([path.parent])] == ["MARCH.EML"]
+    path = write("MARCH.MEMO", MAIL)
+    found, _ = find_documents([path.parent])
+    assert [one.inside for one in found] == ["MARCH.MEMO"]
     assert parse(path).title == "Fees from March"
 
 
 def test_without_the_row_nothing_of_it_is_read(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write("march.eml", MAIL)
-    monkeypatch.delitem(parsing.READERS, ".eml")
-    assert list(find_documents([path.parent])) == []
-    with pytest.raises(UnreadableDocument, match=r"unknown kind '\.eml'; known: .*\.pdf"):
+    path = write("march.memo", MAIL)
+    monkeypatch.delitem(parsing.READERS, ".memo")
+    found, passed_over = find_documents([path.parent])
+    assert (found, [one.reason for one in passed_over]) == ([], ["of unknown kind '.memo'"])
+    with pytest.raises(UnreadableDocument, match=r"unknown kind '\.memo'; known: .*\.pdf"):
         parse(path)

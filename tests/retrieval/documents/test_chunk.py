@@ -90,7 +90,7 @@ def test_a_table_that_goes_on_over_the_page_repeats_the_heads_of_its_first_page(
     second = [*row(780, "Cedar Fund", (300, "3.10"), (400, "3.20")), *row(765, "Oak Fund", (300, "4.10"), (400, "4.20"))]
     chunks = chunk(parse(pdf(tmp_path / "long.pdf", first, second)), "Charges")
     assert chunks[-1].page == 2
-    assert chunks[-1].text == "Fund Entry Exit\nCedar Fund 3.10 3.20\nOak Fund 4.10 4.20"
+    assert chunks[-1].text == "Fund | Entry | Exit\nCedar Fund | 3.10 | 3.20\nOak Fund | 4.10 | 4.20"
 
 
 def test_scripts_without_blanks_are_counted_by_letters_and_cut_at_their_full_stops() -> None:

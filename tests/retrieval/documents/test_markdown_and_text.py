@@ -66,19 +66,8 @@ def test_bars_between_cells_of_a_text_file_make_a_table() -> None:
     assert grid.caption == "Charges:"
 
 
-@pytest.mark.parametrize(
-    ("text", "encoding"),
-    [
-        ("Opłata za wyjście z funduszu wynosi część wartości, płatna przy zgłoszeniu żądania.", "cp1250"),
-        ("Плата за выход из фонда составляет 0,75 %.", "cp1251"),
-        ("贖回費為資產淨值的百分之一。", "big5"),
-        ("赎回费为资产净值的百分之一。", "gbk"),
-        ("환매 수수료는 순자산의 일 퍼센트입니다.", "euc_kr"),
-        ("Les frais prélevés à la sortie sont très élevés, payés à l’échéance.", "mac_roman"),
-    ],
-)
-def test_a_code_page_that_cannot_be_told_is_refused_by_name(tmp_path: Path, text: str, encoding: str) -> None:
-    (tmp_path / "note.txt").write_bytes((text * 3).encode(encoding))
+def test_what_is_text_of_no_code_page_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_bytes(bytes(range(128, 256)) * 3)
     with pytest.raises(UnreadableDocument, match="save it as UTF-8"):
         parse(tmp_path / "note.txt")
 

@@ -143,9 +143,10 @@ def test_a_damaged_page_costs_itself_alone(tmp_path: Path) -> None:
     assert parsed.notes == ("page 2 damaged and left out; export the file again",)
 
 
-def test_pages_of_pictures_are_told_beside_pages_of_text(tmp_path: Path) -> None:
+def test_pages_without_text_are_told_beside_pages_of_text(tmp_path: Path) -> None:
     parsed = parse(pdf(tmp_path / "mixed.pdf", [Text(50, 700, "Signed version follows.")], [], []))
-    assert parsed.notes == ("pages 2, 3 without text (pictures?); run the file through OCR",)
+    assert parsed.notes == ("pages 2, 3 without text",)
+    assert parsed.empty == (2, 3)
 
 
 def test_a_letter_that_its_font_does_not_name_is_found_by_the_words_it_stands_in(tmp_path: Path) -> None:

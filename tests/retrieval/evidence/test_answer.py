@@ -56,7 +56,7 @@ def said(question: str, view: GraphView) -> str:
         ("What was the net income in 2018?", "$(20) million in 2018"),
         (
             "What was the change in revenue between 2018 and 2019?",
-            "+$17 million, from $2,790 million in 2018 to $2,807 million in 2019",
+            "+$17 million (+0.61%), from $2,790 million in 2018 to $2,807 million in 2019",
         ),
         ("What is the percentage change in revenue from 2018 to 2019?", "+0.61%"),
         ("What is the average cost of sales for 2018 and 2019?", "$1,075 million"),

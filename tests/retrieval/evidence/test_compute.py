@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from retrieval.evidence.look_up import compute
 from retrieval.evidence.look_up.compute import CannotCompute, rounded
+from retrieval.evidence.look_up.formula import carried_out, over
 from retrieval.graph.reading.figures import Figure
 
 AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=2, allow_nan=False)
@@ -72,3 +73,16 @@ def test_the_difference_of_two_percentages_is_in_percentage_points() -> None:
 )
 def test_rounding_is_half_up_and_never_writes_an_exponent(value: str, digits: int, said: str) -> None:
     assert format(rounded(Decimal(value), digits), "f") == said
+
+
+def test_the_change_of_an_average_of_percentages_is_in_percentage_points() -> None:
+    margins = [Figure(Decimal(value), "percent") for value in ("4", "3", "1")]
+    result, (later, earlier) = carried_out(over("difference_of_averages", 3), margins)
+    assert (later.value, earlier.value) == (Decimal("3.5"), Decimal(2))
+    assert (result.value, result.kind) == (Decimal("1.5"), "points")
+
+
+@pytest.mark.parametrize(("operation", "n"), [("ratio", 1), ("sum", 0), ("difference_of_averages", 2), ("root", 2)])
+def test_an_operation_without_its_operands_is_refused(operation: str, n: int) -> None:
+    with pytest.raises(CannotCompute, match=operation):
+        over(operation, n)

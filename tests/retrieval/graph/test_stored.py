@@ -79,8 +79,8 @@ def test_a_library_of_before_works_and_gets_its_graphs_at_the_next_ingest(
     library: Library, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write("a.md", TABLE.format(title="A", label="Bonus pool", value="777"))
-    monkeypatch.setattr("retrieval.index.ingest._RULES", "2.2")
-    monkeypatch.setattr("retrieval.index.ingest.encode", lambda graph: b"")
+    monkeypatch.setattr("retrieval.index.reading.RULES", "2.2")
+    monkeypatch.setattr("retrieval.index.cutting.cut.encode", lambda graph: b"")
     library.ingest([path], PUBLIC)
     assert library.search("bonus pool", 1, PUBLIC)
     assert library.ungraphed() == ("a.md",)

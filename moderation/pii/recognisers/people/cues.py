@@ -64,6 +64,11 @@ _JOINED = re.compile(rf"(?:(?:,|,? and|,? or|,? &) )({_WORD}(?: {_WORD})?)")
 _JOINS = re.compile(rf"({_WORD}(?: {_WORD})?)(?:,|,? and|,? or|,? &) $")
 
 
+def introduced(text: str) -> list[tuple[int, int]]:
+    """Where the words before say that a person's name follows: "my name is", "Ms", "regards,"."""
+    return [match.span(1) for pattern in (_TITLED, _BEFORE) for match in pattern.finditer(text)]
+
+
 class NameRecogniser(SpanRecogniser):
     finds = ("PERSON",)
 

@@ -2,7 +2,8 @@
 
 In a German text it takes every capitalised noun for a name, in a Spanish one half the sentence; there names are told by
 their cues and by the lists of given names.
-Invariant: a text counts as another language only where several of its small words say so and outnumber English's.
+Invariant: a text counts as another language only where several of its small words, or one that asks, say so and outnumber
+English's.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ _LEAST, _SHARE = 2, 0.15
 
 
 def other_language(text: str) -> str | None:
-    """ "de", "fr", "es" or "it", None for English and all else."""
+    """ "de", "fr", "es", "it", "nl" or "pt", None for English and all else."""
     found = [match.group().lower().replace("’", "'") for match in WORD.finditer(text)]
     counts = {language: sum(word in small for word in found) for language, small in _small_words().items()}
-    english = counts.pop("en")
+    english, asking = counts.pop("en"), 2 * counts.pop("asking")
     best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] >= max(_LEAST, _SHARE * len(found)) and counts[best] > english else None
+    told = counts[best] + asking
+    return best if told >= max(_LEAST, _SHARE * len(found)) and told > english else None
 
 
 @cache

@@ -1,0 +1,1 @@
+"""`countersign sync`: the library follows the places where the firm keeps its documents."""

@@ -1,0 +1,1 @@
+"""How well documents were read, and which of them say the same."""

@@ -1,0 +1,1 @@
+"""What stands in sentences: read with understanding, quoted, or computed with."""

@@ -1,0 +1,1 @@
+"""Questions that the primary statements of a company's filings answer: figures looked up, ratios computed from them."""
