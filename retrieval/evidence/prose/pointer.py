@@ -1,8 +1,8 @@
-"""Which of the read lines a question looks at: a few attention heads of the chat model, weighed line by line.
+"""Which of the read lines a question looks at: the attention heads of the chat model's middle layers, weighed line by line.
 
-Some heads of the middle layers look from a question's words to the line that answers it, whatever words that line has;
-beside them, how near a line is in meaning still tells. The weights are learned from questions and the lines that answer
-them (benchmarks/train_reader.py, docs/model-cards/reader.md).
+Some of them look from a question's words to the line that answers it, whatever words that line has, and others tell what is
+beside the point; how near a line is in meaning still tells too. The weights are learned from questions and the lines that
+answer them (benchmarks/train_reader.py, docs/model-cards/reader.md).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from retrieval.evidence.prose.digest import Line
 
-HEADS = ((9, 8), (12, 1), (14, 6), (15, 0), (16, 0), (16, 1), (16, 2), (16, 4), (16, 5), (17, 2), (18, 3))
-"""(layer, head), from 0, of Qwen2.5-Coder-1.5B-Instruct: those that look at the answering line most often."""
+LAYERS = range(8, 19)
+HEADS = tuple((layer, head) for layer in LAYERS for head in range(12))
+"""(layer, head), from 0, of Qwen2.5-Coder-1.5B-Instruct: all of the layers in which questions look at lines."""
 FEATURES = 3 + 2 * len(HEADS)
 GLANCES = 8
 _LEAST = 1e-4
