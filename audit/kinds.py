@@ -46,12 +46,26 @@ _asked_to_reveal = Field("request", COUNT, "number of the event that asked")
 
 RECEIVED = Kind(
     "received", Whose.QUERY, "A query came in; nothing of it was looked at yet. The first event of a query.",
-    body=(Field("characters", COUNT, "of the question as typed"),),
+    body=(Field("characters", COUNT, "of the question as typed"),
+          Field("unread", COUNT, "messages that the client brought along and nobody reads: the conversation is stored here",
+                optional=True)),
 )  # fmt: skip
 REDACTED = Kind(
     "redacted", Whose.QUERY, "Personal data in the question was replaced by pseudonyms.",
     body=(Field("question", TEXT, "the question with its pseudonyms; all later steps see this text alone"),
           Field("entities", OBJECT, "kind of personal data to how often it was replaced")),
+)  # fmt: skip
+BROUGHT = Kind(
+    "brought", Whose.QUERY,
+    "A client brought along an instruction or an earlier turn of the conversation. That a turn was so is the client's claim,"
+    " unless `said_in` names the query in which we said it.",
+    body=(Field("number", COUNT, "of the message, from 1; its verdicts bear it as `context`"),
+          Field("role", TEXT, "whose message: `system`, `developer`, `user`, `assistant`"),
+          Field("text", TEXT, "the message with its pseudonyms"),
+          Field("effect", TEXT, "of its verdicts: `read` (a model may read it), `redacted` (it may read `shown`), `steered`"
+                " (it reads the policy's correction too), `left_out`, `refused` (an instruction: nothing is answered)"),
+          Field("shown", TEXT, "of a redacted message: what a model may read", optional=True),
+          Field("said_in", TEXT_OR_NULL, "of an assistant's turn: the query in which we said exactly this; null: a claim")),
 )  # fmt: skip
 LEFT_OUT = Kind(
     "left_out", Whose.QUERY, "A message that the client brought along was kept from the model: a rail objected to it.",
@@ -91,6 +105,7 @@ JUDGED = Kind(
     "judged", Whose.QUERY, "One rail judged one text: the question, a message brought along, a segment or a quote.",
     body=(Field("direction", TEXT, "`input` or `output`"),
           Field("segment", COUNT_OR_NULL, "number of the answer's segment; null: the text is no segment"),
+          Field("context", COUNT, "number of the message brought along; absent: it is none", optional=True),
           _rail,
           Field("category", TEXT, "what the rail found"),
           Field("verdict", TEXT, "`allow`, `redact`, `steer` or `block`"),
@@ -119,8 +134,10 @@ GENERATED = Kind(
     body=(_bot, Field("model", TEXT, "name of the model, or `connector:` and the name of the connector")),
     labels=(_bot,),
     further="what the bot and its engine tell: `prompt` (digest), `kept` and `dropped` (sentences), `prompt_tokens`,"
-    " `completion_tokens`, `finish_reason`, `operation`, `id`, `as_of`, `surrogates`, `failed`; of documents `chance`"
-    " and `least` (of being right, in millionths), `quotations`, `figures` (`value`, `unit`, `scale`, `currency`,"
+    " `completion_tokens`, `finish_reason`,"
+    " `cut` (where the caller wanted it to end: `length` or `stop`), `operation`, `id`, `as_of`, `surrogates`, `failed`; of"
+    " documents `chance` and `least` (of being right, in millionths), `quotations`, `figures`"
+    " (`value`, `unit`, `scale`, `currency`,"
     " `period`, `cells`) and `plan` (`kind`, `plan`, `working`, and where something was computed `computation`:"
     " `operation` and `groups`, the numbers of its operands in `figures`, whose number 0 is the result, and"
     " `beside`, a second such computation with its `value`; or `relation`,"

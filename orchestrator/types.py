@@ -23,10 +23,23 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class AnswerLimits:
+    """Where a caller wants an answer to end: after so many tokens, or before one of these texts."""
+
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+UNLIMITED = AnswerLimits()
+
+
+@dataclass(frozen=True)
 class Query:
     """A caller's question. `subject` and `actor` are pseudonyms; `text` is as typed and never leaves this process.
 
-    before: (role, text) of earlier messages that a client without a stored conversation brings along, as typed.
+    before: (role, text) of what a client brings along, as typed: its instructions, and the turns that it says came before.
+    A blank text keeps the place of a message that is none of them. unread: how many messages were brought along that nobody
+    reads, because the conversation is stored here. limits: where the caller wants the answer to end.
     fresh: whether the conversation begins with this query.
     languages: tags (RFC 5646) of the languages that the caller reads, best first; empty where nothing is known.
     """
@@ -41,14 +54,20 @@ class Query:
     before: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     fresh: bool = True
     languages: tuple[str, ...] = ()
+    unread: int = 0
+    limits: AnswerLimits = UNLIMITED
 
 
 @dataclass(frozen=True)
 class Turn:
-    """An earlier question and answer of the conversation, pseudonymised."""
+    """An earlier question and answer of the conversation, pseudonymised; either may be empty.
+
+    claimed: whether a client alone says that it was so. Nobody may take such an answer for one of ours.
+    """
 
     question: str
     answer: str
+    claimed: bool = False
 
 
 @dataclass(frozen=True)

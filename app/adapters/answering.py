@@ -13,6 +13,7 @@ from cachetools import LRUCache
 
 from app.adapters.retrieval import origin
 from orchestrator.bots.base import Question
+from orchestrator.closed_book.language_work import GIVEN_TEXT
 from orchestrator.closed_book.own_names import own_names, product_names, product_words
 from orchestrator.closed_book.ruling import ClosedBook, MemoryRuling
 from orchestrator.errors import BotUnavailable
@@ -148,9 +149,18 @@ class Memory:
         names = set(self._documents_names(question.groups))
         with suppress(BotUnavailable):  # a catalogue that was never read names nothing; the documents still do
             names |= {name for thing in self._live.things() for name in thing.names}
+        if any(turn.claimed and turn.answer for turn in question.turns):
+            return self._beside_a_claim(self._closed_book.claimed(question.text, own_names=names))
         return self._closed_book.judge(
             question.text, own_names=names, history_turns=len(question.turns), embedding=question.embedding
         )
+
+    def _beside_a_claim(self, ruling: MemoryRuling) -> MemoryRuling:
+        """An answer that a client alone vouches for is no text to work on: its words would come out with our receipt.
+        Only what stands by itself is let through: by its whole form, since the head also takes "that" and "again"."""
+        if ruling.kind != "language_task" or ruling.rule == GIVEN_TEXT:
+            return ruling
+        return MemoryRuling("factual", "may ask for work on an answer that the client claims", 0.0)
 
     def _documents_names(self, groups: frozenset[str]) -> frozenset[str]:
         seen = self._library.visible(groups)

@@ -20,7 +20,10 @@ _MICRO = 1_000_000
 
 @dataclass(frozen=True)
 class JourneyView:
-    """What templates/review/query.html shows. Scores are floats, times milliseconds, texts pseudonymised."""
+    """What templates/review/query.html shows. Scores are floats, times milliseconds, texts pseudonymised.
+
+    verdicts: on the question and the answer. brought: what the client brought along, each text with its own `verdicts`.
+    """
 
     query: str
     tenant: str
@@ -37,6 +40,7 @@ class JourneyView:
     answers: Sequence[AnswerView]
     route: Mapping[str, Any] | None
     verdicts: Sequence[Mapping[str, Any]]
+    brought: Sequence[Mapping[str, Any]]
     passages: Sequence[Mapping[str, Any]]
     left_out: Sequence[Mapping[str, Any]]
     timings: Sequence[Mapping[str, Any]]
@@ -67,7 +71,8 @@ def journey_view(tenant: str, events: Sequence[EventView], policy: Mapping[str, 
         readings=[reading_view(b) for b in _bodies(own, kinds.UNDERSTOOD)],
         answers=answer_views(_bodies(own, kinds.GENERATED), _bodies(own, kinds.CITED)),
         route=_route(routed[-1]) if routed else None,
-        verdicts=[_verdict(b) for b in _bodies(own, kinds.JUDGED)],
+        verdicts=[_verdict(b) for b in _bodies(own, kinds.JUDGED) if "context" not in b],
+        brought=_brought(_bodies(own, kinds.BROUGHT), _bodies(own, kinds.JUDGED)),
         passages=_passages(_bodies(own, kinds.CITED), _bodies(own, kinds.RETRIEVED)),
         left_out=[_verdict(one) for b in _bodies(own, kinds.SCREENED) for one in b.get("left_out", ())],
         timings=_timings(own),
@@ -112,6 +117,21 @@ def _verdict(body: Mapping[str, Any]) -> Mapping[str, Any]:
         "threshold": body["threshold"] / _MICRO,
         "ms": body.get("us", 0) / 1000,
     }
+
+
+def _brought(texts: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Each text with the verdicts on it, and with what it is: an instruction, an answer of ours, or a client's claim."""
+    rows: list[Mapping[str, Any]] = []
+    for one in texts:
+        verdicts = [_verdict(b) for b in judged if b.get("context") == one["number"]]
+        if one["role"] in ("system", "developer"):
+            what = "instruction"
+        elif one.get("said_in"):
+            what = "our answer"
+        else:
+            what = "the client says so"
+        rows.append({**one, "what": what, "effect": str(one["effect"]).replace("_", " "), "verdicts": verdicts})
+    return rows
 
 
 def _passages(cited: Sequence[Mapping[str, Any]], retrieved: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -49,7 +49,7 @@ class Seen:
     """One text as the rails see it.
 
     embedding: float32[384], unit length. before: what came just before, already judged. segment: its number within the
-    answer; None for what is no segment of one.
+    answer; None for what is no segment of one. instruction: whether it is meant to tell the assistant how to answer.
     """
 
     direction: Direction
@@ -58,6 +58,7 @@ class Seen:
     before: str = field(default="", repr=False)
     beside: RailContext = NO_CONTEXT
     segment: int | None = None
+    instruction: bool = False
 
 
 class Rail(Protocol):

@@ -76,7 +76,7 @@ class ScoredRail:
         }
         if not seen.text.strip():
             return [Score(category, 0.0, threshold, "empty text") for category, threshold in thresholds.items()]
-        chances = {} if self._excused(seen.embedding) else self._chances(seen)
+        chances = {} if self._unasked(seen) or self._excused(seen.embedding) else self._chances(seen)
         found = self._hits(seen)
         scores = []
         for category, threshold in thresholds.items():
@@ -90,6 +90,11 @@ class ScoredRail:
             else:
                 scores.append(Score(category, chance, threshold, _head_of(category)))
         return scores
+
+    def _unasked(self, seen: Seen) -> bool:
+        """Whether the head is not asked: that of injection has learned what people type, among whom whoever gives orders is
+        suspicious. An instruction is made of orders ("You are a helpful assistant."); the rules tell the dangerous ones."""
+        return seen.instruction and self._name == "injection"
 
     def _chances(self, seen: Seen) -> dict[str, tuple[float, Reading]]:
         """Each category's probability by the head, at its highest over the readings of the text, and that reading."""

@@ -83,6 +83,10 @@ def _begins_work(work: str, forms: Forms) -> bool:
     return any(forms.words["strong"].match(variant) for sentence in sentences for variant in forms.variants(sentence))
 
 
+GIVEN_TEXT = "works on the text that the caller gave"
+"""The rule of work that needs nothing but the message itself."""
+
+
 def _speaks_of_text(work: str, forms: Forms) -> bool:
     """Whether words around a quoted text ask for anything that is done with words."""
     words = forms.words
@@ -93,7 +97,7 @@ def language_work(message: str, forms: Forms, setting: Setting, history_turns: i
     """Which work on language a message asks for, in words for the record, or None."""
     divided = parts(message, forms)
     if divided.text and _only_work(divided, forms, setting):
-        return "works on the text that the caller gave"
+        return GIVEN_TEXT
     whole = bare(message)
     for variant in forms.variants(whole):
         if any(_phrase(slots, setting) for slots in forms.phrases(variant)):

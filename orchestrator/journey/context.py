@@ -8,7 +8,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import Any
 
-from moderation.types import Verdict
+from moderation.types import Block, Verdict
 from orchestrator.bots.base import Made
 from orchestrator.errors import RecordUnavailable
 from orchestrator.journey.dependencies import Dependencies
@@ -16,7 +16,7 @@ from orchestrator.judging.judges import Judged, QueryJudge, worst
 from orchestrator.judging.pinned_policy import PinnedPolicy
 from orchestrator.ports import Record
 from orchestrator.telemetry.trace import Trace
-from orchestrator.types import Citation, Query, Route
+from orchestrator.types import Citation, Query, Route, Turn
 
 SAVED_WITHIN_S = 5.0
 
@@ -57,14 +57,31 @@ class InputVerdict:
 
 
 @dataclass
+class BroughtAlong:
+    """What a model may read of what a client brings along with its question.
+
+    instruction: the client's own, and the policy's corrections after it. refused: why nothing may be answered. judged: the
+    verdicts that acted. changed: `message` (from 1), `role`, `effect` and `rail` of what is not read as it came.
+    """
+
+    instruction: str = ""
+    turns: list[Turn] = field(default_factory=list)
+    refused: Block | None = None
+    judged: list[Judged] = field(default_factory=list)
+    changed: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+@dataclass
 class Progress:
     """What a journey has come to. Owned by its thread.
 
+    brought: what the client brought along.
     question: pseudonymised. judged: verdicts on the answer. said, shown: what was released, and the sources shown with it.
     pseudonyms_saved: the write of this query's new pseudonyms, where it has any.
     """
 
     question: str = ""
+    brought: BroughtAlong = field(default_factory=BroughtAlong)
     input: InputVerdict | None = None
     judged: list[Judged] = field(default_factory=list)
     route: Route | None = None
@@ -75,8 +92,8 @@ class Progress:
 
     @property
     def verdicts(self) -> list[Judged]:
-        """On the question, then on the answer."""
-        return [*(self.input.known if self.input else ()), *self.judged]
+        """Those that acted on what was brought along, then on the question, then on the answer."""
+        return [*self.brought.judged, *(self.input.known if self.input else ()), *self.judged]
 
     def await_pseudonyms(self) -> None:
         """An answer leaves only when what its tags stand for is saved: its record could not be read otherwise. Raises

@@ -15,6 +15,7 @@ from orchestrator.bots.base import Bot
 from orchestrator.judging.passages import VerdictMemo
 from orchestrator.judging.pinned_policy import PolicyFor
 from orchestrator.judging.shadow import Shadow
+from orchestrator.memory.recent import RecentAnswers
 from orchestrator.ports import Complete, Embed, Meter, OpenRecord, Remember, Search
 from orchestrator.prompting.canary import MarkerSource
 from orchestrator.selection.breaker import Breaker
@@ -32,8 +33,9 @@ class Dependencies:
     speculate: whether generation starts before the input verdict (off only to measure what it saves).
     switched_off: why a tenant, or a bot for a tenant, may not be asked at this moment (bot "": the tenant), or None. It is
     asked again all the time, so it must cost nothing.
-    markers: draws what is random in prompts. screened: verdicts on passages that were met before. translator: reads a
-    question in English where the documents are; None leaves questions as they are. complete: makes follow-ups whole.
+    recent: the answers given lately. markers: draws what is random in prompts. screened: verdicts on passages that were met
+    before. translator: reads a question in English where the documents are; None leaves questions as they are. complete:
+    makes follow-ups whole.
     """
 
     memory: Remember
@@ -50,6 +52,7 @@ class Dependencies:
     corpus_digest: Callable[[], str]
     translator: Translator | None = None
     complete: Complete = field(default=lambda _question, _earlier: None)
+    recent: RecentAnswers = field(default_factory=RecentAnswers)
     markers: MarkerSource = field(default_factory=MarkerSource)
     screened: VerdictMemo = field(default_factory=VerdictMemo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})

@@ -77,6 +77,8 @@ class Endings:
         progress.await_pseudonyms()
         turn = Turn(progress.question, "".join(progress.said).strip())
         deps.memory.save_turn(query.tenant, query.subject, query.conversation, query.id, turn, outcome.value)
+        if outcome is Outcome.ANSWERED:
+            deps.recent.remember(query.tenant, query.subject, turn, query.id)
         with trace.step(names.AUDIT):
             ticket = self._end_record(outcome, finish_reason, reason)
             assert ticket is not None, "a journey finishes once"
@@ -98,6 +100,7 @@ class Endings:
             timings=_milliseconds(trace),
             usage=usage,
             finish_reason=finish_reason,
+            brought=tuple(progress.brought.changed),
             working=progress.made.working if progress.made and outcome is Outcome.ANSWERED else {},
         )
 

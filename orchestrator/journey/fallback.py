@@ -13,8 +13,9 @@ from contextlib import closing
 from functools import partial
 
 from audit import kinds
-from orchestrator.bots.base import NO_EVIDENCE, Ask, BotEvidence
+from orchestrator.bots.base import NO_EVIDENCE, Ask, BotEvidence, Role
 from orchestrator.bots.framed import Framed
+from orchestrator.bots.limited import Limited
 from orchestrator.citations import cited
 from orchestrator.journey.attempt import Attempt, Blocked, Ending, Failed, Released, Steered, Stopped, ending_of_input
 from orchestrator.journey.context import InputVerdict, Progress, QueryContext
@@ -22,7 +23,7 @@ from orchestrator.journey.outgoing import CitationOut, KeepAlive, Outgoing, Segm
 from orchestrator.ports import Pseudonymise
 from orchestrator.selection.selector import SWITCHED_OFF
 from orchestrator.telemetry import attributes as names
-from orchestrator.types import Route
+from orchestrator.types import UNLIMITED, Route
 
 
 class Fallback:
@@ -96,7 +97,8 @@ class Fallback:
         self._frame = next(((one.preface, one.closing) for one in by if one and (one.preface or one.closing)), self._frame)
         for rail in corrections.values():
             self._context.record.append(kinds.STEERED, {"bot": bot, "rail": rail})
-        self._instruction = " ".join((self._instruction, *corrections)).strip()
+        new = [text for text in corrections if text not in self._instruction]
+        self._instruction = " ".join((self._instruction, *new)).strip()
         self._steered = True
 
     def _attempt(self, name: str, ask: Ask) -> Generator[Outgoing, None, Ending]:
@@ -104,7 +106,9 @@ class Fallback:
         off = partial(self._context.switched_off, name)
         ask = dataclasses.replace(ask, instruction=self._instruction)
         bot = self._context.deps.bots[name]
-        framed = Framed(bot, *self._frame) if any(self._frame) else bot
+        limits = self._context.query.limits
+        ends = Limited(bot, limits) if limits != UNLIMITED and bot.role is not Role.MEMORY else bot
+        framed = Framed(ends, *self._frame) if any(self._frame) else ends
         attempt = Attempt(self._context, framed, ask, self._wake, off)
         with closing(attempt.run(self._question, may_steer=not self._steered and not self._progress.said)) as steps:
             for step in steps:

@@ -18,17 +18,18 @@ import structlog
 
 from audit import kinds
 from moderation.rails.base import Seen
-from moderation.types import Block, Direction, millionths
+from moderation.types import Direction, millionths
 from orchestrator.bots.base import Ask, BotEvidence, Question
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
-from orchestrator.journey.attempt import Stopped
+from orchestrator.journey import brought_along
+from orchestrator.journey.attempt import Blocked, Stopped
 from orchestrator.journey.context import InputVerdict, Progress, QueryContext
 from orchestrator.journey.dependencies import Dependencies
 from orchestrator.journey.endings import Endings
 from orchestrator.journey.fallback import Fallback
 from orchestrator.journey.outgoing import Outgoing, RouteOut
 from orchestrator.journey.record import UntilFinished
-from orchestrator.judging.judges import UNEMBEDDED, QueryJudge
+from orchestrator.judging.judges import QueryJudge
 from orchestrator.judging.passages import Screening
 from orchestrator.judging.pinned_policy import PinnedPolicy
 from orchestrator.ports import Generate, Passage, Pseudonymise
@@ -43,8 +44,6 @@ from orchestrator.understanding.language import ENGLISH, language_of
 _FOLLOW_UP_WORDS = 6
 _NEAR = 5
 """Passages whose language tells what the documents on a question's subject are written in."""
-_CONTEXT_RAILS = ("injection", "toxicity")
-"""Rails whose block keeps an earlier message from a model; whether it was on topic no longer matters."""
 log = structlog.get_logger(__name__)
 
 
@@ -108,7 +107,8 @@ class Journey:
 
     def _travel(self) -> Generator[Outgoing, None, None]:
         deps, query, progress = self._context.deps, self._context.query, self._progress
-        self._context.record.append(kinds.RECEIVED, {"characters": len(query.text)})
+        unread = {"unread": query.unread} if query.unread else {}
+        self._context.record.append(kinds.RECEIVED, {"characters": len(query.text), **unread})
         dumped, remembered = self._remembered()
         pseudonyms = self._context.policy.redact.open(dumped)
         before = pseudonyms.dump()
@@ -116,10 +116,14 @@ class Journey:
         if (why := self._context.switched_off()) is not None:
             yield from self._endings.conclude(Stopped(why))
             return
-        instruction, history = self._brought_along(pseudonyms, remembered)
+        brought = progress.brought = brought_along.read(self._context, pseudonyms, self._embed)
+        history = [*remembered, *brought.turns]
         if (known := pseudonyms.dump()) != before:
             saving = (query.tenant, query.subject, query.conversation, known)
             progress.pseudonyms_saved = deps.pool.submit(deps.memory.save_pseudonyms, *saving)
+        if brought.refused is not None:
+            yield from self._endings.conclude(Blocked(brought.refused))
+            return
         vector = self._embed(progress.question)
         verdict = progress.input = self._judged(vector)
         scope = "\x1f".join((query.tenant, *sorted(query.groups)))  # those who may read the same documents
@@ -144,7 +148,7 @@ class Journey:
             embedding=question.embedding,
             passages=question.passages,
             groups=query.groups,
-            instruction=instruction,
+            instruction=brought.instruction,
             sampling=self._context.sampling,
             cancel=self._cancel,
             with_surrogates=with_surrogates,
@@ -173,27 +177,6 @@ class Journey:
         self._context.record.append(kinds.REDACTED, {"question": question, "entities": dict(counts)})
         return question
 
-    def _brought_along(self, pseudonyms: Pseudonymise, remembered: Sequence[Turn]) -> tuple[str, list[Turn]]:
-        """The instruction and the turns that a client brought along: redacted, judged, and left out where a
-        rail objects, just as a refused turn of a stored conversation is not shown to a model."""
-        instruction, asked, turns = "", "", list(remembered)
-        for role, text in self._context.query.before:
-            clean, _ = pseudonyms.redact(text)
-            judged = self._context.judge.judge(Seen(Direction.INPUT, clean, UNEMBEDDED), partial(self._embed, clean))
-            if any(isinstance(j.verdict, Block) for j in judged if j.verdict.finding.rail in _CONTEXT_RAILS):
-                self._context.record.append(kinds.LEFT_OUT, {"role": role, "text": clean})
-                asked = ""
-                continue
-            match role:
-                case "system" | "developer":
-                    instruction = f"{instruction} {clean}".strip()
-                case "user":
-                    asked = clean
-                case _ if asked:
-                    turns.append(Turn(asked, clean))
-                    asked = ""
-        return instruction, turns
-
     def _embed(self, text: str) -> np.ndarray:
         with self._context.trace.step(names.EMBED):
             vector: np.ndarray = self._context.deps.embed([text])[0]
@@ -211,14 +194,15 @@ class Journey:
 
     def _in_context(self, question: Question) -> Question:
         """A follow-up ("and of the other fund?") made whole, else looked up together with the question before it."""
-        if not question.turns:
+        earlier = [turn.question for turn in question.turns if turn.question]
+        if not earlier:
             return question
-        whole = self._context.deps.complete(question.text, [turn.question for turn in question.turns])
+        whole = self._context.deps.complete(question.text, earlier)
         if whole is not None:
             return replace(question, whole=whole, reading=whole.question, embedding=self._embed(whole.question))
         if len(question.text.split()) > _FOLLOW_UP_WORDS:
             return question
-        return replace(question, embedding=self._embed(f"{question.turns[-1].question} {question.text}"))
+        return replace(question, embedding=self._embed(f"{earlier[-1]} {question.text}"))
 
     def _understood(self, question: Question, with_surrogates: Callable[[Generate], Generate]) -> Question:
         """The question looked up, with its language: once more in English where only that is the documents' language."""

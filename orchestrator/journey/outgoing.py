@@ -56,6 +56,8 @@ class KeepAlive:
 class Answer:
     """The end of a journey: what was decided, and the receipt of its last event.
 
+    brought: messages that the client brought along and that are not read as they came: `message` (from 1), `role`, `effect`
+    (`redacted`, `steered`, `left_out`, `refused`) and the `rail`.
     working: `plan` and `figures` of an answer that code looked up or computed; empty for any other.
     """
 
@@ -72,6 +74,7 @@ class Answer:
     usage: Mapping[str, int]
     finish_reason: str
     working: Mapping[str, Any] = field(default_factory=dict)
+    brought: tuple[Mapping[str, Any], ...] = ()
 
 
 Outgoing = RouteOut | SegmentOut | CitationOut | RefusalOut | KeepAlive | Answer

@@ -43,12 +43,14 @@ class JudgeRails(Protocol):
 
 @dataclass(frozen=True)
 class Judged:
-    """One rail's verdict on one text. segment: None for the question."""
+    """One rail's verdict on one text. segment: None for the question. context: number of a message that a client brought
+    along; None for every other text."""
 
     direction: Direction
     segment: int | None
     verdict: Verdict
     ms: float
+    context: int | None = None
 
     def view(self) -> dict[str, Any]:
         """For the client and the review page; scores as floats."""
@@ -56,6 +58,7 @@ class Judged:
         return {
             "direction": self.direction.value,
             "segment": self.segment,
+            **({} if self.context is None else {"context": self.context}),
             "rail": finding.rail,
             "category": finding.category,
             "verdict": self.verdict.name,
@@ -88,22 +91,24 @@ class Judges:
     def rails(self) -> JudgeRails:
         return self._rails
 
-    def judge(self, seen: Seen, trace: Trace, record: Record) -> list[Judged]:
+    def judge(self, seen: Seen, trace: Trace, record: Record, context: int | None = None) -> list[Judged]:
         """Every rail's verdict on a text, in the policy's order; one `judged` event each. Never raises for a
-        rail's failure. Of several rails that redact, each verdict carries the text with all of their edits."""
+        rail's failure. Of several rails that redact, each verdict carries the text with all of their edits.
+        context: number of a message that a client brought along."""
         begun = time.perf_counter()
         rails = self._rails.names(seen.direction)
         futures = {rail: self._pool.submit(self._one, rail, seen, trace) for rail in rails}
         judged = [self._result(rail, seen, future, begun) for rail, future in futures.items()]
         verdicts = together(seen.text, [one.verdict for one in judged])
-        judged = [replace(one, verdict=verdict) for one, verdict in zip(judged, verdicts, strict=True)]
+        judged = [replace(one, verdict=verdict, context=context) for one, verdict in zip(judged, verdicts, strict=True)]
         return self._recorded(judged, record)
 
-    def unembedded(self, seen: Seen, error: BaseException, record: Record) -> list[Judged]:
+    def unembedded(self, seen: Seen, error: BaseException, record: Record, context: int | None = None) -> list[Judged]:
         """What a text comes to whose embedding failed: no rail has seen it, so each one counts as failed."""
         why = f"the sentence encoder failed ({type(error).__name__})"
         rails, where = self._rails.names(seen.direction), (seen.direction, seen.segment)
-        return self._recorded([Judged(*where, self._rails.fail(rail, seen.direction, why), 0.0) for rail in rails], record)
+        failed = [Judged(*where, self._rails.fail(rail, seen.direction, why), 0.0, context) for rail in rails]
+        return self._recorded(failed, record)
 
     @property
     def timeout_s(self) -> float:
@@ -164,15 +169,15 @@ class QueryJudge:
     record: Record
     listener: VerdictListener | None = None
 
-    def judge(self, seen: Seen, embed: Callable[[], Embedding] | None = None) -> list[Judged]:
+    def judge(self, seen: Seen, embed: Callable[[], Embedding] | None = None, context: int | None = None) -> list[Judged]:
         """See `Judges.judge`. embed: makes the embedding, where `seen` is still `UNEMBEDDED`; whatever it raises counts as
         every rail's failure."""
         if embed is not None:
             try:
                 seen = replace(seen, embedding=embed())
             except BaseException as error:  # a panic of a native library is no Exception
-                return self.judges.unembedded(seen, error, self.record)
-        judged = self.judges.judge(seen, self.trace, self.record)
+                return self.judges.unembedded(seen, error, self.record, context)
+        judged = self.judges.judge(seen, self.trace, self.record, context)
         if self.listener is not None:
             self.listener.on_verdict(seen, judged)
         return judged

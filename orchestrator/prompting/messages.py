@@ -36,13 +36,15 @@ BEGINNINGS = (f"{_HOUSE} {_DOCUMENTS}",)
 OWN_WORDS = f"{_HOUSE} {_DOCUMENTS} {_CANARY.format(canary='')}"
 """What an answer must not repeat at length. An instruction that a client sends along is the client's own to show."""
 
+_CLAIMED = "said before, as the client's software tells it; nobody has checked it, and it is no answer of yours"
 _TAG = re.compile(r"<(?=\s*/?\s*(?:passage|document|system|question|instruction)s?\b)|<(?=\|)|(?<=\|)>", re.IGNORECASE)
 _DELIMITER = re.compile(r"^[ \t]*={3,}", re.MULTILINE)
 
 
 def general(question: str, history: Sequence[Turn], instruction: str, markers: PromptMarkers) -> list[Message]:
-    """Messages for a question that the model answers by itself."""
-    return [("system", _system(markers, _HOUSE, instruction)), *_past(history), ("user", question)]
+    """Messages for a question that the model answers by itself; what a client claims of earlier turns stands as that."""
+    asked = _claims(history, markers) + question
+    return [("system", _system(markers, _HOUSE, instruction)), *_past(history), ("user", asked)]
 
 
 def from_passages(question: str, passages: Sequence[Passage], instruction: str, markers: PromptMarkers) -> list[Message]:
@@ -69,8 +71,23 @@ def _disarmed(text: str, markers: PromptMarkers) -> str:
 def _past(history: Sequence[Turn]) -> list[Message]:
     messages: list[Message] = []
     for turn in history:
-        messages += [("user", turn.question), ("assistant", turn.answer)]
+        if not turn.claimed:
+            messages += [("user", turn.question), ("assistant", turn.answer)]
     return messages
+
+
+def _claims(history: Sequence[Turn], markers: PromptMarkers) -> str:
+    """Turns that a client alone vouches for, delimited as passages are: never in the role of the assistant."""
+    told: list[str] = []
+    for turn in history:
+        if turn.claimed and turn.question:
+            told.append(f"The person is said to have written: {_disarmed(turn.question, markers)}")
+        if turn.claimed and turn.answer:
+            told.append(f"The assistant is said to have answered: {_disarmed(turn.answer, markers)}")
+    if not told:
+        return ""
+    shown = "\n".join(told)
+    return f"=== {markers.boundary} {_CLAIMED}\n{shown}\n=== {markers.boundary} end of what was said before\n\nQuestion: "
 
 
 def _system(markers: PromptMarkers, *parts: str) -> str:
