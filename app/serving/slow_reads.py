@@ -2,7 +2,8 @@
 
 gthread reads a request in the thread that is going to answer it, and waits for ever: a few dozen connections that send half
 a request would stop the service. Invariant: no thread waits for a request longer than READ_S, at most a quarter of them
-longer than GRACE_S, and a connection whose request has arrived is never cut.
+longer than GRACE_S, and a connection whose request has arrived is never cut. A connection whose request was answered unread
+is never offered for a next one: what follows on it is no request.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from werkzeug.exceptions import BadRequest, RequestTimeout
 READ_S = 10.0
 GRACE_S = 1.0
 _TICK_S = 0.2
+_LINGER_S = 2.0
+_LINGER_BYTES = 4 * 2**20
 _LATE = "The request did not arrive in time; send it again."
 
 
@@ -65,8 +68,10 @@ class Readings:
 class _Arriving:
     """`wsgi.input` that tells when the body has been read to its end."""
 
-    def __init__(self, raw: Any, arrived: Callable[[], bool]) -> None:
-        self._raw, self._arrived = raw, arrived
+    def __init__(self, raw: Any, arrived: Callable[[], bool], length: int | None) -> None:
+        """length: bytes of the body; None where it comes in chunks."""
+        self._raw, self._arrived, self._left = raw, arrived, length
+        self.ended = length == 0
 
     def read(self, size: int | None = None) -> bytes:
         try:
@@ -76,16 +81,36 @@ class _Arriving:
                 raise RequestTimeout(_LATE) from None
             raise BadRequest("The body's chunks are malformed or end too early; send it again.") from None
         whole = size is None or size < 0 or (size > 0 and not found)
+        if self._left is not None:
+            self._left -= len(found)
+        self.ended = self.ended or whole or self._left == 0
         if whole and self._arrived():
             raise RequestTimeout(_LATE)
         return found
 
     def readline(self, size: int | None = None) -> bytes:
         found: bytes = self._raw.readline(size)
+        if self._left is not None:
+            self._left -= len(found)
+        self.ended = self.ended or self._left == 0
         return found
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
+
+
+def _let_read(sock: socket.socket) -> None:
+    """Takes in what a client is still sending, for a while: a connection that is closed on unread bytes is reset, and the
+    client may then lose the answer that says why (RFC 9112, 9.6)."""
+    until, left = time.monotonic() + _LINGER_S, _LINGER_BYTES
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+        while left > 0 and (patience := until - time.monotonic()) > 0:
+            sock.settimeout(patience)
+            found = sock.recv(65_536)
+            if not found:
+                return
+            left -= len(found)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -96,6 +121,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self._readings = Readings(max(self.cfg.threads // 4, 1))
+        self._unread: set[socket.socket] = set()
         threading.Thread(target=self._watch, name="readings", daemon=True).start()
         super().init_process()
 
@@ -106,17 +132,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        application, readings = self.wsgi, self._readings
+        application, readings, unread = self.wsgi, self._readings, self._unread
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             sock = environ["gunicorn.socket"]
+            length = None if "HTTP_TRANSFER_ENCODING" in environ else int(environ.get("CONTENT_LENGTH") or 0)
+            body = _Arriving(environ["wsgi.input"], lambda: readings.end(sock), length)
 
             def begun(*arguments: Any) -> Any:
                 readings.end(sock)
+                if not body.ended:
+                    unread.add(sock)
+                    start_response.__self__.force_close()  # type: ignore[attr-defined]  # gunicorn's response
                 return start_response(*arguments)
 
-            environ["wsgi.input"] = _Arriving(environ["wsgi.input"], lambda: readings.end(sock))
-            if environ.get("CONTENT_LENGTH", "0") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
+            environ["wsgi.input"] = body
+            if body.ended:
                 readings.end(sock)
             return application(environ, begun)
 
@@ -128,6 +159,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return super().handle(conn)
         finally:
             self._readings.end(conn.sock)
+            if conn.sock in self._unread:
+                self._unread.discard(conn.sock)
+                _let_read(conn.sock)
 
     def _watch(self) -> None:
         while True:

@@ -30,6 +30,13 @@ def application(environ, start_response):
         return error(environ, start_response)
 
 def answer(environ, start_response):
+    if environ["PATH_INFO"] == "/unread":
+        start_response("413 Content Too Large", [("Content-Length", "2")])
+        return [b"no"]
+    if environ["PATH_INFO"] == "/kept":
+        Request(environ).get_data()
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
     if environ["PATH_INFO"] == "/read":
         Request(environ).get_data()
     length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -100,6 +107,40 @@ def test_a_body_that_never_ends_is_told_that_it_took_too_long(port: int) -> None
     with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
         sock.sendall(BODY.replace(b"/health", b"/read"))
         assert sock.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+def sent(path: str, size: int, chunked: bool = False) -> bytes:
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"a" * size) if chunked else b"a" * size
+    return f"POST {path} HTTP/1.1\r\nHost: here\r\n{length}\r\n\r\n".encode() + body
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("size", "chunked"), [(1, False), (70_000, False), (300_000, False), (3_000_000, False), (300_000, True)]
+)
+def test_an_answer_to_a_body_that_was_not_read_says_that_the_connection_ends_and_arrives_whole(
+    port: int, size: int, chunked: bool
+) -> None:
+    """The kind of fault: a connection offered for the next request on which the rest of this one still lies."""
+    told = ask(port, sent("/unread", size, chunked))
+    assert told.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in told.lower()
+    assert told.endswith(b"no")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("size", "chunked"), [(0, False), (1, False), (300_000, False), (300_000, True)])
+def test_a_connection_whose_request_was_read_takes_the_next_one(port: int, size: int, chunked: bool) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
+        for _ in range(2):
+            sock.sendall(sent("/kept", size, chunked))
+            told = b""
+            while not told.endswith(b"ok"):
+                more = sock.recv(4096)
+                assert more, told
+                told += more
+            assert b"connection: keep-alive" in told.lower()
 
 
 def test_the_oldest_are_cut_when_too_many_are_slow_and_all_when_time_is_up() -> None:
