@@ -21,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from app.openai_wire.settings import OpenAISettings
 from app.source_settings import DocumentSettings, Sources
 
 PREFIX = "COUNTERSIGN_"
@@ -109,6 +110,7 @@ class Settings(BaseSettings):
         description="languages of pictures and scanned pages, as tesseract names them: eng+deu; empty: those installed",
     )
     documents: DocumentSettings = Field(DocumentSettings(), description="where the library is kept: a table [documents]")
+    openai: OpenAISettings = Field(OpenAISettings(), description="what clients of the OpenAI API may do: a table [openai]")
     sources: Sources = Field(Sources({}), description="where documents come from: a table [sources.NAME] each")
     allow_terms: tuple[str, ...] = Field((), description="names of products and firms that are never redacted")
     host: str = Field("127.0.0.1", description="address to listen on")

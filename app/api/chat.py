@@ -20,6 +20,7 @@ from orchestrator.selection.selector import SWITCHED_OFF
 from orchestrator.types import Citation, Route
 
 blueprint = Blueprint("chat", __name__)
+CONVERSATION_ID = r"^c_[0-9a-f]{32}$"
 _OFF = SWITCHED_OFF.rstrip(": ")
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ class ChatRequest(BaseModel):
     message: Annotated[str, Field(min_length=1, description="What the person typed.")]
     conversation_id: Annotated[
         str | None,
-        Field(pattern=r"^c_[0-9a-f]{32}$", description="From an earlier answer; leave out to begin."),
+        Field(pattern=CONVERSATION_ID, description="From an earlier answer; leave out to begin."),
     ] = None
     stream: Annotated[bool, Field(description="Answer as server-sent events.")] = False
     language: Annotated[

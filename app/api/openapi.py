@@ -98,13 +98,15 @@ def document() -> dict[str, Any]:
     schemas["Document"] = _DOCUMENT
     listed = get("The library's documents, for administrators; looking is recorded")
     listed["get"]["parameters"] = [{"name": "search", "in": "query", "schema": {"type": "string"}}]
+    completions = post("The same for clients of the OpenAI API", CompletionRequest, {"type": "object"})
+    completions["post"]["parameters"] = [_CONVERSATION]
     paths = {
         "/v1/chat": post(
             "Ask a question. With stream: events route, segment, citation, refusal, done, error.",
             ChatRequest,
             {"$ref": "#/components/schemas/ChatAnswer"},
         ),
-        "/v1/chat/completions": post("The same for clients of the OpenAI API", CompletionRequest, {"type": "object"}),
+        "/v1/chat/completions": completions,
         "/v1/models": get("The models of the OpenAI-compatible API"),
         "/v1/models/{name}": get("One model", parameters=("name",)),
         "/v1/audit/queries/{query_id}": get(
@@ -147,6 +149,12 @@ def document() -> dict[str, Any]:
     }
 
 
+_CONVERSATION: dict[str, Any] = {
+    "name": "Countersign-Conversation",
+    "in": "header",
+    "description": "Goes on with the conversation that is kept here; from the same header of an earlier answer.",
+    "schema": {"type": "string", "pattern": "^c_[0-9a-f]{32}$"},
+}
 _PROBLEM = {
     "type": "object",
     "description": "Problem details, RFC 9457",

@@ -61,7 +61,7 @@ class EngineRequest(CompletionBody):
     """cache_salt: the scope, as vLLM calls it; the header comes first."""
 
     cache_salt: Annotated[str | None, Field(pattern=f"^{_OPAQUE}$")] = None
-    response_format: Annotated[PlainFormat | SchemaFormat | None, Field(discriminator="type")] = None  # type: ignore[assignment]
+    response_format: Annotated[PlainFormat | SchemaFormat | None, Field(discriminator="type")] = None
 
     def schema_text(self) -> str | None:
         """The schema that the answer must follow, as JSON text."""

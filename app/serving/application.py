@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
@@ -22,6 +23,17 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
+
+_FROM_PAGES = (
+    "Authorization",
+    "Content-Type",
+    "Countersign-Conversation",
+    "Countersign-Subject",
+    "Traceparent",
+    "Tracestate",
+)
+_TOLD_TO_PAGES = "Countersign-Conversation, Countersign-Trace-Id, Retry-After, X-Request-Id"
+_MOST_HEADERS = 60
 
 
 def create_app(service: Service, pages: Sequence[ModuleType] = PAGES) -> Flask:
@@ -55,6 +67,14 @@ def create_app(service: Service, pages: Sequence[ModuleType] = PAGES) -> Flask:
     return app
 
 
+def _headers_of_a_page() -> str:
+    """What a page may send: what it asks for, since clients name their system and version in headers of their own
+    (x-stainless-os) and none of them gives rights. Only names are repeated, never what is no name (RFC 9110, 5.6.2)."""
+    asked = [name.strip() for name in request.headers.get("Access-Control-Request-Headers", "").split(",")]
+    named = [name for name in asked if re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", name)]
+    return ", ".join(dict.fromkeys((*_FROM_PAGES, *named[:_MOST_HEADERS])))
+
+
 def _headers(settings: Settings) -> Callable[[Response], Response]:
     origins = settings.allowed_origins
 
@@ -63,15 +83,14 @@ def _headers(settings: Settings) -> Callable[[Response], Response]:
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers.setdefault("Content-Security-Policy", CSP)
         origin = request.headers.get("Origin")
+        if request.path.startswith("/v1/"):
+            response.vary.add("Origin")
         if request.path.startswith("/v1/") and origin and ("*" in origins or origin in origins):
             # Keys travel in a header and never in a cookie, so another origin gains nothing that it does not hold.
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Vary"] = "Origin"
-            response.headers["Access-Control-Expose-Headers"] = "Countersign-Trace-Id, Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = _TOLD_TO_PAGES
             if request.method == "OPTIONS":
-                response.headers["Access-Control-Allow-Headers"] = (
-                    "Authorization, Content-Type, Countersign-Subject, Traceparent, Tracestate"
-                )
+                response.headers["Access-Control-Allow-Headers"] = _headers_of_a_page()
                 response.headers["Access-Control-Allow-Methods"] = "GET, POST"
                 response.headers["Access-Control-Max-Age"] = "600"
         if request.path == "/static/widget.js":

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 from app.web.problems import Problem
 
 Body = TypeVar("Body", bound=BaseModel)
+_WORDS = {"extra_forbidden": "This is unknown, or cannot be honoured here; leave it out."}
+"""Better words for what pydantic says."""
 
 
 def read_body(model: type[Body], longest: int) -> Body:
@@ -25,7 +27,7 @@ def read_body(model: type[Body], longest: int) -> Body:
         return model.model_validate_json(raw, strict=True)
     except ValidationError as error:
         problems = [
-            {"field": ".".join(map(str, e["loc"])) or "(body)", "problem": e["msg"]}
+            {"field": ".".join(map(str, e["loc"])) or "(body)", "problem": _WORDS.get(e["type"], e["msg"])}
             for e in error.errors(include_input=False, include_url=False)
         ]
         first = problems[0]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
 from flask import Flask, Response, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
 from audit.errors import AuditUnavailable
@@ -36,6 +36,12 @@ _TITLES = {
 }
 
 
+NO_SUCH_ADDRESS = (
+    "There is nothing at this address. Of the OpenAI API, POST /v1/chat/completions and GET /v1/models are served: set your "
+    "client to chat completions (not responses, completions or embeddings). /openapi.json lists every address."
+)
+
+
 class Problem(Exception):
     """An error to be told to the client."""
 
@@ -49,10 +55,12 @@ class Problem(Exception):
         retry_after: int | None = None,
         errors: list[dict[str, str]] | None = None,
         allow: Iterable[str] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.code, self.param = status, detail, code, param
         self.retry_after, self.errors, self.allow = retry_after, errors, tuple(allow)
+        self.headers = headers or {}
 
     def body(self, *, openai: bool = False) -> dict[str, Any]:
         """The problem document; `openai` adds the member that clients of that API look for."""
@@ -101,6 +109,8 @@ def of(error: Exception) -> Problem:
         case MethodNotAllowed():
             allow = sorted(error.valid_methods or ())
             return Problem(405, f"This address knows {', '.join(allow)} only.", code="method", allow=allow)
+        case NotFound() if request.path.startswith("/v1/"):
+            return Problem(404, NO_SUCH_ADDRESS, code="unknown_url")
         case HTTPException():
             return Problem(error.code or 500, error.description or "")
         case _:
@@ -109,8 +119,9 @@ def of(error: Exception) -> Problem:
 
 
 def respond(problem: Problem) -> Response:
-    body = problem.body(openai=request.path.startswith(("/v1/chat/completions", "/v1/models")))
+    body = problem.body(openai=request.path.startswith("/v1/"))
     response = Response(json.dumps(body), problem.status, mimetype=MEDIA_TYPE)
+    response.headers.update(problem.headers)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     if problem.allow:

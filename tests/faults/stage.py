@@ -299,7 +299,7 @@ def _event(name: str, document: dict[str, Any], heard: Heard) -> None:
 
 def _chunk(document: dict[str, Any], heard: Heard) -> None:
     if "error" in document:
-        heard.error = True
+        _hear_error(document, heard)
         return
     for choice in document["choices"]:
         text = choice["delta"].get("content", "")
@@ -311,6 +311,14 @@ def _chunk(document: dict[str, Any], heard: Heard) -> None:
         heard.outcome = document["countersign"]["outcome"]
 
 
+def _hear_error(document: dict[str, Any], heard: Heard) -> None:
+    """OpenAI's clients are told of an answer that failed by an error: there it is how the answer ended."""
+    if document.get("error", {}).get("code") == "answer_failed":
+        heard.outcome, heard.refused = "failed", document["error"]["message"]
+    else:
+        heard.error = True
+
+
 REFUSALS = ("I cannot help with that.", "I am sorry, I cannot")
 
 
@@ -318,7 +326,7 @@ def hear_whole(document: dict[str, Any], heard: Heard, *, openai: bool) -> None:
     """Understands an answer that came as one document, or a problem."""
     heard.strings += strings(document)
     if heard.status != 200:
-        heard.error = True
+        _hear_error(document, heard)
         return
     if openai:
         heard.outcome = document["countersign"]["outcome"]

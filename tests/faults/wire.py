@@ -96,7 +96,7 @@ class Wire:
         if not asked["stream"]:
             document = json.loads(rest)
             hear_whole(document, heard, openai=openai)
-            heard.query = document["countersign"]["query_id"] if openai else document["query_id"]
+            heard.query = response.headers["X-Request-Id"] if openai else document["query_id"]
         return wrongs(played, heard, self._record(heard))
 
     def _record(self, heard: Heard) -> Events:
