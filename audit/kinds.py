@@ -36,6 +36,7 @@ _why_looked = Field("reason", TEXT, "why somebody looked, as they said it", opti
 _channel = Field("channel", TEXT, "`review` (the pages) or `api`; absent at a terminal", optional=True)
 _needs = Field("needs", COUNT, "how many different people must agree")
 _about = Field("about", TEXT, "pseudonym of the subject; `*`: everybody")
+_also = Field("also", LIST, "pseudonyms of the same person in records of earlier releases", optional=True)
 _request = Field("request", TEXT, "id of the erasure")
 _hold = Field("hold", TEXT, "id of the hold")
 _role = Field("role", TEXT, "`in force` or `candidate`")
@@ -266,8 +267,8 @@ EPOCH_STARTED = Kind(
 
 HOLD_PLACED = Kind(
     "hold.placed", Whose.HOUSE, "A legal hold keeps a subject's content, or everybody's, from erasure.",
-    body=(_hold, Field("subject", TEXT_OR_NULL, "pseudonym; null: everybody"), Field("matter", TEXT, "the case"), _reason,
-          _needs),
+    body=(_hold, Field("subject", TEXT_OR_NULL, "pseudonym; null: everybody"), _also, Field("matter", TEXT, "the case"),
+          _reason, _needs),
     labels=(_about, _hold),
 )  # fmt: skip
 HOLD_LIFTED = Kind(
@@ -281,7 +282,7 @@ RETENTION_SET = Kind(
 )  # fmt: skip
 ERASURE_REQUESTED = Kind(
     "erasure.requested", Whose.HOUSE, "Somebody asked for the destruction of a subject's key.",
-    body=(_request, Field("subject", TEXT, "pseudonym"), _reason, _needs), labels=(_about, _request),
+    body=(_request, Field("subject", TEXT, "pseudonym"), _also, _reason, _needs), labels=(_about, _request),
 )  # fmt: skip
 ERASURE_APPROVED = Kind(
     "erasure.approved", Whose.HOUSE, "A further person agreed to an erasure.", body=(_request,), labels=(_about, _request),
@@ -295,8 +296,8 @@ ERASURE_DONE = Kind(
     labels=(_about, _request),
 )  # fmt: skip
 ERASURE_REFUSED = Kind(
-    "erasure.refused", Whose.HOUSE, "An erasure was refused, because a hold or a retention rule keeps the content.",
-    body=(_request, Field("ground", TEXT, "`hold` or `retention`"), Field("detail", TEXT, "in words"),
+    "erasure.refused", Whose.HOUSE, "An erasure was refused: a hold or a rule keeps the content, or it tells who looked.",
+    body=(_request, Field("ground", TEXT, "`hold`, `retention` or `access`"), Field("detail", TEXT, "in words"),
           Field("until", TIME_OR_NULL, "when the ground ends by itself")),
     labels=(_about, _request, Field("ground", TEXT, "as in the body")),
 )  # fmt: skip

@@ -34,6 +34,7 @@ from rich.progress import track
 from rich.table import Table
 from uuid_utils import uuid7
 
+from app.identity.subjects import KeyItself
 from app.settings import load_settings
 from app.wiring.deployment import Deployment
 from app.wiring.service import Service
@@ -95,7 +96,7 @@ def ask(deployment: Deployment, pipeline: Pipeline, text: str, tokens: int) -> t
         id=f"q_{uuid7().hex}",
         conversation=f"c_{uuid7().hex}",
         tenant="halden",
-        subject=deployment.keys.pseudonym("halden", "benchmark"),
+        subject=deployment.keys.pseudonym("halden", KeyItself("benchmark")),
         actor="benchmark",
         groups=frozenset({"public"}),
         text=text,

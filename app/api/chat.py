@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request, stream_with_context
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.web import problems
+from app.web.asker import asker
 from app.web.context import body, caller, deployment
 from app.web.problems import Problem
 from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
@@ -54,8 +55,7 @@ def chat() -> Response:
         if key.role != "administrator":
             raise Problem(403, "groups: only an administrator's key may ask as other groups.", code="role", param="groups")
         key = dataclasses.replace(key, groups=frozenset(asked.groups))
-    person = request.headers.get("Countersign-Subject")
-    query = new_query(key, asked.message, person, asked.conversation_id, languages=languages(asked.language))
+    query = new_query(key, asked.message, asker(key), asked.conversation_id, languages=languages(asked.language))
     underway = Underway(query, default_sampling(), link_of(dict(request.headers)))
     if asked.stream:
         return event_stream(stream_with_context(events(underway)), underway)

@@ -20,6 +20,7 @@ from pydantic import Field
 from app.api.chat import CONVERSATION_ID, check_message, default_sampling, event_stream
 from app.openai_wire import DONE, CompletionBody, asked_now, chunk, event, used, whole
 from app.web import problems
+from app.web.asker import asker
 from app.web.context import body, caller, deployment
 from app.web.problems import Problem
 from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
@@ -59,8 +60,8 @@ def completions() -> Response:
     _known(asked.model)
     question, before = _asked(asked)
     conversation = _conversation()
-    person = asked.safety_identifier or asked.user or request.headers.get("Countersign-Subject")
-    query = new_query(key, question, person, conversation, (), languages(asked.language))
+    who = asker(key, {"safety_identifier": asked.safety_identifier, "user": asked.user})
+    query = new_query(key, question, who, conversation, (), languages(asked.language))
     limits = AnswerLimits(asked.max_completion_tokens or asked.max_tokens, tuple(asked.stop or ()))
     query = dataclasses.replace(query, limits=limits, **_brought(before, conversation))
     underway = Underway(query, _sampling(asked), link_of(dict(request.headers)))

@@ -14,6 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.identity.api_keys import Key
+from app.web.asker import asker
 from app.web.context import caller, deployment
 from app.web.looking import record_access
 from app.web.problems import Problem
@@ -64,7 +65,7 @@ def _steps(key: Key, query_id: str) -> Sequence[Step]:
     """What of the query went out. Raises Problem 404 where it is unknown or another person's, 409 where nothing has yet."""
     steps = steps_of(deployment().engine, key.tenant, query_id)
     if key.role == "caller":
-        mine = deployment().keys.pseudonym(key.tenant, request.headers.get("Countersign-Subject") or f"key:{key.id}")
+        mine = deployment().keys.pseudonym(key.tenant, asker(key))
         if any(step.subject != mine for step in steps):
             steps = []
     if not steps:

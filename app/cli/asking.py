@@ -114,6 +114,7 @@ class InProcess:
         from uuid_utils import uuid7
 
         from app.api.chat import citation_view, done_view, refusal_view, route_view
+        from app.identity.subjects import TERMINAL, KeyItself
         from orchestrator.journey.outgoing import Answer, CitationOut, RefusalOut, RouteOut, SegmentOut
         from orchestrator.types import Query
 
@@ -122,8 +123,8 @@ class InProcess:
             id=f"q_{uuid7().hex}",
             conversation=conversation or f"c_{uuid7().hex}",
             tenant=found.tenant,
-            subject=self._service.deployment.keys.pseudonym(found.tenant, "terminal"),
-            actor="terminal",
+            subject=self._service.deployment.keys.pseudonym(found.tenant, KeyItself(TERMINAL)),
+            actor=TERMINAL,
             groups=frozenset((EVERYBODY,) if groups is None else groups),
             text=question,
             fresh=conversation is None,

@@ -50,6 +50,27 @@ def open_read_side() -> ReadSide:
     return read_side.open_read_side(found)
 
 
+def subjects_named(side: ReadSide, tenant: str, named: str) -> tuple[str, ...]:
+    """Whom SUBJECT names: the subject first, then those of earlier releases. Raises InputError where it names nobody."""
+    from app.identity.subjects import SubjectRefused
+
+    try:
+        return side.keys.subjects(tenant, named)
+    except SubjectRefused as error:
+        raise InputError(f"{error} (also understood: key:ID, person:NAME, the pseudonym s_… of the records)") from None
+
+
+def recorded_of(side: ReadSide, tenant: str, named: str) -> list[str]:
+    """Those of them of whom the log has anything. Ends with exit code 1 where that is nobody."""
+    if found := side.reader.recorded(tenant, subjects_named(side, tenant, named)):
+        return found
+    console().print(
+        f"[red]nothing is recorded of '{plain(named)}' in the log of {plain(tenant)}[/]: check the spelling and --tenant, or"
+        " give the pseudonym s_… that records show"
+    )
+    raise click.exceptions.Exit(1)
+
+
 def require(url: str) -> None:
     """Raises ClickException where there is no log yet."""
     path = Path(url.removeprefix("sqlite:///"))
@@ -58,8 +79,8 @@ def require(url: str) -> None:
 
 
 def console() -> Console:
-    """Messages go to standard error, so that standard output holds results alone."""
-    return Console(stderr=True, highlight=False)
+    """Messages go to standard error, so that standard output holds results alone; `:key:` in them stays what it is."""
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def plain(text: str | None) -> str:

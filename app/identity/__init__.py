@@ -1,1 +1,1 @@
-"""Who calls: API keys and their tables."""
+"""Who calls: API keys and their tables, and the people they speak for."""

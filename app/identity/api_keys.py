@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import threading
 import time
@@ -18,12 +17,12 @@ from typing import Literal
 
 from sqlalchemy import Engine, insert, select, update
 
+from app.identity.subjects import Person, Subject, at_terminal, formerly, spelt
 from app.identity.tables import api_key
 
 Role = Literal["caller", "auditor", "administrator"]
 ROLES: tuple[Role, ...] = ("caller", "auditor", "administrator")
 PREFIX = "cs_"
-_PSEUDONYM = re.compile(r"s_[0-9a-f]{32}")
 CACHE_S = 1.0
 """How long a looked-up key is believed: a revoked key stops working within a second."""
 
@@ -102,14 +101,22 @@ class ApiKeys:
             self._cache.clear()
         return bool(done.rowcount)
 
-    def pseudonym(self, tenant: str, person: str) -> str:
+    def pseudonym(self, tenant: str, who: Subject) -> str:
         """The subject's name in records: keyed, so that nobody can test a guess without the key."""
-        digest = hmac.new(self._pepper, f"{tenant}\x1f{person}".encode(), hashlib.sha256).hexdigest()
-        return f"s_{digest[:32]}"
+        return self._keyed(tenant, spelt(who))
 
-    def subject(self, tenant: str, named: str) -> str:
-        """The subject that somebody at a terminal names: a person as the portal names them, or the pseudonym itself."""
-        return named if _PSEUDONYM.fullmatch(named) else self.pseudonym(tenant, named)
+    def subjects(self, tenant: str, named: str) -> tuple[str, ...]:
+        """Whom somebody at a terminal names: the subject first, then those under which earlier releases may have recorded
+        the same person. Raises SubjectRefused."""
+        who = at_terminal(named)
+        if isinstance(who, str):
+            return (who,)
+        former = formerly(who, named.removeprefix("person:")) if isinstance(who, Person) else ()
+        return tuple(dict.fromkeys((self.pseudonym(tenant, who), *(self._keyed(tenant, text) for text in former))))
+
+    def _keyed(self, tenant: str, text: str) -> str:
+        digest = hmac.new(self._pepper, f"{tenant}\x1f{text}".encode(), hashlib.sha256).hexdigest()
+        return f"s_{digest[:32]}"
 
 
 def _hash(secret: str) -> str:

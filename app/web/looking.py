@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.identity.api_keys import Key
+from app.identity.subjects import staff
 from app.web.context import deployment
 from audit.format.events import Entry
 from audit.kinds import Kind
@@ -18,7 +19,7 @@ def record_access(key: Key, kind: Kind, query_id: str | None, details: Mapping[s
         query=query_id,
         conversation=None,
         actor=f"key:{key.id}",
-        subject=deployment().keys.pseudonym(key.tenant, f"key:{key.id}"),
+        subject=staff(f"key:{key.id}"),
         body=details,
     )
     deployment().audit.append(key.tenant, entry).wait()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.identity.api_keys import ApiKeys, Key
+from app.identity.api_keys import Key
+from app.identity.subjects import staff
 from app.web.problems import Problem
 from audit import kinds
 from audit.append.store import AuditStore
@@ -33,7 +34,6 @@ class RevealDesk:
 
     reader: AuditReader
     audit: AuditStore
-    keys: ApiKeys
     memory: ConversationStore
     persons: int
 
@@ -158,8 +158,7 @@ def _request(desk: RevealDesk, key: Key, query_id: str, number: int) -> Request:
 
 
 def _record(desk: RevealDesk, key: Key, kind: Kind, query_id: str, body: Mapping[str, Any]) -> int:
-    subject = desk.keys.pseudonym(key.tenant, _name(key))
-    entry = Entry(kind, query_id, None, _name(key), subject, body=body)
+    entry = Entry(kind, query_id, None, _name(key), staff(_name(key)), body=body)
     return desk.audit.append(key.tenant, entry).wait().seq
 
 

@@ -14,6 +14,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from uuid_utils import uuid7
 
 from app.identity.api_keys import Key
+from app.identity.subjects import KeyItself, Person
 from app.web.context import admission, deployment, service
 from app.web.problems import Problem
 from orchestrator.journey.outgoing import Outgoing
@@ -68,18 +69,17 @@ class Underway:
 def new_query(
     key: Key,
     text: str,
-    person: str | None,
+    who: Person | KeyItself,
     conversation: str | None,
     before: tuple[tuple[str, str], ...] = (),
     languages: tuple[str, ...] = (),
 ) -> Query:
-    """A query of this caller. person: the end user, as the portal names them; becomes a pseudonym here."""
-    keys = deployment().keys
+    """A query of this caller. who: asks with the key; becomes a pseudonym here."""
     return Query(
         id=f"q_{uuid7().hex}",
         conversation=conversation or f"c_{uuid7().hex}",
         tenant=key.tenant,
-        subject=keys.pseudonym(key.tenant, person or f"key:{key.id}"),
+        subject=deployment().keys.pseudonym(key.tenant, who),
         actor=f"key:{key.id}",
         groups=key.groups,
         text=text,

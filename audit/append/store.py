@@ -26,8 +26,9 @@ from audit.append.ticket import Sleeper, Ticket, wake_next
 from audit.append.writer_presence import Presence
 from audit.errors import AuditError, AuditUnavailable, EventRefused
 from audit.format.events import MAX_BODY, Clock, Draft, Entry, Receipt, canonical, draft
+from audit.format.kind import Whose
 from audit.sealing.body import seal_body
-from audit.sealing.subject_keys import SubjectKeys
+from audit.sealing.subject_keys import STAFF, SubjectKeys
 
 BATCH_ROWS = 512
 UNSYNCED = "the disk did not confirm what was written: check it, then restart the service; nothing is recorded until then"
@@ -127,6 +128,8 @@ class AuditStore:
 
     def _check_fields(self, entry: Entry) -> None:
         misfits = entry.kind.misfits(entry.body, entry.labels)
+        if entry.kind.whose is Whose.ACCESS and not entry.subject.startswith(STAFF):
+            misfits.append(f"{entry.kind.name}: an erasure of {entry.subject} would take it along; its subject is {STAFF}…")
         if not misfits:
             return
         if self.strict:

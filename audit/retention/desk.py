@@ -5,7 +5,7 @@ before that event in the log forbids it; a hold that stands there wins, whicheve
 then interrupted is finished by the next `resume`. These events are sealed for the firm itself and outlive every subject.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -27,10 +27,11 @@ from audit.kinds import (
     HOLD_PLACED,
     RETENTION_SET,
     Kind,
+    is_look,
 )
 from audit.read.reader import AuditReader
 from audit.retention.state import KINDS, Erasure, Hold, RetentionState, Rule, replayed
-from audit.sealing.subject_keys import FIRM, SubjectKeys
+from audit.sealing.subject_keys import FIRM, KEPT, SubjectKeys
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,11 +61,23 @@ class RetentionDesk:
         """As it stands now, or stood when event `until` was the last. Raises LogDamaged."""
         return replayed(event for event in self._reader.of_kinds(tenant, KINDS) if until is None or event.seq <= until)
 
-    def place_hold(self, tenant: str, actor: str, subject: str | None, matter: str, reason: str, needs: int = 1) -> Hold:
-        """Blocks erasure of a subject, or of everybody, until it is lifted. Placing needs nobody's agreement."""
+    def place_hold(
+        self,
+        tenant: str,
+        actor: str,
+        subject: str | None,
+        matter: str,
+        reason: str,
+        needs: int = 1,
+        also: Sequence[str] = (),
+    ) -> Hold:
+        """Blocks erasure of a subject, or of everybody, until it is lifted. Placing needs nobody's agreement.
+
+        also: under which the same person was recorded earlier.
+        """
         _told(matter=matter, reason=reason)
         hold = f"h_{uuid_utils.uuid7().hex}"
-        about = {"hold": hold, "subject": subject, "matter": matter, "reason": reason, "needs": needs}
+        about = {"hold": hold, "subject": subject, "matter": matter, "reason": reason, "needs": needs, **_also(also)}
         self._record(tenant, actor, HOLD_PLACED, about, {"about": subject or "*", "hold": hold})
         return self.state(tenant).holds[hold]
 
@@ -89,20 +102,21 @@ class RetentionDesk:
         self._record(tenant, actor, RETENTION_SET, body, {})
         return self.state(tenant)
 
-    def request_erasure(self, tenant: str, actor: str, subject: str, reason: str, needs: int = 1) -> Erasure:
+    def request_erasure(
+        self, tenant: str, actor: str, subject: str, reason: str, needs: int = 1, also: Sequence[str] = ()
+    ) -> Erasure:
         """Asks for the destruction of the subject's key; destroys it at once where nobody else need agree.
 
-        Returns how it ended: done, refused with its ground, or waiting for a further person. Raises RetentionRefused
-        where one is waiting already.
+        also: under which the same person was recorded earlier; all keys are destroyed, or none. Returns how it ended: done,
+        refused with its ground, or waiting for a further person. Raises RetentionRefused where one is waiting already, and
+        for subjects that are no person's.
         """
         _told(reason=reason, subject=subject)
-        if subject.startswith(FIRM):
-            raise RetentionRefused(f"{subject!r} is the firm itself: its records of holds and erasures stay readable")
-        for known in self.state(tenant).erasures_of(subject):
-            if known.state == "waiting":
-                raise RetentionRefused(f"erasure {known.id} of this subject waits already: another person must approve it")
+        keeping = self.state(tenant)
+        for one in (subject, *also):
+            _erasable(one, keeping)
         request = f"e_{uuid_utils.uuid7().hex}"
-        body = {"request": request, "subject": subject, "reason": reason, "needs": needs}
+        body = {"request": request, "subject": subject, "reason": reason, "needs": needs, **_also(also)}
         seq = self._record(tenant, actor, ERASURE_REQUESTED, body, {"about": subject, "request": request})
         return self._conclude(tenant, actor, request, seq)
 
@@ -135,7 +149,7 @@ class RetentionDesk:
         keeping, now = self.state(tenant), now or datetime.now(UTC)
         counted = (
             select(record.c.subject, record.c.kind, func.max(record.c.ts), func.count())
-            .where(record.c.log == tenant, ~record.c.subject.startswith(FIRM, autoescape=True))
+            .where(record.c.log == tenant, *(~record.c.subject.startswith(one) for one in KEPT))
             .group_by(record.c.subject, record.c.kind)
             .order_by(record.c.subject)
         )
@@ -143,6 +157,8 @@ class RetentionDesk:
             rows = connection.execution_options(stream_results=True, yield_per=1000).execute(counted)
             for subject, group in groupby(rows, key=lambda row: row[0]):
                 kinds = list(group)
+                if any(is_look(row[1]) for row in kinds):
+                    continue
                 kept = keeping.keep_until({row[1]: _time(row[2]) for row in kinds})
                 if kept is None or kept[0] > now or keeping.holds_on(subject) or not self._keys.has_key(subject):
                     continue
@@ -152,26 +168,26 @@ class RetentionDesk:
         """Refuses or carries out, by what the log said when event `seq` was its last."""
         then = self.state(tenant, until=seq)
         asked = then.erasures[request]
-        newest, count, now = self._newest(tenant, asked.subject, seq)
+        newest, count, now = self._newest(tenant, asked.subjects, seq)
         about = {"about": asked.subject, "request": request}
-        if (ground := then.ground(asked.subject, newest, now)) is not None:
+        if (ground := then.ground(asked.subjects, newest, now)) is not None:
             until = ground.until.isoformat() if ground.until else None
             body: dict[str, Any] = {"request": request, "ground": ground.kind, "detail": ground.detail, "until": until}
             self._record(tenant, actor, ERASURE_REFUSED, body, {**about, "ground": ground.kind})
         elif asked.state == "decided":
-            gone = self._keys.destroy(asked.subject)
+            gone = [self._keys.destroy(subject) for subject in asked.subjects]
             body = {
-                "request": request, "keys": list(gone.keys), "scrubbed": gone.scrubbed, "events": count,
-                "approvers": list(asked.approvers),
+                "request": request, "keys": [key for one in gone for key in one.keys],
+                "scrubbed": all(one.scrubbed for one in gone), "events": count, "approvers": list(asked.approvers),
             }  # fmt: skip
             self._record(tenant, actor, ERASURE_DONE, body, about)
         return self.state(tenant).erasures[request]
 
-    def _newest(self, tenant: str, subject: str, seq: int) -> tuple[Mapping[str, datetime], int, datetime]:
-        """The last time of each kind of the subject's events up to `seq`, their count, and the time of event `seq`."""
+    def _newest(self, tenant: str, subjects: Sequence[str], seq: int) -> tuple[Mapping[str, datetime], int, datetime]:
+        """The last time of each kind of the subjects' events up to `seq`, their count, and the time of event `seq`."""
         counted = (
             select(record.c.kind, func.max(record.c.ts), func.count())
-            .where(record.c.log == tenant, record.c.subject == subject, record.c.seq <= seq)
+            .where(record.c.log == tenant, record.c.subject.in_(subjects), record.c.seq <= seq)
             .group_by(record.c.kind)
         )
         with self._engine.connect() as connection:
@@ -182,6 +198,21 @@ class RetentionDesk:
     def _record(self, tenant: str, actor: str, kind: Kind, body: Mapping[str, Any], labels: Mapping[str, str | int]) -> int:
         entry = Entry(kind, None, None, actor, FIRM + tenant, labels=labels, body=body)
         return self._store.append(tenant, entry).wait().seq
+
+
+def _erasable(subject: str, keeping: RetentionState) -> None:
+    """Raises RetentionRefused where the subject is no person's, or an erasure of it waits already."""
+    if subject.startswith(FIRM):
+        raise RetentionRefused(f"{subject!r} is the firm itself: its records of holds and erasures stay readable")
+    if subject.startswith(KEPT):
+        raise RetentionRefused(f"{subject!r} works with the log: the record of who looked, and why, stays readable")
+    for known in keeping.erasures_of(subject):
+        if known.state == "waiting":
+            raise RetentionRefused(f"erasure {known.id} of this subject waits already: another person must approve it")
+
+
+def _also(subjects: Sequence[str]) -> dict[str, list[str]]:
+    return {"also": list(subjects)} if subjects else {}
 
 
 def _told(**given: str) -> None:

@@ -4,7 +4,7 @@ Invariant: nothing is known here but what events say, in the log's order; an era
 last approval, so that an auditor who folds the same events comes to the same result. Retention and holds win over erasure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -28,7 +28,8 @@ COMMUNICATIONS = "communications"
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """subject: None holds the whole tenant. lifting: who has agreed to lift it so far; needs: how many must."""
+    """subject: None holds the whole tenant; also: under which the same person was recorded earlier. lifting: who has agreed
+    to lift it so far; needs: how many must."""
 
     id: str
     subject: str | None
@@ -38,13 +39,14 @@ class Hold:
     seq: int
     needs: int = 1
     lifting: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def lifted(self) -> bool:
         return len(self.lifting) >= self.needs
 
     def covers(self, subject: str) -> bool:
-        return not self.lifted and self.subject in (None, subject)
+        return not self.lifted and (self.subject in (None, subject) or subject in self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,12 @@ class Shortening:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Why content must stay. until: when the ground falls away by itself, where that is known."""
+    """Why content must stay. until: when the ground falls away by itself, where that is known.
 
-    kind: Literal["hold", "retention"]
+    access: looks into the log are recorded under the subject, and who looked must stay readable.
+    """
+
+    kind: Literal["hold", "retention", "access"]
     detail: str
     until: datetime | None = None
 
@@ -87,7 +92,8 @@ State = Literal["waiting", "decided", "done", "refused"]
 class Erasure:
     """state: waiting (for a further person), decided (the key is to be destroyed now), done or refused.
 
-    approvers: the requester first. decided: the sequence number of the event that completed the approvals.
+    approvers: the requester first. decided: the sequence number of the event that completed the approvals. also: under
+    which the same person was recorded earlier; what keeps one of these keeps all.
     """
 
     id: str
@@ -102,6 +108,11 @@ class Erasure:
     ended_seq: int | None = None
     ground: Ground | None = None
     events: int = 0
+    also: tuple[str, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return self.subject, *self.also
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,7 @@ class RetentionState:
         return [hold for hold in self.holds.values() if hold.covers(subject)]
 
     def erasures_of(self, subject: str) -> list[Erasure]:
-        return [one for one in self.erasures.values() if one.subject == subject]
+        return [one for one in self.erasures.values() if subject in one.subjects]
 
     def keep_until(self, newest: Mapping[str, datetime]) -> tuple[datetime, Rule, str] | None:
         """The last day on which a rule keeps something; newest: the time of the last event of each kind.
@@ -132,10 +143,12 @@ class RetentionState:
         ]
         return max(ends, key=lambda end: end[0], default=None)
 
-    def ground(self, subject: str, newest: Mapping[str, datetime], now: datetime) -> Ground | None:
-        """What forbids erasing the subject's content, or None."""
-        if holds := self.holds_on(subject):
-            named = "; ".join(f"{hold.id} ({hold.matter})" for hold in holds)
+    def ground(self, subjects: Sequence[str], newest: Mapping[str, datetime], now: datetime) -> Ground | None:
+        """What forbids erasing the content of one person's subjects, or None. newest: as in `keep_until`, of all of them."""
+        if any(kinds.is_look(kind) for kind in newest):
+            return Ground("access", "looks into the log are recorded under this subject: who looked stays readable")
+        if holds := {hold.id: hold for subject in subjects for hold in self.holds_on(subject)}:
+            named = "; ".join(f"{hold.id} ({hold.matter})" for hold in holds.values())
             return Ground("hold", f"legal hold {named}")
         kept = self.keep_until(newest)
         if kept is not None and kept[0] > now:
@@ -174,8 +187,9 @@ class _Replay:
         match event.kind:
             case kinds.HOLD_PLACED.name if body["hold"] not in self.holds:
                 self.holds[body["hold"]] = Hold(
-                    body["hold"], body["subject"], body["matter"], event.actor, event.time, event.seq, body["needs"]
-                )
+                    body["hold"], body["subject"], body["matter"], event.actor, event.time, event.seq, body["needs"],
+                    also=tuple(body.get("also", ())),
+                )  # fmt: skip
             case kinds.HOLD_LIFTED.name if hold := self.holds.get(body["hold"]):
                 if not hold.lifted:
                     needs = max(hold.needs, body["needs"])
@@ -183,9 +197,9 @@ class _Replay:
             case kinds.RETENTION_SET.name:
                 self._rule(Rule(body["kind"], body["days"]), event.actor, body["needs"])
             case kinds.ERASURE_REQUESTED.name if body["request"] not in self.erasures:
-                self.erasures[body["request"]] = self._agreed(
-                    Erasure(body["request"], body["subject"], body["reason"], event.time, body["needs"], ()), event
-                )
+                also = tuple(body.get("also", ()))
+                new = Erasure(body["request"], body["subject"], body["reason"], event.time, body["needs"], (), also=also)
+                self.erasures[new.id] = self._agreed(new, event)
             case kinds.ERASURE_APPROVED.name if (asked := self.erasures.get(body["request"])) and asked.state == "waiting":
                 self.erasures[asked.id] = self._agreed(asked, event)
             case kinds.ERASURE_DONE.name | kinds.ERASURE_REFUSED.name:

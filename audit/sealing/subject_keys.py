@@ -47,6 +47,9 @@ LOOK_EVERY_S = {"sqlite": 0.005, "postgresql": 0.25}
 NEVER_OLDER_S = 0.5  # while one thread asks, others go on with the keys they have, but not with what was known longer ago
 FIRM = "firm:"
 """Subjects that stand for a tenant itself. What is sealed for them (holds, retention, erasures) cannot be erased."""
+STAFF = "staff:"
+"""Subjects that stand for those who work with the log. What is sealed for them (who looked, and why) cannot be erased."""
+KEPT = (FIRM, STAFF)
 _SEALED_V2 = b"\x02"
 _BODY_AT = 1 + ID_SIZE + NONCE_SIZE
 _CHECK = ""  # no subject is empty: this row proves that the key-encryption key is the right one
@@ -133,10 +136,13 @@ class SubjectKeys:
     def destroy(self, subject: str) -> Destroyed:
         """Makes everything sealed for the subject so far unreadable for good. Repeating it is harmless.
 
-        Raises KeyRefused for a firm's own subject.
+        Raises KeyRefused for the firm's own subject and for those who work with the log.
         """
-        if subject == _CHECK or subject.startswith(FIRM):
-            raise KeyRefused(f"subject {subject!r} is the firm itself: its keys keep holds and erasures readable and stay")
+        if subject == _CHECK or subject.startswith(KEPT):
+            raise KeyRefused(
+                f"subject {subject!r} is the firm itself, or works with its log: these keys keep holds, erasures and looks"
+                " readable, and stay"
+            )
         with self._lock:
             with writing(self._engine) as connection:
                 if connection.dialect.name == "postgresql":

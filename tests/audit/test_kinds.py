@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from audit.format.kind import COUNT, TEXT, Field, Kind, Whose
 from audit.read.reader import AuditReader
 from audit.retention.state import COMMUNICATIONS, Rule
 from audit.sealing.subject_keys import SubjectKeys
+from tests.support.events import step
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("app", "orchestrator", "moderation", "audit", "retrieval", "inference", "deploy")
@@ -134,6 +136,15 @@ def test_an_event_that_does_not_fit_its_kind_is_refused_where_tests_are_strict(
     store = opened(engine, strict=True)
     with pytest.raises(EventRefused, match=complaint):
         store.append("acme", Entry(WEIGHED, None, None, "actor:1", "subject:1", labels=labels, body=body))
+
+
+@pytest.mark.parametrize("kind", [one for one in kinds.ALL if one.whose is Whose.ACCESS], ids=lambda kind: kind.name)
+def test_who_looked_is_never_recorded_under_a_subject_that_can_be_erased(opened: Opened, engine: Engine, kind: Kind) -> None:
+    """Whoever adds another way to look learns it from the tests of it."""
+    store, looked = opened(engine, strict=True), step(kind.name, "q1", "s_anna")
+    with pytest.raises(EventRefused, match="erasure"):
+        store.append("acme", looked)
+    assert store.append("acme", replace(looked, subject="staff:key:1")).wait().seq == 0
 
 
 def test_an_event_that_fits_its_kind_is_taken(engine: Engine, opened: Opened) -> None:

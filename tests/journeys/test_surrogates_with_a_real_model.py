@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from app.identity.subjects import Person
 from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.service import Service
@@ -95,7 +96,7 @@ def test_the_record_holds_tags_and_neither_the_name_nor_its_surrogate(site: Site
     assert bodies["redacted"]["question"].startswith("Write a letter that begins: My name is <PERSON_1>.")
     assert bodies["generated"]["surrogates"] == {"PERSON": 1, "IBAN_CODE": 1}
     conversation = said["conversation_id"]
-    subject = site.deployment.keys.pseudonym("halden", "wilhelmina")
+    subject = site.deployment.keys.pseudonym("halden", Person("wilhelmina"))
     dumped, turns = site.deployment.memory.load("halden", subject, conversation)
     assert dumped is not None
     false = list(json.loads(dumped)["words"].values())

@@ -1,7 +1,8 @@
 """What the commands about holds, retention and erasures share: who acts, on which log, and how results are shown.
 
-SUBJECT is the person as the portal names them (the Countersign-Subject header), or the pseudonym that records show.
-Only the pseudonym is recorded. Looking at these lists is recorded like every other look into the log.
+SUBJECT is the person as the portal names them (the Countersign-Subject header), `key:ID` for what a key asked and named
+nobody, `staff:ACTOR` for who works with the log, or the pseudonym that records show. Only the pseudonym is recorded.
+Looking at these lists is recorded like every other look into the log.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.shared import console, open_read_side, put
+from app.cli.shared import console, open_read_side, put, recorded_of, subjects_named
 
 if TYPE_CHECKING:
     from app.wiring.read_side import ReadSide
@@ -52,15 +53,19 @@ class Desk:
     def needs(self) -> int:
         return self.log.settings.erasure_persons
 
-    def subject(self, named: str) -> str:
-        return self.log.keys.subject(self.tenant, named)
+    def subjects(self, named: str, *, ahead: bool = False) -> tuple[str, ...]:
+        """Whom SUBJECT names, under every spelling: a hold on one counts for all. Ends with exit code 1 where nothing
+        is recorded under any; ahead: not then."""
+        if not ahead:
+            recorded_of(self.log, self.tenant, named)
+        return subjects_named(self.log, self.tenant, named)
 
     def looked(self, what: str) -> None:
+        from app.identity.subjects import staff
         from audit.format.events import Entry
         from audit.kinds import SEARCHED
 
-        about = self.log.keys.pseudonym(self.tenant, self.actor)
-        entry = Entry(SEARCHED, None, None, self.actor, about, body={"filters": {"list": what}})
+        entry = Entry(SEARCHED, None, None, self.actor, staff(self.actor), body={"filters": {"list": what}})
         self.log.audit.append(self.tenant, entry).wait()
 
 
@@ -72,13 +77,15 @@ def opened_desk(tenant: str | None, key: str | None) -> Iterator[Desk]:
 
 
 def _actor(log: ReadSide, tenant: str, secret: str | None) -> str:
+    from app.identity.subjects import TERMINAL
+
     if not secret:
         if log.settings.erasure_persons > 1:
             raise click.ClickException(
                 f"{log.settings.erasure_persons} administrators must agree here: say who you are with --key or"
                 " COUNTERSIGN_ADMIN_KEY (countersign keys create --admin --label …)"
             )
-        return "terminal"
+        return TERMINAL
     key = log.keys.find(secret.strip())
     if key is None or key.role != "administrator" or key.tenant != tenant:
         raise click.ClickException(f"this key is not one of an administrator of {tenant}; see: countersign keys list")

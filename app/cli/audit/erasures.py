@@ -25,7 +25,8 @@ def erase(
 ) -> None:
     """Destroys a subject's key: what was recorded of them can never be read again; every proof stays valid.
 
-    Retention and legal holds come first: a refused erasure is recorded with its ground (exit code 1).
+    Retention and legal holds come first: a refused erasure is recorded with its ground (exit code 1). Of whom nothing is
+    recorded, nothing is erased (exit code 1), and who looked into the log stays readable for good.
 
     \b
     countersign audit erase customer-4711 --reason "letter of 3 May, case 88"
@@ -40,7 +41,8 @@ def erase(
         if approve is not None:
             done = keeping.approve_erasure(desk.tenant, desk.actor, approve)
         else:
-            done = keeping.request_erasure(desk.tenant, desk.actor, desk.subject(subject or ""), reason or "", desk.needs)
+            first, *also = desk.subjects(subject or "")
+            done = keeping.request_erasure(desk.tenant, desk.actor, first, reason or "", desk.needs, also)
     if as_json:
         put(plain_fields(done))
     else:

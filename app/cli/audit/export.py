@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
-from app.cli.shared import console, open_read_side, progress, settings
+from app.cli.shared import console, open_read_side, progress, recorded_of, settings
 
 if TYPE_CHECKING:
+    from app.wiring.read_side import ReadSide
     from audit.read.export import Bodies
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @click.command()
 @click.option("--query", default=None, help="One query's events.")
 @click.option("--conversation", default=None, help="One conversation's events.")
-@click.option("--subject", default=None, help="One person's events: as the portal names them, or the pseudonym s_….")
+@click.option("--subject", default=None, help="One person's events: as the portal names them, key:ID, or s_….")
 @click.option("--from", "since", default=None, metavar="TIME", help="Not before, like 2026-01-31 or 2026-01-31T09:00+01:00.")
 @click.option("--to", "until", default=None, metavar="TIME", help="Before. Times are UTC where they do not say.")
 @click.option("--tenant", default=None, help="Default: the configured tenant.")
@@ -61,6 +62,7 @@ def export(
     countersign audit export --from 2026-01-01 --to 2026-02-01 --format parquet --output january.parquet
     countersign audit export --subject anna@example.com --bodies opened --reason "case 12" --output answer.jsonl
     """
+    from app.identity.subjects import TERMINAL, staff
     from app.wiring.signing import open_checkpoints
     from audit.checkpoints.signing_keys import load_keys
     from audit.format.bundle import Selection
@@ -79,16 +81,15 @@ def export(
     continues = [_size_of(path) for path in earlier]
     with open_read_side() as side, ExitStack() as signing_ends:
         found = side.settings
+        log = tenant or found.tenant
+        person = None if subject is None else _one_subject(side, log, subject)
         signing = load_keys(found.audit_key_path, found.audit_origin)
         checkpoints, witnesses = open_checkpoints(found, side.engine, signing, side.audit)
         signing_ends.callback(witnesses.close)
         signing_ends.callback(checkpoints.close)
-        log = tenant or found.tenant
-        person = None if subject is None else side.keys.subject(log, subject)
         selection = Selection(query, conversation, person, _microseconds(since), _microseconds(until))
         body = {"selection": selection.told(), "format": kind, "bodies": bodies, "reason": reason or ""}
-        terminal = side.keys.pseudonym(log, "terminal")
-        side.audit.append(log, Entry(EXPORTED, query, None, "terminal", terminal, body=body)).wait()
+        side.audit.append(log, Entry(EXPORTED, query, None, TERMINAL, staff(TERMINAL), body=body)).wait()
         checkpoint = checkpoints.issue(log)
         with progress() as bar, _whole(output) as stream:
             source = Source(
@@ -125,6 +126,19 @@ def keys() -> None:
         raise click.ClickException("this installation has no signing key yet: it is made when the service first starts")
     for key in known:
         click.echo(str(key))
+
+
+def _one_subject(side: ReadSide, log: str, named: str) -> str:
+    """Whom `--subject` names. Ends with exit code 1 where nothing is recorded of them, or under several pseudonyms: a bundle
+    proves one of them."""
+    first, *more = recorded_of(side, log, named)
+    if more:
+        each = " ".join((first, *more))
+        console().print(
+            f"[red]earlier releases recorded this person under other pseudonyms too[/]; export each: {each}", soft_wrap=True
+        )
+        raise click.exceptions.Exit(1)
+    return first
 
 
 @contextmanager

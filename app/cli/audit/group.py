@@ -142,14 +142,14 @@ def list_queries(
     from rich.table import Table
 
     from app.cli.shared import console, open_read_side, plain, put
+    from app.identity.subjects import TERMINAL, staff
     from audit.format.events import Entry
     from audit.kinds import SEARCHED
 
     with open_read_side() as side:
         log = tenant or side.settings.tenant
         filters = {"bot": bot, "verdict": verdict, "outcome": outcome}
-        subject = side.keys.pseudonym(log, "terminal")
-        entry = Entry(SEARCHED, None, None, "terminal", subject, body={"filters": filters, "limit": limit})
+        entry = Entry(SEARCHED, None, None, TERMINAL, staff(TERMINAL), body={"filters": filters, "limit": limit})
         side.audit.append(log, entry).wait()
         rows = side.reader.queries(log, bot=bot, verdict=verdict, outcome=outcome, limit=limit)
     if as_json:

@@ -22,10 +22,13 @@ def hold() -> None:
 @click.argument("subject", required=False)
 @click.option("--everybody", is_flag=True, help="Hold the whole tenant.")
 @click.option("--matter", required=True, help="The case it belongs to.")
+@click.option("--ahead", is_flag=True, help="Also where nothing is recorded of SUBJECT yet.")
 @reason_option
 @acting
-def place(subject: str | None, everybody: bool, matter: str, reason: str, tenant: str | None, key: str | None) -> None:
-    """Holds one subject, or everybody.
+def place(
+    subject: str | None, everybody: bool, matter: str, ahead: bool, reason: str, tenant: str | None, key: str | None
+) -> None:
+    """Holds one subject, or everybody. Of whom nothing is recorded is held with --ahead alone (else exit code 1).
 
     \b
     countersign audit hold place customer-4711 --matter "case 88" --reason "court order"
@@ -34,12 +37,12 @@ def place(subject: str | None, everybody: bool, matter: str, reason: str, tenant
     if everybody == (subject is not None):
         raise click.UsageError("give SUBJECT or --everybody")
     with opened_desk(tenant, key) as desk:
-        about = desk.subject(subject) if subject is not None else None
-        placed = desk.log.retention.place_hold(desk.tenant, desk.actor, about, matter, reason, desk.needs)
+        about, *also = (None,) if subject is None else desk.subjects(subject, ahead=ahead)
+        placed = desk.log.retention.place_hold(desk.tenant, desk.actor, about, matter, reason, desk.needs, also)
         gone = [
             one
             for one in desk.log.retention.state(desk.tenant).erasures.values()
-            if one.state in ("decided", "done") and about in (None, one.subject)
+            if one.state in ("decided", "done") and any(map(placed.covers, one.subjects))
         ]
     click.echo(placed.id)
     for one in gone:

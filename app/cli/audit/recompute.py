@@ -54,14 +54,14 @@ def recompute(query: str, reason: str, tenant: str | None, as_json: bool) -> Non
 
 def _looked_up(log: ReadSide, tenant: str, query: str, reason: str) -> list[EventView]:
     """The query's events, once the look is recorded."""
+    from app.identity.subjects import TERMINAL, staff
     from audit.format.events import Entry
     from audit.kinds import VIEWED
 
     if not log.reader.knows(tenant, query):
         raise click.ClickException(f"the log of {plain(tenant)} has no query {plain(query)}")
-    about = log.keys.pseudonym(tenant, "terminal")
     body = {"reason": reason} if reason else {}
-    log.audit.append(tenant, Entry(VIEWED, query, None, "terminal", about, body=body)).wait()
+    log.audit.append(tenant, Entry(VIEWED, query, None, TERMINAL, staff(TERMINAL), body=body)).wait()
     return log.reader.query(tenant, query)
 
 

@@ -20,6 +20,7 @@ def epoch(log: str, reason: str, approvers: tuple[str, ...]) -> None:
     \b
     countersign audit epoch halden --reason "disk lost, case 17" --approver a.meyer --approver b.sato
     """
+    from app.identity.subjects import Approver
     from app.wiring.key_material import key_encryption_key, open_keys
     from audit.append.store import AuditStore
     from audit.checkpoints.epochs import start_epoch
@@ -33,7 +34,7 @@ def epoch(log: str, reason: str, approvers: tuple[str, ...]) -> None:
     subjects = SubjectKeys(found.keys_url, key_encryption_key(found))
     store = AuditStore(engine, subjects)
     try:
-        first, second = (ring.pseudonym(log, name.strip().casefold()) for name in approvers)
+        first, second = (ring.pseudonym(log, Approver(name)) for name in approvers)
         keys = public_keys(found.audit_key_path)
         number = start_epoch(engine, store, found.checkpoint_path, keys, log, reason=reason, approvers=(first, second))
     finally:

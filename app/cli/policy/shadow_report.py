@@ -35,13 +35,13 @@ def shadow_report(since: str | None, tenant: str | None, as_json: bool) -> None:
     """
     start = None if since is None else _start(since, datetime.now(UTC))
     from app.governance.shadow_report import summed
+    from app.identity.subjects import TERMINAL, staff
     from audit.format.events import Entry
     from audit.kinds import SEARCHED, SHADOWED
 
     with open_read_side() as side:
         log = tenant or side.settings.tenant
-        about = side.keys.pseudonym(log, "terminal")
-        looked = Entry(SEARCHED, None, None, "terminal", about, body={"filters": {"list": "shadowed"}})
+        looked = Entry(SEARCHED, None, None, TERMINAL, staff(TERMINAL), body={"filters": {"list": "shadowed"}})
         side.audit.append(log, looked).wait()
         report = summed(side.reader.of_kinds(log, (SHADOWED,)), start)
     if report is None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app.identity.api_keys import ApiKeys
+from app.identity.subjects import Approver
 from app.operations.backup.backup import KEYS, key_tables, log_tables, read_manifest
 from app.operations.backup.copies import is_empty, restore_database
 from app.operations.errors import BackupError
@@ -177,7 +178,7 @@ def _started(
     begun = {}
     try:
         for log in logs:
-            first, second = (ring.pseudonym(log, name.strip().casefold()) for name in approvers)
+            first, second = (ring.pseudonym(log, Approver(name)) for name in approvers)
             begun[log] = start_epoch(
                 engine, store, settings.checkpoint_path, keys, log, reason=reason, approvers=(first, second)
             )

@@ -169,6 +169,7 @@ def _is_local(host: str) -> bool:
 def main(arguments: Sequence[str]) -> None:
     """The watched process: answers QUESTIONS and writes down what it reached for."""
     watch = Watch()
+    from app.identity.subjects import KeyItself
     from app.settings import load_settings
     from app.wiring.service import Service
     from app.wiring.telemetry import configure_logging
@@ -183,7 +184,7 @@ def main(arguments: Sequence[str]) -> None:
                 id=f"q_doctor{number}",
                 conversation=f"c_doctor{number}",
                 tenant=settings.tenant,
-                subject=service.deployment.keys.pseudonym(settings.tenant, "doctor"),
+                subject=service.deployment.keys.pseudonym(settings.tenant, KeyItself("doctor")),
                 actor="doctor",
                 groups=frozenset({"public"}),
                 text=question,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app.identity.subjects import Person
 from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.deployment import Deployment, open_deployment
@@ -54,7 +55,7 @@ def headers(deployment: Deployment, role: Any = "caller", person: str | None = "
 
 
 def answered(deployment: Deployment, query: str, person: str = "anna", kinds: tuple[str, ...] = ANSWER) -> None:
-    subject = deployment.keys.pseudonym(TENANT, person)
+    subject = deployment.keys.pseudonym(TENANT, Person(person))
     for number, kind in enumerate(kinds):
         body = {"text": f"{query} {kind} {number}"} if kind == "released" else {}
         ticket = deployment.audit.append(TENANT, step(kind, query, subject, conversation=f"c-{query}", body=body))

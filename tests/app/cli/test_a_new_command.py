@@ -28,14 +28,14 @@ def count_queries(first: int) -> None:
     \b
     countersign count-queries
     """
+    from app.identity.subjects import TERMINAL, staff
     from audit.format.events import Entry
 
     if first < 0:
         raise InputError(f"--since: {plain(str(first))} is before the log begins; give 0 or more")
     with open_read_side() as side:
         tenant = side.settings.tenant
-        who = side.keys.pseudonym(tenant, "terminal")
-        side.audit.append(tenant, Entry(SEARCHED, None, None, "terminal", who, body={"filters": {}})).wait()
+        side.audit.append(tenant, Entry(SEARCHED, None, None, TERMINAL, staff(TERMINAL), body={"filters": {}})).wait()
         put({"queries": sum(event.seq >= first for event in side.reader.of_kinds(tenant, (RECEIVED,)))})
 
 

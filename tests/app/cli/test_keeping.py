@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli.main import cli
+from app.identity.subjects import Person
 from app.settings import Settings
 from app.wiring.deployment import Deployment, open_deployment
 from audit.kinds import SEARCHED
@@ -33,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def deployment(home: Path) -> Iterator[Deployment]:
     """A deployment in which the person asked something; another process, as far as the commands are concerned."""
     deployment = open_deployment(Settings())
-    subject = deployment.keys.pseudonym("halden", PERSON)
+    subject = deployment.keys.pseudonym("halden", Person(PERSON))
     texts = {"redacted": {"question": "about <PERSON_1>"}, "released": {"text": "an answer"}}
     for kind in ("received", "redacted", "released", "finished"):
         deployment.audit.append("halden", step(kind, "q_1", subject, conversation="c_1", body=texts.get(kind))).wait()
@@ -66,7 +67,7 @@ def states(deployment: Deployment) -> set[str]:
 def test_erasing_a_person_makes_records_and_conversation_unreadable_in_the_running_service(
     deployment: Deployment, countersign: Command
 ) -> None:
-    subject = deployment.keys.pseudonym("halden", PERSON)
+    subject = deployment.keys.pseudonym("halden", Person(PERSON))
     assert deployment.memory.load("halden", subject, "c_1")[0] == b"what the tags stand for"
     done = countersign("erase", PERSON, "--reason", "letter of 3 May")
     assert done.return_value is None, done.output
@@ -86,7 +87,7 @@ def test_the_person_s_name_is_nowhere_on_disk(home: Path, countersign: Command) 
 
 def test_a_hold_refuses_and_its_lifting_frees(deployment: Deployment, countersign: Command) -> None:
     hold = countersign("hold", "place", PERSON, "--matter", "case 12", "--reason", "order").stdout.strip()
-    refused = countersign("erase", deployment.keys.pseudonym("halden", PERSON), "--reason", "letter")
+    refused = countersign("erase", deployment.keys.pseudonym("halden", Person(PERSON)), "--reason", "letter")
     assert refused.return_value == 1
     assert "case 12" in text(refused)
     assert [one["matter"] for one in documents(countersign("hold", "list", "--json"))] == ["case 12"]

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from app.identity.subjects import Person
 from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.deployment import Deployment, open_deployment
@@ -54,7 +55,7 @@ def deployment(tmp_path: Path, persons: int) -> Iterator[Deployment]:
 
 
 def subject(deployment: Deployment, person: str) -> str:
-    return deployment.keys.pseudonym("halden", person)
+    return deployment.keys.pseudonym("halden", Person(person))
 
 
 def record(deployment: Deployment, person: str) -> None:

@@ -9,7 +9,10 @@ import pytest
 
 from app.identity import api_keys as keys
 from app.identity.api_keys import CACHE_S, ApiKeys
+from app.identity.subjects import person
 from tests.app.conftest import Site
+
+ANNA = person("anna", "header")
 
 
 @pytest.fixture
@@ -67,10 +70,10 @@ def test_a_key_revoked_here_stops_working_at_once_and_only_once(ring: ApiKeys) -
 
 
 def test_a_person_is_another_subject_for_each_tenant_and_for_each_installation(cold: Site, ring: ApiKeys) -> None:
-    assert ring.pseudonym("halden", "anna") == ring.pseudonym("halden", "anna")
-    assert ring.pseudonym("halden", "anna") != ring.pseudonym("other", "anna")
-    assert ring.pseudonym("halden", "anna") != ApiKeys(cold.deployment.engine, b"elsewhere").pseudonym("halden", "anna")
-    assert "anna" not in ring.pseudonym("halden", "anna")
+    assert ring.pseudonym("halden", ANNA) == ring.pseudonym("halden", ANNA)
+    assert ring.pseudonym("halden", ANNA) != ring.pseudonym("other", ANNA)
+    assert ring.pseudonym("halden", ANNA) != ApiKeys(cold.deployment.engine, b"elsewhere").pseudonym("halden", ANNA)
+    assert "anna" not in ring.pseudonym("halden", ANNA)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_what_a_command_appends_is_signed_by_the_next_service_and_not_by_the_com
     with open_read_side(settings) as log:
         signed = [one.name for one in set(threading.enumerate()) - others if one.name == "audit-checkpoints"]
         before = latest_checkpoint(log.engine, "halden")
-        log.audit.append("halden", Entry(SEARCHED, None, None, "terminal", "s_2", body={"filters": {}})).wait()
+        log.audit.append("halden", Entry(SEARCHED, None, None, "terminal", "staff:terminal", body={"filters": {}})).wait()
     assert signed == []
     deployment = open_deployment(settings)
     try:

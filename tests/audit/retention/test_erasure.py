@@ -67,8 +67,10 @@ def test_a_body_that_names_a_key_the_subject_never_had_was_altered(store_of_keys
         store_of_keys.open("mine", mine[:1] + bytes(8) + mine[9:])
 
 
-@pytest.mark.parametrize("subject", ["", "firm:acme"])
-def test_a_firm_s_own_key_cannot_be_destroyed(store_of_keys: SubjectKeys, subject: str) -> None:
+@pytest.mark.parametrize("subject", ["", "firm:acme", "firm:", "staff:key:1", "staff:terminal", "staff:"])
+def test_the_key_of_a_firm_or_of_who_works_with_its_log_cannot_be_destroyed(
+    store_of_keys: SubjectKeys, subject: str
+) -> None:
     with pytest.raises(KeyRefused, match="firm itself"):
         store_of_keys.destroy(subject)
 

@@ -99,6 +99,40 @@ def test_retention_of_other_kinds_stands_in_nobody_s_way(desk: RetentionDesk) ->
     assert desk.request_erasure("acme", "key:1", ANNA, "asked").state == "done"
 
 
+@pytest.mark.parametrize("subject", ["staff:key:1", ANNA])
+def test_who_looked_is_neither_erased_nor_due(
+    store: AuditStore, engine: Engine, keys: SubjectKeys, desk: RetentionDesk, subject: str
+) -> None:
+    """Whether it stands under a subject of its own, or, as earlier, under one that asked something too."""
+    store.append("acme", entry(kind="access.viewed", query="q9", actor="key:1", subject=subject)).wait()
+    desk.set_retention("acme", "key:1", Rule("*", 0), "rule book")
+    if subject == ANNA:
+        refused = desk.request_erasure("acme", "key:1", subject, "cleanup")
+        assert (refused.state, refused.ground and refused.ground.kind) == ("refused", "access")
+        together = desk.request_erasure("acme", "key:1", BEN, "cleanup", also=[ANNA])
+        assert (together.state, together.ground and together.ground.kind) == ("refused", "access")
+    else:
+        with pytest.raises(RetentionRefused, match="stays readable"):
+            desk.request_erasure("acme", "key:1", subject, "cleanup")
+        with pytest.raises(RetentionRefused, match="stays readable"):
+            desk.request_erasure("acme", "key:1", BEN, "cleanup", also=[subject])
+    assert [one.state for one in AuditReader(engine, keys).query("acme", "q9")] == ["open"]
+    assert subject not in [one.subject for one in desk.due("acme", datetime.now(UTC) + 9 * DAY)]
+
+
+def test_one_person_s_subjects_are_erased_together_or_not_at_all(
+    engine: Engine, keys: SubjectKeys, desk: RetentionDesk
+) -> None:
+    hold = desk.place_hold("acme", "key:1", "s_unknown", "case", "order", also=[BEN])
+    refused = desk.request_erasure("acme", "key:1", ANNA, "asked", also=[BEN])
+    assert (refused.state, states(engine, keys)) == ("refused", ["open"] * 3)
+    desk.lift_hold("acme", "key:1", hold.id, "closed")
+    done = desk.request_erasure("acme", "key:1", ANNA, "asked", also=[BEN])
+    assert (done.state, done.events, states(engine, keys)) == ("done", 3, ["erased"] * 3)
+    assert [one.id for one in desk.state("acme").erasures_of(BEN)] == [refused.id, done.id]
+    assert verify_store(engine).ok
+
+
 def test_what_no_rule_keeps_any_longer_is_due(store: AuditStore, desk: RetentionDesk) -> None:
     assert list(desk.due("acme")) == []  # no rule, so nothing has run out
     desk.set_retention("acme", "key:1", Rule("communications", 30), "rule book")
@@ -286,8 +320,8 @@ def test_of_several_rules_the_one_that_keeps_longest_wins_and_its_last_instant_s
     start = datetime(2026, 1, 1, tzinfo=UTC)
     keeping = RetentionState(rules={"*": Rule("*", 10), "released": Rule("released", 30)})
     newest = {"released": start, "received": start + 5 * DAY}
-    assert keeping.ground(ANNA, newest, start + 30 * DAY - timedelta(microseconds=1)) is not None
-    assert keeping.ground(ANNA, newest, start + 30 * DAY) is None
+    assert keeping.ground([ANNA], newest, start + 30 * DAY - timedelta(microseconds=1)) is not None
+    assert keeping.ground([ANNA], newest, start + 30 * DAY) is None
 
 
 def test_a_lifted_hold_covers_nobody() -> None:
