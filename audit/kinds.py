@@ -73,6 +73,13 @@ LEFT_OUT = Kind(
     body=(Field("role", TEXT, "whose message: `system`, `developer`, `user`, `assistant`"),
           Field("text", TEXT, "the message with its pseudonyms")),
 )  # fmt: skip
+NOT_CARRIED = Kind(
+    "not_carried", Whose.QUERY,
+    "Earlier turns of the conversation were kept from every bot: who asks now may not read what they rest on.",
+    body=(Field("turns", LIST, "oldest first: `query`, its id, and `reason`: `groups` (it was asked with groups that the"
+                " asker has not), `documents` (one may no longer be read, or is gone), `unknown` (what it rests on was not"
+                " kept)"),),
+)  # fmt: skip
 UNDERSTOOD = Kind(
     "understood", Whose.QUERY,
     "The question was read as something else, a follow-up made whole or in English; the documents are asked that.",

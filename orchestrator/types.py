@@ -59,14 +59,27 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What somebody must be allowed to read to be told a turn: the groups of who asked then, and the ids of every document's
+    version that could have been read for it, those of the turns carried into it among them."""
+
+    groups: frozenset[str]
+    documents: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Turn:
     """An earlier question and answer of the conversation, pseudonymised; either may be empty.
 
-    claimed: whether a client alone says that it was so. Nobody may take such an answer for one of ours.
+    query: id of its query. basis: None where it is not known: of a turn that a client brought along, or that was kept by a
+    version that did not tell. claimed: whether a client alone says that it was so. Nobody may take such an answer for one of
+    ours.
     """
 
     question: str
     answer: str
+    query: str = field(default="", compare=False)
+    basis: Basis | None = field(default=None, compare=False)
     claimed: bool = False
 
 
@@ -82,6 +95,10 @@ class Origin:
     passage: int = 0
     valid_from: str = ""
     valid_until: str = ""
+
+    def version(self, document: str) -> str:
+        """The id of the document's version, or the document's own where that is not known."""
+        return self.id or document
 
 
 NOWHERE = Origin()

@@ -24,6 +24,16 @@ class Searched:
         return [passage(p) for p in self.library.search(question, k, groups, embedding if self.shared else None)]
 
 
+@dataclass(frozen=True)
+class Readable:
+    """Implements `orchestrator.memory.carried.MayRead` on a library, former versions of its documents among them."""
+
+    library: Library
+
+    def __call__(self, versions: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
+        return versions & {one.id for one in self.library.everything() if one.access & groups}
+
+
 def passage(found: Found) -> Passage:
     """A passage in the orchestrator's words: what the library finds, and what a rail is shown of it."""
     return Passage(

@@ -15,7 +15,7 @@ from app.adapters.answering import Memory, OwnProducts, Resolved, calculated, ma
 from app.adapters.model import LoadedLater
 from app.adapters.reading import reading_with
 from app.adapters.record import QueryRecord, ShadowRecord
-from app.adapters.retrieval import Searched
+from app.adapters.retrieval import Readable, Searched
 from app.engine_client.engines import Engines
 from app.governance.announcer import Announcer
 from app.governance.kill_switches import SwitchBoard, Switches
@@ -128,6 +128,7 @@ def _joined(
         pool=pool,
         new_gate=StreamGate,
         corpus_digest=lambda: library.digest,
+        may_read=Readable(library),
         switched_off=switches.why_off,
         translator=Translator("onprem", model, lambda question, language: calculated(question, language) is not None),
         complete=made_whole,

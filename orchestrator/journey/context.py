@@ -16,7 +16,7 @@ from orchestrator.judging.judges import Judged, QueryJudge, worst
 from orchestrator.judging.pinned_policy import PinnedPolicy
 from orchestrator.ports import Record
 from orchestrator.telemetry.trace import Trace
-from orchestrator.types import Citation, Query, Route, Turn
+from orchestrator.types import Basis, Citation, Query, Route, Turn
 
 SAVED_WITHIN_S = 5.0
 
@@ -77,6 +77,7 @@ class Progress:
 
     brought: what the client brought along.
     question: pseudonymised. judged: verdicts on the answer. said, shown: what was released, and the sources shown with it.
+    read: ids of the documents' versions that a bot could read, in passages or in the turns carried on.
     pseudonyms_saved: the write of this query's new pseudonyms, where it has any.
     """
 
@@ -88,7 +89,13 @@ class Progress:
     made: Made | None = None
     said: list[str] = field(default_factory=list)
     shown: list[Citation] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
     pseudonyms_saved: Future[None] | None = None
+
+    def basis(self, groups: frozenset[str]) -> Basis:
+        """What this turn rests on, asked by these groups. A passage that was looked up counts whether it was used or not."""
+        cited = {one.origin.version(one.document) for one in self.shown}
+        return Basis(groups, frozenset(self.read | cited))
 
     @property
     def verdicts(self) -> list[Judged]:

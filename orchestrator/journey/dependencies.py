@@ -15,6 +15,7 @@ from orchestrator.bots.base import Bot
 from orchestrator.judging.passages import VerdictMemo
 from orchestrator.judging.pinned_policy import PolicyFor
 from orchestrator.judging.shadow import Shadow
+from orchestrator.memory.carried import MayRead
 from orchestrator.memory.recent import RecentAnswers
 from orchestrator.ports import Complete, Embed, Meter, OpenRecord, Remember, Search
 from orchestrator.prompting.canary import MarkerSource
@@ -33,9 +34,9 @@ class Dependencies:
     speculate: whether generation starts before the input verdict (off only to measure what it saves).
     switched_off: why a tenant, or a bot for a tenant, may not be asked at this moment (bot "": the tenant), or None. It is
     asked again all the time, so it must cost nothing.
-    recent: the answers given lately. markers: draws what is random in prompts. screened: verdicts on passages that were met
-    before. translator: reads a question in English where the documents are; None leaves questions as they are. complete:
-    makes follow-ups whole.
+    recent: the answers given lately. may_read: those of some documents' versions that these groups may read now; without it,
+    none. markers: draws what is random in prompts. screened: verdicts on passages that were met before. translator: reads
+    a question in English where the documents are; None leaves questions as they are. complete: makes follow-ups whole.
     """
 
     memory: Remember
@@ -56,6 +57,7 @@ class Dependencies:
     markers: MarkerSource = field(default_factory=MarkerSource)
     screened: VerdictMemo = field(default_factory=VerdictMemo)
     forbidden: Callable[[Query], Mapping[str, str]] = field(default=lambda _query: {})
+    may_read: MayRead = field(default=lambda _documents, _groups: frozenset())
     switched_off: Callable[[str, str], str | None] = field(default=lambda _tenant, _bot: None)
     shadow: Shadow | None = None
     top_k: int = 8

@@ -75,7 +75,7 @@ class Endings:
         """Remembers the turn, ends the record durably, and sums up the journey."""
         query, deps, trace, progress = self._context.query, self._context.deps, self._context.trace, self._progress
         progress.await_pseudonyms()
-        turn = Turn(progress.question, "".join(progress.said).strip())
+        turn = Turn(progress.question, "".join(progress.said).strip(), query.id, progress.basis(query.groups))
         deps.memory.save_turn(query.tenant, query.subject, query.conversation, query.id, turn, outcome.value)
         if outcome is Outcome.ANSWERED:
             deps.recent.remember(query.tenant, query.subject, turn, query.id)

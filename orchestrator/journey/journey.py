@@ -32,6 +32,7 @@ from orchestrator.journey.record import UntilFinished
 from orchestrator.judging.judges import QueryJudge
 from orchestrator.judging.passages import Screening
 from orchestrator.judging.pinned_policy import PinnedPolicy
+from orchestrator.memory.carried import carry
 from orchestrator.ports import Generate, Passage, Pseudonymise
 from orchestrator.prompting.surrogate_model import SurrogateModel
 from orchestrator.selection.selector import Evidence
@@ -162,11 +163,15 @@ class Journey:
         yield from self._endings.conclude(ending)
 
     def _remembered(self) -> tuple[bytes | None, Sequence[Turn]]:
-        """The conversation's pseudonyms and its last turns. Raises ConversationUnknown."""
-        query = self._context.query
-        if query.fresh:
-            return None, ()
-        return self._context.deps.memory.load(query.tenant, query.subject, query.conversation)
+        """The conversation's pseudonyms, and its last turns that the asker may read. Raises ConversationUnknown."""
+        query, deps = self._context.query, self._context.deps
+        mine = (query.tenant, query.subject, query.conversation)
+        dumped, turns = (None, ()) if query.fresh else deps.memory.load(*mine)
+        carried = carry(turns, query.groups, deps.may_read)
+        if carried.left_out:
+            self._context.record.append(kinds.NOT_CARRIED, carried.body())
+        self._progress.read |= carried.documents
+        return dumped, carried.turns
 
     def _redact(self, pseudonyms: Pseudonymise) -> str:
         with self._context.trace.step(names.REDACT) as span:
@@ -179,8 +184,7 @@ class Journey:
 
     def _embed(self, text: str) -> np.ndarray:
         with self._context.trace.step(names.EMBED):
-            vector: np.ndarray = self._context.deps.embed([text])[0]
-        return vector
+            return np.asarray(self._context.deps.embed([text])[0])
 
     def _judged(self, vector: np.ndarray) -> InputVerdict:
         """The rails begin with the question. They are waited for here only where speculation is off."""
@@ -235,6 +239,7 @@ class Journey:
         with self._context.trace.step(names.RETRIEVE, **{names.TOP_K: deps.top_k}) as span:
             passages = deps.search(question.asked, deps.top_k, self._context.query.groups, question.embedding)
             span.set_attribute(names.PASSAGES, len(passages))
+        self._progress.read |= {p.origin.version(p.document) for p in passages}
         body = {"passages": [_where(n, p) for n, p in enumerate(passages, 1)], "corpus": deps.corpus_digest()}
         self._context.record.append(kinds.RETRIEVED, body)
         return replace(question, passages=passages)

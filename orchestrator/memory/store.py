@@ -18,7 +18,7 @@ from audit.database.engine import writing
 from audit.errors import KeyDestroyed
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.memory.tables import conversation, turn
-from orchestrator.types import Outcome, Turn
+from orchestrator.types import Basis, Outcome, Turn
 
 REMEMBERED = 4
 """Turns that a model sees: enough for "and of the other one?", little enough to keep prompts short."""
@@ -38,7 +38,8 @@ class ConversationStore:
         self._engine, self._keys = engine, keys
 
     def load(self, tenant: str, subject: str, conversation_id: str) -> tuple[bytes | None, Sequence[Turn]]:
-        """The dumped pseudonyms and the last answered turns, oldest first.
+        """The dumped pseudonyms and the last answered turns, oldest first; each with what must be readable to whoever is
+        told of it (see `orchestrator.memory.carried`).
 
         Raises ConversationUnknown when there is no such conversation, it is somebody else's or its key was destroyed,
         RecordUnavailable when the database cannot be read.
@@ -60,7 +61,7 @@ class ConversationStore:
             dumped = None
             if row.pseudonyms is not None:
                 dumped = self._keys.open(subject, row.pseudonyms, conversation_id.encode())
-            turns = [Turn(**json.loads(self._keys.open(subject, r.sealed, r.query.encode()))) for r in reversed(rows)]
+            turns = [_turn(r.query, self._keys.open(subject, r.sealed, r.query.encode())) for r in reversed(rows)]
         except KeyDestroyed as error:
             raise ConversationUnknown(
                 f"conversation '{conversation_id}' has been erased; leave it out to start another"
@@ -79,8 +80,7 @@ class ConversationStore:
 
     def save_turn(self, tenant: str, subject: str, conversation_id: str, query: str, said: Turn, outcome: str) -> None:
         """Appends a turn. Raises RecordUnavailable and ConversationUnknown."""
-        body = json.dumps({"question": said.question, "answer": said.answer}).encode()
-        sealed = self._keys.seal(subject, body, query.encode())
+        sealed = self._keys.seal(subject, _body(said), query.encode())
         try:
             with writing(self._engine) as db:
                 _take(db, tenant, subject, conversation_id)
@@ -97,6 +97,20 @@ class ConversationStore:
                 )
         except SQLAlchemyError as error:
             raise RecordUnavailable("the conversation store cannot be written; try again shortly") from error
+
+
+def _body(said: Turn) -> bytes:
+    body: dict[str, object] = {"question": said.question, "answer": said.answer}
+    if said.basis is not None:
+        body |= {"groups": sorted(said.basis.groups), "documents": sorted(said.basis.documents)}
+    return json.dumps(body).encode()
+
+
+def _turn(query: str, body: bytes) -> Turn:
+    found = json.loads(body)
+    known = "groups" in found and "documents" in found
+    basis = Basis(frozenset(found["groups"]), frozenset(found["documents"])) if known else None
+    return Turn(found["question"], found["answer"], query, basis)
 
 
 def _take(db: Connection, tenant: str, subject: str, conversation_id: str) -> None:

@@ -13,7 +13,7 @@ from audit.sealing.subject_keys import KeyMissing, SealBroken, SubjectKeys
 from orchestrator.errors import ConversationUnknown, RecordUnavailable
 from orchestrator.memory.store import REMEMBERED, ConversationStore
 from orchestrator.memory.tables import conversation, turn
-from orchestrator.types import Turn
+from orchestrator.types import Basis, Turn
 
 WHO = ("bank", "subject:1")
 SAID = Turn("What does <PERSON_1> pay?", "Nothing, <PERSON_1> pays nothing. Öl für 5 €.")
@@ -32,6 +32,17 @@ def test_a_turn_and_the_pseudonyms_come_back_as_they_were(store: ConversationSto
     store.save_pseudonyms(*WHO, "c1", b"\x00tags\xff")
     store.save_turn(*WHO, "c1", "q1", SAID, "answered")
     assert store.load(*WHO, "c1") == (b"\x00tags\xff", [SAID])
+
+
+@pytest.mark.parametrize("basis", [None, Basis(frozenset(), frozenset()), Basis(frozenset({"b", "a"}), frozenset({"d_1"}))])
+def test_what_a_turn_rests_on_is_kept_with_it_and_sealed(
+    store: ConversationStore, engine: Engine, basis: Basis | None
+) -> None:
+    store.save_turn(*WHO, "c1", "q1", Turn(SAID.question, SAID.answer, "q1", basis), "answered")
+    (found,) = store.load(*WHO, "c1")[1]
+    assert (found.query, found.basis) == ("q1", basis)
+    with engine.connect() as db:
+        assert b"d_1" not in b"".join(db.scalars(select(turn.c.sealed)))
 
 
 def test_a_conversation_without_pseudonyms_has_none(store: ConversationStore) -> None:

@@ -97,7 +97,7 @@ def test_more_journeys_than_may_run_are_answered_429_and_the_place_is_given_back
         warm.app.extensions["countersign.admission"] = kept
 
 
-def test_a_conversation_belongs_to_its_tenant_its_key_and_its_person(warm: Site) -> None:
+def test_a_conversation_belongs_to_its_tenant_and_its_person(warm: Site) -> None:
     mine = ask(warm, CHAT, {"message": QUESTION}, **{"Countersign-Subject": "anna"}).get_json()["conversation_id"]
     body = {"message": "and then?", "conversation_id": mine}
     assert ask(warm, CHAT, body, **{"Countersign-Subject": "anna"}).status_code == 200
