@@ -216,6 +216,19 @@ _switch = (Field("tenant", TEXT_OR_NULL, "null: every tenant"), Field("bot", TEX
 _switched = (Field("switched", TEXT, "the bot, or `all bots`"), Field("for", TEXT, "the tenant, or `every tenant`"))
 SWITCH_OFF = Kind("switch.off", Whose.HOUSE, "Somebody switched a bot or a tenant off.", _switch, _switched)
 SWITCH_ON = Kind("switch.on", Whose.HOUSE, "Somebody switched a bot or a tenant on again.", _switch, _switched)
+_key = (Field("key", TEXT, "its id"), Field("role", TEXT, "`caller`, `auditor` or `administrator`"))
+KEY_CREATED = Kind(
+    "key.created", Whose.HOUSE, "Somebody made an API key. Written before it opens anything.",
+    body=(Field("label", TEXT, "what it is for"), Field("groups", LIST, "whose documents it may read")), labels=_key,
+)  # fmt: skip
+KEY_REVOKED = Kind("key.revoked", Whose.HOUSE, "Somebody ended an API key.", labels=(_key[0],))
+KEYS_ADOPTED = Kind(
+    "keys.adopted", Whose.HOUSE,
+    "Rows of keys and switches that a version without seals had written were sealed as they stood, once.",
+    body=(Field("keys", LIST, "of this tenant: `key`, `role`, `label`, `groups`, `revoked` (or not)"),
+          Field("rows", LIST, "digest of each row that is sealed, those of other tenants and of switches too")),
+    labels=(Field("adopted", COUNT, "keys of this tenant"),),
+)  # fmt: skip
 _library = (Field("before", DIGEST, "of the library until now, as in `retrieved`; empty: there was none"),
             Field("after", DIGEST, "of the library from now on"))  # fmt: skip
 _document = "`key`, `digest` (SHA-256 of the file, hex), `passages`, `groups`"

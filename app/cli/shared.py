@@ -20,6 +20,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from app.cli.printable import printable
 from app.settings import Settings, load_settings
@@ -27,6 +28,10 @@ from app.wiring.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from app.wiring.read_side import ReadSide
+
+
+WIDE = 400
+"""Columns of a table that goes into a file or a pipe."""
 
 
 class InputError(click.ClickException):
@@ -80,7 +85,17 @@ def require(url: str) -> None:
 
 def console() -> Console:
     """Messages go to standard error, so that standard output holds results alone; `:key:` in them stays what it is."""
-    return Console(stderr=True, highlight=False, emoji=False)
+    found = Console(stderr=True, highlight=False, emoji=False)
+    return found if found.is_terminal else Console(stderr=True, highlight=False, emoji=False, width=max(found.width, WIDE))
+
+
+def table(*columns: str, **how: Any) -> Table:
+    """A table in which nothing is cut off, an id least of all: what does not fit its column goes on in the next line, and
+    where nobody's terminal sets a width there is none."""
+    found = Table(**how)
+    for column in columns:
+        found.add_column(column, overflow="fold")
+    return found
 
 
 def plain(text: str | None) -> str:

@@ -33,7 +33,7 @@ class Announcer:
 
     def tenants(self) -> tuple[str, ...]:
         """Everybody whose log there is or may be: who has a key, and the settings' own. Raises SQLAlchemyError."""
-        return tuple(sorted({self._own, *(key.tenant for key in self._keys.list() if key.revoked is None)}))
+        return tuple(sorted({self._own, *(k.tenant for k in self._keys.list() if k.intact and k.revoked is None)}))
 
     def tell(self, kind: Kind, actor: str, about: Callable[[str], Said], tenant: str = "") -> None:
         """One event in the tenant's log, or in everybody's. actor: a pseudonym. Raises AuditUnavailable, SQLAlchemyError."""

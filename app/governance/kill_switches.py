@@ -2,23 +2,25 @@
 
 Invariant: what is off stops being asked even where it cannot be recorded, and comes back only after that is
 recorded. A replica that cannot read the switches goes on with those that it last knew, and after STALE_S with none: it then
-answers nothing, since it may not know what was switched off meanwhile.
+answers nothing, since it may not know what was switched off meanwhile. A switch whose row does not fit its seal is off.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.governance.announcer import Announcer, Said
+from app.identity.row_seals import RowSeals
 from app.identity.tables import kill_switch
 from audit.database.engine import writing
 from audit.kinds import SWITCH_OFF, SWITCH_ON, Kind
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 EVERY_S = 0.4
 STALE_S = 10.0
 LONGEST_REASON = 500
+ALTERED = "its row in the database was changed past the program; switch it on again to confirm that it may be asked"
 
 
 class SwitchRefused(Exception):
@@ -52,14 +55,15 @@ class Switch:
 class Switches:
     """The switches in the database. Holds nothing between calls."""
 
-    def __init__(self, engine: Engine, announcer: Announcer, bots: Sequence[str]) -> None:
-        self._engine, self._announcer, self._bots = engine, announcer, tuple(bots)
+    def __init__(self, engine: Engine, announcer: Announcer, bots: Sequence[str], seals: RowSeals) -> None:
+        self._engine, self._announcer, self._bots, self._seals = engine, announcer, tuple(bots), seals
 
     def off(self) -> list[Switch]:
         """Everything that is off, oldest first. Raises SQLAlchemyError."""
-        wanted = select(kill_switch).where(kill_switch.c.off).order_by(kill_switch.c.changed)
+        wanted = select(kill_switch).order_by(kill_switch.c.changed)
         with self._engine.connect() as db:
-            return [Switch(r.tenant, r.bot, r.reason, r.actor, _aware(r.changed)) for r in db.execute(wanted)]
+            found = [self._read(row) for row in db.execute(wanted).mappings()]
+        return [one for one in found if one is not None]
 
     def turn_off(self, tenant: str, bot: str, reason: str, actor: str) -> None:
         """Acts first and is recorded then. Raises SwitchRefused; AuditUnavailable where it acts but is not recorded."""
@@ -89,9 +93,17 @@ class Switches:
             )
         return reason
 
+    def _read(self, row: Mapping[Any, Any]) -> Switch | None:
+        """The switch of a row, or None where it is on."""
+        intact = self._seals.fits(kill_switch, row)
+        if intact and not row["off"]:
+            return None
+        return Switch(row["tenant"], row["bot"], row["reason"] if intact else ALTERED, row["actor"], _aware(row["changed"]))
+
     def _put(self, tenant: str, bot: str, off: bool, reason: str, actor: str) -> None:
         here = (kill_switch.c.tenant == tenant) & (kill_switch.c.bot == bot)
         values = {"off": off, "reason": reason, "actor": actor, "changed": datetime.now(UTC)}
+        values["seal"] = self._seals.seal(kill_switch, {"tenant": tenant, "bot": bot, **values})
         try:
             with writing(self._engine) as db:
                 if not db.execute(update(kill_switch).where(here).values(**values)).rowcount:

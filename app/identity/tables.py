@@ -1,8 +1,11 @@
-"""The service's own tables: API keys, of which only hashes are kept, and kill switches."""
+"""The service's own tables: API keys, of which only hashes are kept, kill switches, and reveals that were shown.
+
+A `seal` is an HMAC over the row's other columns (app/identity/row_seals.py).
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -17,6 +20,7 @@ api_key = Table(
     Column("groups", JSON, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False),
     Column("revoked", DateTime(timezone=True), nullable=True),
+    Column("seal", String(64), nullable=True),
 )
 
 kill_switch = Table(
@@ -28,4 +32,13 @@ kill_switch = Table(
     Column("reason", String(500), nullable=False),
     Column("actor", String(120), nullable=False),
     Column("changed", DateTime(timezone=True), nullable=False),
+    Column("seal", String(64), nullable=True),
+)
+
+reveal_taken = Table(
+    "reveal_taken",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("request", BigInteger, primary_key=True, autoincrement=False),  # number of the event that asked
+    Column("taken", DateTime(timezone=True), nullable=False),
 )

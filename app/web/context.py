@@ -26,7 +26,7 @@ def deployment() -> Deployment:
 
 def reveal_desk() -> RevealDesk:
     found = deployment()
-    return RevealDesk(found.reader, found.audit, found.memory, found.settings.reveal_persons)
+    return RevealDesk(found.engine, found.reader, found.audit, found.memory, found.settings.reveal_persons)
 
 
 def caller(*roles: str) -> Key:

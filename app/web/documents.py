@@ -44,7 +44,7 @@ def library() -> Library:
 
 def strange(groups: Sequence[str]) -> list[str]:
     """A word about groups that no key has."""
-    known = {group for one in deployment().keys.list() if one.revoked is None for group in one.groups}
+    known = {group for one in deployment().keys.list() if one.intact and one.revoked is None for group in one.groups}
     missing = unknown_groups(groups, known)
     return [f"no key has the group {', '.join(missing)}"] if missing else []
 

@@ -1,7 +1,9 @@
 """Revealing personal data in one query: what its pseudonyms stand for, shown to an administrator who said why.
 
-Invariant: nothing is restored before `access.revealed` is durable, and where settings demand a second
-administrator, not before another one has agreed. Requests are events of the query itself: asked, agreed, shown once.
+Invariant: nothing is restored before `access.revealed` is durable, and where settings demand a second administrator, not
+before another one has agreed. Requests are events of the query itself: asked, agreed, shown once. Whoever would show one
+takes it first, in a row that there can be once, so that of several who try at once, in whichever replica, one shows it; a
+request that was taken and could not be recorded is used up.
 """
 
 from __future__ import annotations
@@ -11,8 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Engine, insert
+from sqlalchemy.exc import IntegrityError
+
 from app.identity.api_keys import Key
 from app.identity.subjects import staff
+from app.identity.tables import reveal_taken
 from app.web.problems import Problem
 from audit import kinds
 from audit.append.store import AuditStore
@@ -32,6 +38,7 @@ SHORTEST_REASON = 8
 class RevealDesk:
     """What revealing reads and records with. persons: administrators who must agree, the one who asks among them."""
 
+    engine: Engine
     reader: AuditReader
     audit: AuditStore
     memory: ConversationStore
@@ -121,8 +128,21 @@ def reveal(desk: RevealDesk, key: Key, query_id: str, number: int) -> Revealed:
     events = _events(desk, key, query_id)
     if any(event.state == "erased" for event in events if kinds.is_step(event.kind)):
         raise Problem(410, "The content was erased: nobody can read it any more.", code="erased")
+    if not _take(desk, key.tenant, number):
+        raise Problem(409, "This request cannot be shown: it was taken already. Ask again.", code="reveal_state")
     _record(desk, key, kinds.REVEALED, query_id, {"request": number, "reason": asked.reason, "agreed": list(asked.agreed)})
     return _restored(desk, events, asked.reason)
+
+
+def _take(desk: RevealDesk, tenant: str, number: int) -> bool:
+    """Whether nobody has taken the request before."""
+    row = {"tenant": tenant, "request": number, "taken": datetime.now(UTC)}
+    try:
+        with desk.engine.begin() as db:
+            db.execute(insert(reveal_taken).values(**row))
+    except IntegrityError:
+        return False
+    return True
 
 
 def _restored(desk: RevealDesk, events: Sequence[EventView], reason: str) -> Revealed:

@@ -65,6 +65,7 @@ def open_deployment(settings: Settings, exporter: SpanExporter | None = None) ->
             settings=settings,
             engine=log.engine,
             subjects=log.subjects,
+            seals=log.seals,
             keys=log.keys,
             audit=log.audit,
             reader=log.reader,

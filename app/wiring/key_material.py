@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app.identity.api_keys import ApiKeys
+from app.identity.row_seals import RowSeals
 from app.settings import Settings
 from audit.database.engine import create_engine_for
 from audit.sealing.kek import load_kek
@@ -33,17 +34,22 @@ def engine_scope_secret(kek: bytes) -> bytes:
     return _derived("countersign engine scopes", kek)
 
 
+def row_seals(kek: bytes) -> RowSeals:
+    """Seals rows of the database that decide who may do what."""
+    return RowSeals(_derived("countersign database rows", kek))
+
+
 def session_secret(kek: bytes) -> bytes:
     """The secret that signs the console's session cookies."""
     return _derived("countersign review session", kek)
 
 
 def open_keys(settings: Settings) -> tuple[Engine, ApiKeys]:
-    """The API keys alone, for the command line; dispose of the engine afterwards. Migrates the database."""
+    """The API keys alone, to look them up; dispose of the engine afterwards. Migrates the database."""
     settings.home.mkdir(parents=True, exist_ok=True)
     upgrade(settings.url)
-    engine = create_engine_for(settings.url)
-    return engine, ApiKeys(engine, pepper(key_encryption_key(settings)))
+    engine, kek = create_engine_for(settings.url), key_encryption_key(settings)
+    return engine, ApiKeys(engine, pepper(kek), row_seals(kek))
 
 
 def demo_key_path(settings: Settings) -> Path:

@@ -17,10 +17,13 @@ from typing import Self
 from sqlalchemy import Engine
 
 from app.governance.announcer import Announcer
+from app.governance.key_desk import KeyDesk
 from app.governance.kill_switches import Switches
+from app.governance.row_adoption import adopt_rows
 from app.identity.api_keys import ApiKeys
+from app.identity.row_seals import RowSeals
 from app.settings import Settings
-from app.wiring.key_material import key_encryption_key, pepper
+from app.wiring.key_material import key_encryption_key, pepper, row_seals
 from audit.append.store import AuditStore
 from audit.checkpoints.epochs import confirm
 from audit.checkpoints.signing_keys import public_keys
@@ -28,7 +31,7 @@ from audit.database.engine import create_engine_for
 from audit.read.reader import AuditReader
 from audit.retention.desk import RetentionDesk
 from audit.sealing.subject_keys import SubjectKeys
-from migrations.run import require_current
+from migrations.run import require_current, upgrade
 from moderation.severity import ACTIONS
 from orchestrator.selection.routes import load_routes
 
@@ -40,6 +43,7 @@ class ReadSide:
     settings: Settings
     engine: Engine
     subjects: SubjectKeys
+    seals: RowSeals
     keys: ApiKeys
     audit: AuditStore
     reader: AuditReader
@@ -62,7 +66,12 @@ class ReadSide:
     @property
     def switches(self) -> Switches:
         """Kill switches, to be looked at and thrown. Raises ConfigError."""
-        return Switches(self.engine, self.announcer, self.bots)
+        return Switches(self.engine, self.announcer, self.bots, self.seals)
+
+    @property
+    def key_desk(self) -> KeyDesk:
+        """API keys, made and ended with an event in the log."""
+        return KeyDesk(self.keys, self.announcer)
 
     def close(self) -> None:
         """Makes durable what was appended, then closes the databases. Safe to call twice."""
@@ -82,6 +91,13 @@ def open_read_side(settings: Settings) -> ReadSide:
     return open_log(settings)
 
 
+def open_key_desk(settings: Settings) -> ReadSide:
+    """The same where keys are made before the service has ever run: migrates the database, or makes it."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.url)
+    return open_log(settings)
+
+
 def open_log(settings: Settings) -> ReadSide:
     """The same for whoever has just migrated the database."""
     with ExitStack() as opened:
@@ -93,12 +109,17 @@ def open_log(settings: Settings) -> ReadSide:
         opened.callback(subjects.close)
         audit = AuditStore(engine, subjects)
         opened.callback(audit.close)
+        seals = row_seals(kek)
+        keys = ApiKeys(engine, pepper(kek), seals)
+        reader = AuditReader(engine, subjects, ACTIONS)
+        adopt_rows(engine, seals, reader, Announcer(audit, keys, settings.tenant))
         return ReadSide(
             settings=settings,
             engine=engine,
             subjects=subjects,
-            keys=ApiKeys(engine, pepper(kek)),
+            seals=seals,
+            keys=keys,
             audit=audit,
-            reader=AuditReader(engine, subjects, ACTIONS),
+            reader=reader,
             closers=opened.pop_all(),
         )

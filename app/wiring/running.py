@@ -21,6 +21,7 @@ from app.governance.announcer import Announcer
 from app.governance.kill_switches import SwitchBoard, Switches
 from app.governance.policy_cache import PolicyCompiler
 from app.governance.policy_in_force import Document, PolicyInForce, PolicyMeter, Role
+from app.identity.row_seals import RowSeals
 from app.settings import Settings
 from app.shared_library.following import Following, tell_followed
 from app.wiring.chat_model import open_chat
@@ -114,7 +115,7 @@ def _joined(
     memory = Memory(ClosedBook(), library, live)
     read = reading_with(model, embed, lambda: library.digest, products.words)
     bots = make_bots(Resources(live, Resolved(library), read, model, memory, calculated))
-    switches = switch_board(settings, deployment.announcer, bots, opened)
+    switches = switch_board(settings, deployment.announcer, bots, deployment.seals, opened)
     dependencies = Dependencies(
         memory=deployment.memory,
         policy_for=policy.on,
@@ -159,11 +160,13 @@ def policies(settings: Settings, compiler: PolicyCompiler, announcer: Announcer,
     return PolicyInForce(document("in force", settings.policy_file), document("candidate", tried) if tried else None)
 
 
-def switch_board(settings: Settings, announcer: Announcer, bots: Iterable[str], opened: ExitStack) -> SwitchBoard:
+def switch_board(
+    settings: Settings, announcer: Announcer, bots: Iterable[str], seals: RowSeals, opened: ExitStack
+) -> SwitchBoard:
     """What is switched off, read over a connection of its own: no burst of queries makes it wait for one."""
     own = create_engine_for(settings.url)
     opened.callback(own.dispose)
-    found = SwitchBoard(Switches(own, announcer, sorted(bots)))
+    found = SwitchBoard(Switches(own, announcer, sorted(bots), seals))
     opened.callback(found.close)
     found.start()
     return found

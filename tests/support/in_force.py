@@ -122,7 +122,7 @@ def a_site(home: Path, *bots: Bot, url: str = "", tried: Path | None = None, **m
         documents = {"in force": in_force._in_force}
         if in_force._candidate is not None:
             documents["candidate"] = in_force._candidate
-        board = switch_board(settings, deployment.announcer, ("api", "onprem", "rag"), opened)
+        board = switch_board(settings, deployment.announcer, ("api", "onprem", "rag"), deployment.seals, opened)
         inner = opened.enter_context(
             running_deployment(
                 *bots,

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
-from app.cli.shared import console, open_read_side, put, recorded_of, subjects_named
+from app.cli.shared import console, open_read_side, put, recorded_of, subjects_named, table
 
 if TYPE_CHECKING:
     from app.wiring.read_side import ReadSide
@@ -97,10 +96,10 @@ def show(found: Sequence[Any], rows: Sequence[Sequence[str]], columns: Sequence[
         for one in found:
             put(plain_fields(one))
         return
-    table = Table(*columns)
+    shown = table(*columns)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    console().print(table if rows else "none")
+        shown.add_row(*(escape(cell) for cell in row))
+    console().print(shown if rows else "none")
 
 
 def plain_fields(one: Any) -> dict[str, Any]:

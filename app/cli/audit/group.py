@@ -75,7 +75,8 @@ def verify(
     as_json: bool,
 ) -> None:
     """Recomputes every event, the chain and the tree, and compares them with every signed checkpoint, in the database and in
-    the file outside it. Exit code 1, and what and where, if anything was changed.
+    the file outside it; then compares keys, switches and turns of conversations with what the log says of them. Exit code 1,
+    and what and where, if anything was changed.
 
     \b
     countersign audit verify
@@ -97,9 +98,8 @@ def verify(
 
 
 def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
-    from rich.table import Table
-
-    from app.cli.shared import console, plain, progress, put, settings
+    from app.cli.shared import console, plain, progress, put, settings, table
+    from app.wiring.row_checking import check_rows
     from app.wiring.trust import own_trust
     from audit.verify.whole_log import verify_store
 
@@ -107,6 +107,7 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
     try:
         with progress() as bar:
             report = verify_store(engine, tenant, bar, trust=own_trust(settings(), _unchecked))
+        report = check_rows(settings(), engine, report, tenant, _not_compared)
     finally:
         engine.dispose()
     if as_json:
@@ -116,11 +117,11 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
         for log, (size, root) in report.roots.items():
             console().print(f"  {plain(log)}: {size} events, root {root}")
     else:
-        table = Table("log", "event", "what", "detail", title="[red]The log has been changed[/red]")
+        found = table("log", "event", "what", "detail", title="[red]The log or a row has been changed[/red]")
         for problem in report.problems:
             place = "" if problem.seq is None else str(problem.seq)
-            table.add_row(plain(problem.log), place, plain(problem.what), plain(problem.detail))
-        console().print(table)
+            found.add_row(plain(problem.log), place, plain(problem.what), plain(problem.detail))
+        console().print(found)
     return report.ok
 
 
@@ -139,9 +140,7 @@ def list_queries(
     \b
     countersign audit list --outcome refused
     """
-    from rich.table import Table
-
-    from app.cli.shared import console, open_read_side, plain, put
+    from app.cli.shared import console, open_read_side, plain, put, table
     from app.identity.subjects import TERMINAL, staff
     from audit.format.events import Entry
     from audit.kinds import SEARCHED
@@ -156,11 +155,11 @@ def list_queries(
         for row in rows:
             put({k: str(v) if isinstance(v, datetime) else v for k, v in dataclasses.asdict(row).items()})
         return
-    table = Table("started (UTC)", "query", "bot", "verdict", "outcome", "events")
+    shown = table("started (UTC)", "query", "bot", "verdict", "outcome", "events")
     for row in rows:
         when = f"{row.started:%Y-%m-%d %H:%M:%S}"
-        table.add_row(when, *map(plain, (row.query, row.bot, row.verdict, row.outcome)), str(row.events))
-    console().print(table)
+        shown.add_row(when, *map(plain, (row.query, row.bot, row.verdict, row.outcome)), str(row.events))
+    console().print(shown)
 
 
 def _open() -> Engine:
@@ -177,3 +176,9 @@ def _unchecked(reason: str) -> None:
     from app.cli.shared import console, plain
 
     console().print(f"signatures are not checked: {plain(reason)}")
+
+
+def _not_compared(reason: str) -> None:
+    from app.cli.shared import console, plain
+
+    console().print(f"keys, switches and conversations are not compared with the log: {plain(reason)}")

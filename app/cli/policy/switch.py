@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.table import Table
 
-from app.cli.shared import console, open_read_side, plain, put
+from app.cli.shared import console, open_read_side, plain, put, table
 
 if TYPE_CHECKING:
     from app.governance.kill_switches import Switch, Switches
@@ -99,7 +98,7 @@ def _show(found: list[Switch], as_json: bool = False) -> None:
     if not found:
         console().print("nothing is switched off")
         return
-    table = Table("off", "since (UTC)", "by", "why")
+    shown = table("off", "since (UTC)", "by", "why")
     for one in found:
-        table.add_row(plain(one.what), f"{one.since:%Y-%m-%d %H:%M:%S}", plain(one.actor), plain(one.reason))
-    console().print(table)
+        shown.add_row(plain(one.what), f"{one.since:%Y-%m-%d %H:%M:%S}", plain(one.actor), plain(one.reason))
+    console().print(shown)

@@ -22,9 +22,10 @@ from rich.console import Console
 from rich.panel import Panel
 
 from app.cli.shared import console, settings
-from app.identity.api_keys import ApiKeys, Role
+from app.identity.api_keys import Role
 from app.settings import Settings
-from app.wiring.key_material import demo_key_path, open_keys
+from app.wiring.key_material import demo_key_path
+from app.wiring.read_side import ReadSide, open_key_desk
 
 SAMPLES = Path("samples")
 READY_S = 900.0
@@ -122,19 +123,15 @@ def _market(found: Settings, samples: Path, port: int) -> list[str]:
 
 def _demo_keys(found: Settings) -> tuple[str, str]:
     """The demo's caller key and administrator's key; made once, kept readable for this user alone."""
-    engine, ring = open_keys(found)
-    try:
-        return _kept(ring, found, demo_key_path(found), "caller"), _kept(
-            ring, found, found.home / "admin.key", "administrator"
-        )
-    finally:
-        engine.dispose()
+    with open_key_desk(found) as log:
+        caller = _kept(log, found, demo_key_path(found), "caller")
+        return caller, _kept(log, found, found.home / "admin.key", "administrator")
 
 
-def _kept(ring: ApiKeys, found: Settings, path: Path, role: Role) -> str:
-    if path.is_file() and ring.find(secret := path.read_text("utf-8").strip()):
+def _kept(log: ReadSide, found: Settings, path: Path, role: Role) -> str:
+    if path.is_file() and log.keys.find(secret := path.read_text("utf-8").strip()):
         return secret
-    secret = ring.create(found.tenant, role, f"demo {role}", ("public",))
+    secret = log.key_desk.create(found.tenant, role, f"demo {role}", ("public",), "terminal")
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
         file.write(secret + "\n")

@@ -22,6 +22,7 @@ from app.serving.application import create_app
 from app.settings import Settings
 from app.wiring.deployment import Deployment, open_deployment
 from app.wiring.service import Service
+from audit.errors import AuditUnavailable
 from audit.retention.state import Rule
 from moderation.pii.pseudonyms import Pseudonyms
 from orchestrator.types import Turn
@@ -81,8 +82,8 @@ def record(deployment: Deployment, person: str) -> None:
 class Reviewer:
     """Somebody signed in with a key of their own."""
 
-    def __init__(self, deployment: Deployment, role: str = "administrator", purpose: str = "") -> None:
-        self.secret = deployment.keys.create("halden", role, f"{role}'s desk", ())  # type: ignore[arg-type]
+    def __init__(self, deployment: Deployment, role: str = "administrator", purpose: str = "", secret: str = "") -> None:
+        self.secret = secret or deployment.keys.create("halden", role, f"{role}'s desk", ())  # type: ignore[arg-type]
         self.client: FlaskClient = create_app(Service(deployment)).test_client()
         self.post("/review/sign-in", "/review/sign-in", key=self.secret, purpose=purpose)
 
@@ -250,6 +251,62 @@ def test_two_administrators_agree_on_the_page(reviewer: Callable[..., Reviewer])
     show = re.search(r'action="([^"]+/reveal/\d+)"', first.get(page))
     assert show is not None
     assert NAME in first.post(page, show[1]).text
+
+
+@pytest.mark.parametrize("persons", [2])
+@pytest.mark.parametrize("ways", ["api", "page", "api page", "api replica", "page replica api"])
+def test_a_request_is_shown_once_to_however_many_ask_at_once(
+    deployment: Deployment, reviewer: Callable[..., Reviewer], ways: str
+) -> None:
+    """The kind of fault: what is agreed to once is looked at and then done, so that who comes in between does it again.
+    Tried: the API, the page, both, a second replica of the service, and all of them."""
+    way = ways.split()
+    first, second = reviewer(), reviewer()
+    page, path = "/review/queries/q_open", "/v1/audit/queries/q_open/reveal"
+    number = first.api(path, reason=REASON).json["request"]  # type: ignore[index]
+    assert second.api(f"{path}/{number}/approve").status_code == 200
+    replica = open_deployment(deployment.settings)
+    sites = [Reviewer(replica if ways[n % len(way)] == "replica" else deployment, secret=first.secret) for n in range(8)]
+    start = threading.Barrier(8)
+    shown: list[bool] = []
+
+    def show(number_of: int) -> None:
+        site, where = sites[number_of], f"{page}/reveal/{number}"
+        start.wait(30)
+        by_page = ways[number_of % len(way)] == "page"
+        answer = site.post(page, where) if by_page else site.api(f"{path}/{number}")
+        assert answer.status_code in (200, 409), answer.text
+        shown.append(NAME in answer.text)
+
+    threads = [threading.Thread(target=show, args=(n,)) for n in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    replica.close()
+    assert sum(shown) == 1
+    assert kinds(deployment, "q_open").count("access.revealed") == 1
+
+
+@pytest.mark.parametrize("persons", [2])
+def test_a_request_whose_showing_cannot_be_recorded_is_used_up(
+    deployment: Deployment, reviewer: Callable[..., Reviewer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = reviewer(), reviewer()
+    path = "/v1/audit/queries/q_open/reveal"
+    number = first.api(path, reason=REASON).json["request"]  # type: ignore[index]
+    assert second.api(f"{path}/{number}/approve").status_code == 200
+
+    def closed(*_: object) -> None:
+        raise AuditUnavailable("the log cannot be written")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(deployment.audit, "append", closed)
+        assert first.api(f"{path}/{number}").status_code == 503
+    again = first.api(f"{path}/{number}")
+    assert again.status_code == 409
+    assert "Ask again" in again.text
+    assert "access.revealed" not in kinds(deployment, "q_open")
 
 
 # --- in a browser -------------------------------------------------------------------------------

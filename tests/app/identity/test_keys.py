@@ -53,7 +53,7 @@ def test_a_key_revoked_by_another_process_stops_working_within_the_cache_s_secon
     found = ring.find(secret)
     assert found is not None
     assert CACHE_S <= 1.0
-    assert ApiKeys(cold.deployment.engine, b"another process").revoke(found.id)
+    assert ApiKeys(cold.deployment.engine, b"another process", cold.deployment.seals).revoke(found.id)
     time.sleep(CACHE_S)
     assert ring.find(secret) is None
     assert ring.by_id(found.id) is None
@@ -72,7 +72,8 @@ def test_a_key_revoked_here_stops_working_at_once_and_only_once(ring: ApiKeys) -
 def test_a_person_is_another_subject_for_each_tenant_and_for_each_installation(cold: Site, ring: ApiKeys) -> None:
     assert ring.pseudonym("halden", ANNA) == ring.pseudonym("halden", ANNA)
     assert ring.pseudonym("halden", ANNA) != ring.pseudonym("other", ANNA)
-    assert ring.pseudonym("halden", ANNA) != ApiKeys(cold.deployment.engine, b"elsewhere").pseudonym("halden", ANNA)
+    elsewhere = ApiKeys(cold.deployment.engine, b"elsewhere", cold.deployment.seals)
+    assert ring.pseudonym("halden", ANNA) != elsewhere.pseudonym("halden", ANNA)
     assert "anna" not in ring.pseudonym("halden", ANNA)
 
 

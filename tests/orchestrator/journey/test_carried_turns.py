@@ -14,11 +14,11 @@ import pytest
 from orchestrator.bots.onprem import OnPremBot
 from orchestrator.memory.carried import carry
 from orchestrator.types import Basis, Query, Turn
+from tests.support.evidence import open_book
 from tests.support.running_deployment import (
     RunningDeployment,
     ScriptedModel,
     answer_of,
-    open_book,
     passage,
     running_deployment,
 )
