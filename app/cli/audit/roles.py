@@ -8,8 +8,9 @@ from app.cli.shared import console, settings
 
 OTHER_TABLES = {
     "alembic_version": "SELECT",
-    "api_key": "SELECT, INSERT, UPDATE (revoked)",
-    "kill_switch": "SELECT, INSERT, UPDATE (off, reason, actor, changed)",
+    "api_key": "SELECT, INSERT, UPDATE (revoked, seal)",
+    "kill_switch": "SELECT, INSERT, UPDATE (off, reason, actor, changed, seal)",
+    "reveal_taken": "SELECT, INSERT",
     "conversation": "SELECT, INSERT, UPDATE (pseudonyms)",
     "conversation_turn": "SELECT, INSERT",
     "library_generation": "SELECT, INSERT, DELETE",

@@ -17,15 +17,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, delete, insert, select, update
 
+from app.cli.audit.roles import OTHER_TABLES
 from app.governance.key_desk import KeyRefused
 from app.governance.kill_switches import ALTERED
 from app.governance.row_check import RowCheck
+from app.identity.row_seals import SEAL
 from app.identity.tables import api_key, kill_switch
 from app.settings import Settings
 from app.wiring.deployment import Deployment, open_deployment
+from audit.database.tables import TABLES
 from audit.errors import AuditUnavailable
 from audit.kinds import KEY_CREATED, KEY_REVOKED, KEYS_ADOPTED
 from audit.verify.problems import Report
+from migrations.rooms import collect_metadata
 from orchestrator.memory.tables import turn
 from orchestrator.types import Turn
 from tests.support.events import step
@@ -191,6 +195,13 @@ def test_turns_that_are_gone_or_altered_are_named(
     found = checked(deployment)
     assert len(found) == len(told)
     assert all(one in line for one, line in zip(told, found, strict=True))
+
+
+def test_the_service_s_role_on_postgresql_may_seal_rows_and_take_reveals() -> None:
+    tables = {table.name for metadata in collect_metadata() for table in metadata.tables.values()} - set(TABLES)
+    assert tables == OTHER_TABLES.keys() - {"alembic_version"}
+    assert all(f"{SEAL})" in OTHER_TABLES[table.name] for table in (api_key, kill_switch))
+    assert "INSERT" in OTHER_TABLES["reveal_taken"]
 
 
 # --- events ---------------------------------------------------------------------------------------
