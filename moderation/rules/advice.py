@@ -40,6 +40,8 @@ _PRODUCT = (
     r"|share class|annuity|plan)|(?:[\w'&-]{1,30} ){1,4}(?:fund|portfolio|etf|tracker|trust))"
 )
 _PERCENT = r"\d[\d.,]{0,8} ?(?:%|per ?cent|percent)"
+_SHARE = rf"(?:{_PERCENT}|(?:five|eight|ten|twelve|fifteen|twenty|thirty|fifty) ?(?:%|per ?cent|percent))"
+_YEARLY = rf"{_SHARE} ?(?:(?:a|per|each|every) (?:year|annum|month|quarter|week)|p\.? ?a\b|annually|yearly|monthly)"
 _RETURN = r"(?:returns?|profits?|yields?|gains?|income|growth|interest|dividends?|appreciation)"
 
 ADVICE: tuple[Rule, ...] = (
@@ -130,6 +132,22 @@ ADVICE: tuple[Rule, ...] = (
         rf"[^.!?\n]{{0,25}}\bguarantee"
         rf"|\bguaranteed? (?:no|against)\b|\bguarantee(?:s|d)? (?:\w+ )?neither\b"
         rf"|\b{_RETURN}\b[^.!?\n]{{0,20}}\bnot guaranteed\b",
+    ),
+    rule(
+        "advice/promissory",
+        0.92,
+        # a rate with its period, promised in half a sentence: the other half may be as sober as it likes
+        rf"\b(?:guarantee(?:s|d|ing)?|promis(?:es?|ed|ing)|assur(?:es?|ed|ing)|ensur(?:es?|ed|ing))\b[^.!?\n]{{0,30}}?{_YEARLY}"
+        rf"|\b(?:sure|certain|safe|definite|secure) {_YEARLY}"
+        rf"|\b{_YEARLY}[^.!?\n]{{0,15}}\b(?:guaranteed|for (?:sure|certain)|without fail|no matter what|whatever happens)\b"
+        r"|\bguarantee(?:s|d) to (?:double|triple|grow|rise|pay|return|gain|make|earn)\b",
+        "promises a return",
+        unless=r"\b(?:not?|never|nor|neither|isn't|aren't|doesn't|don't|cannot|can't|no one|nobody|nothing|without|whether"
+        r"|if)\b"
+        r"[^.!?\n]{0,25}\b(?:guarantee|promis|assur|ensur|sure|certain|safe)"
+        r"|\b(?:deposit (?:protection|guarantee|insurance)|compensation scheme|term deposit|savings account)\b"
+        r"|\b(?:is|are) not\b[^.!?\n]{0,10}\bguaranteed\b",
+        only=Direction.OUTPUT,
     ),
     rule(
         "advice/forward_looking",
