@@ -18,6 +18,11 @@ from orchestrator.live_data.connectors import FieldSpec
 MAX_SKEW_S = 60.0
 """How far another machine's clock may run ahead of ours before its figure's time is not believed."""
 _MEASURED = ("number", "percent")
+_FIGURE = re.compile(r"-?\d{1,18}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,2})?")
+"""A figure that a reader can read; JSON allows 1e999999 and 50,000 digits."""
+_NAME = re.compile(r"[^\W_](?:[\w .,'’&()+/%-]{0,78}[\w.)%])?")
+"""A name, a code or a state, such as EUR or Halden & Co. (Europe): no sentence of a service's own, no link, no mark-up."""
+_LINK = re.compile(r"\b(?:https?|www)\b|//|\w\.[a-z]{2,}/|@", re.I)
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,7 @@ def _check_age(live: LiveQuestion, stamp: str) -> None:
     limit = live.operation.freshness_s
     if limit is None:
         return
-    try:
-        age = (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
-    except (ValueError, TypeError) as error:
-        raise BotUnavailable(f"{live.connector.name}: '{stamp[:40]}' is not a time with a zone") from error
+    age = (datetime.now(UTC) - _moment(stamp, live.connector.name)).total_seconds()
     if age < -MAX_SKEW_S:
         raise BotUnavailable(f"{live.connector.name}: the figure's time lies {-age:.0f} s in the future")
     if age > limit:
@@ -66,10 +68,26 @@ def _written(raw: Any, spec: FieldSpec, connector: str) -> str:
         case "number" | "percent":
             if not isinstance(raw, Digits):
                 raise BotUnavailable(f"{connector}: '{spec.path}' is not a number")
+            if not _FIGURE.fullmatch(raw.written):
+                raise BotUnavailable(f"{connector}: '{spec.path}' is longer than any figure")
             return f"{raw}%" if spec.format == "percent" else f"{raw}"
         case "time":
+            _moment(raw, connector)
             return str(raw).replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC")
         case _:
             if not isinstance(raw, str):
                 raise BotUnavailable(f"{connector}: '{spec.path}' is not text")
+            if not _NAME.fullmatch(raw) or _LINK.search(raw):
+                raise BotUnavailable(f"{connector}: '{spec.path}' is no name, code or state of at most 80 characters")
             return raw
+
+
+def _moment(raw: Any, connector: str) -> datetime:
+    """Raises BotUnavailable where it is no time with a zone (ISO 8601)."""
+    try:
+        found = datetime.fromisoformat(raw)
+    except (ValueError, TypeError) as error:
+        raise BotUnavailable(f"{connector}: '{str(raw)[:40]}' is not a time with a zone") from error
+    if found.tzinfo is None:
+        raise BotUnavailable(f"{connector}: '{str(raw)[:40]}' is not a time with a zone")
+    return found
