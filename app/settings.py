@@ -136,6 +136,15 @@ class Settings(BaseSettings):
     max_message: int = Field(16_000, ge=100, description="longest message, in characters")
     rail_timeout_s: float = Field(2.0, gt=0, description="time a rail has before it counts as failed")
     allowed_origins: tuple[str, ...] = Field(("*",), description="origins whose pages may call the API from a browser")
+    allowed_hosts: tuple[str, ...] = Field(
+        (),
+        description="names under which browsers and clients reach the service, such as chat.bank.example; all others are "
+        "refused with 421, except addresses and localhost; empty: any name, but for the demo page",
+    )
+    metrics_key: SecretStr | None = Field(
+        None,
+        description="who asks /metrics sends it as Authorization: Bearer; empty: whoever asks the port itself, no proxy",
+    )
     demo: bool = Field(False, description="serve the demo page with the demo key in it")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_file: Path | None = Field(None, description="where logs go; empty: standard error")

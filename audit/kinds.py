@@ -337,6 +337,10 @@ SEARCHED = Kind(
 SIGNED_IN = Kind(
     "access.signed_in", Whose.ACCESS, "Somebody signed in to the review pages.", body=(_channel, _why_looked),
 )  # fmt: skip
+SIGNED_OUT = Kind(
+    "access.signed_out", Whose.ACCESS, "Somebody signed out of the review pages: every session of their key is over.",
+    body=(_channel,),
+)  # fmt: skip
 EXPORTED = Kind(
     "access.exported", Whose.ACCESS, "Somebody is about to take events out of the log.",
     body=(Field("selection", OBJECT, "as in a bundle's header"), Field("format", TEXT, "`jsonl`, `csv` or `parquet`"),

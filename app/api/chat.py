@@ -16,6 +16,7 @@ from app.web.asker import asker
 from app.web.context import body, caller, deployment
 from app.web.problems import Problem
 from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
+from app.web.visible import shows_anything
 from orchestrator.journey.outgoing import Answer, CitationOut, KeepAlive, Outgoing, RefusalOut, RouteOut, SegmentOut
 from orchestrator.selection.selector import SWITCHED_OFF
 from orchestrator.types import Citation, Route
@@ -65,7 +66,7 @@ def chat() -> Response:
 def check_message(text: str) -> None:
     """Raises Problem 422 where the message is blank, too long, or no text."""
     longest = deployment().settings.max_message
-    if not text.strip():
+    if not shows_anything(text):
         raise Problem(422, "message: is blank; type a question.", code="body", param="message")
     if len(text) > longest:
         raise Problem(

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.governance.document_desk import LONGEST_REASON, By, Family, named, view
 from app.governance.document_events import iso
 from app.identity.api_keys import Key
+from app.web.bodies import WholeNumber
 from app.web.context import body, caller, deployment
 from app.web.documents import document_desk, library, refusals, strange
 from app.web.looking import record_access
@@ -45,7 +46,7 @@ class RestoreRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     reason: Reason
-    version: Annotated[int | None, Field(ge=1, description="Default: the one before the latest.")] = None
+    version: Annotated[WholeNumber | None, Field(ge=1, description="Default: the one before the latest.")] = None
     since: Annotated[date | None, Field(description="The first day of its new force; default: today.")] = None
 
 

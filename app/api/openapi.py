@@ -24,14 +24,18 @@ def document() -> dict[str, Any]:
             "401": "no valid API key",
             "403": "the key's role does not allow it",
             "404": "unknown conversation, query, document or model",
+            "405": "not with this method",
+            "408": "the request took too long to arrive",
+            "409": "not in this state: not answered yet, not agreed to, or done already",
             "413": "body too large",
-            "415": "not application/json",
+            "415": "not application/json, or compressed",
+            "421": "not under this host's name",
             "422": "a field is missing, unknown or of the wrong type",
             "429": "too many questions at once; see Retry-After",
             "503": "models still loading, or the audit store cannot be written",
         }.items()
     }
-    stream = {"text/event-stream": {"schema": {"type": "string"}}}
+    stream = {"text/event-stream": {"schema": {"type": "string", "description": _EVENTS}}}
     schemas: dict[str, Any] = {"Problem": _PROBLEM, "ChatAnswer": _ANSWER}
 
     def schema(model: type[BaseModel]) -> dict[str, str]:
@@ -60,6 +64,10 @@ def document() -> dict[str, Any]:
                 {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters
             ]
         return {"get": found}
+
+    def for_anybody(found: dict[str, Any]) -> dict[str, Any]:
+        found["get"]["security"] = []
+        return found
 
     def reveal(summary: str) -> dict[str, Any]:
         found = post(summary, RevealRequest, {"type": "object"})
@@ -132,9 +140,11 @@ def document() -> dict[str, Any]:
         "/v1/documents/{identity}/passages/{number}": get(
             "A passage that an answer cites, for whoever may read its document", parameters=("identity", "number")
         ),
-        "/healthz": get("Liveness"),
-        "/readyz": get("Readiness"),
-        "/metrics": get("Prometheus metrics", "text/plain"),
+        "/healthz": for_anybody(get("Liveness")),
+        "/readyz": for_anybody(get("Readiness; why not, for who asks on the service's machine or with an auditor's key")),
+        "/metrics": for_anybody(
+            get("Prometheus metrics: for the bearer of `metrics_key`, or, without one, not through a proxy", "text/plain")
+        ),
     }
     return {
         "openapi": "3.1.0",
@@ -155,6 +165,10 @@ _CONVERSATION: dict[str, Any] = {
     "description": "Goes on with the conversation that is kept here; from the same header of an earlier answer.",
     "schema": {"type": "string", "pattern": "^c_[0-9a-f]{32}$"},
 }
+_EVENTS = (
+    "Server-sent events. /v1/chat: route, segment, citation, refusal, done, error, each with one JSON object. "
+    "/v1/chat/completions: chunks as the OpenAI API has them, then [DONE]."
+)
 _PROBLEM = {
     "type": "object",
     "description": "Problem details, RFC 9457",

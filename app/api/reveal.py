@@ -20,7 +20,7 @@ class RevealRequest(BaseModel):
     """Why the personal data is needed; recorded, and shown to whoever must agree."""
 
     model_config = ConfigDict(extra="forbid")
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, Field(min_length=1, max_length=500, json_schema_extra={"minLength": reveal.SHORTEST_REASON})]
 
 
 @blueprint.post("/v1/audit/queries/<query_id>/reveal")

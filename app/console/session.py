@@ -1,27 +1,52 @@
 """Who is signed in to the review pages, why they look, and whether a form is one of ours.
 
-Invariant: the session holds the key's id, never the key, and a revoked key is signed out at its next request.
+Invariant: the session holds the key's id, never the key, and a revoked key is signed out at its next request. Signing out
+ends every session of the key in every replica, since it is read from the log, and none lasts longer than LONGEST_S.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
+import time
 
 from flask import request, session
 
+from app.console.cookie import LONGEST_S
 from app.identity.api_keys import Key, Role
 from app.web import problems
 from app.web.context import deployment
+from app.web.looking import record_access
+from audit.kinds import SIGNED_IN, SIGNED_OUT
 
 ROLES: tuple[Role, ...] = ("administrator", "auditor")
 
 
 def reader() -> Key | None:
     """The signed-in key, if it is still in use."""
-    known = session.get("key")
-    found = deployment().keys.by_id(known) if isinstance(known, str) else None
-    return found if found is not None and found.role in ROLES else None
+    known, since, event = session.get("key"), session.get("since"), session.get("event")
+    if not (isinstance(known, str) and isinstance(since, int) and isinstance(event, int)):
+        return None
+    found = deployment().keys.by_id(known)
+    if found is None or found.role not in ROLES or time.time() - since > LONGEST_S:
+        return None
+    left = deployment().reader.happened_since(found.tenant, SIGNED_OUT, f"key:{found.id}", event)
+    return None if left else found
+
+
+def begin(key: Key, purpose: str) -> None:
+    """Signs in, which is recorded first. Nothing of an earlier session stays."""
+    session.clear()
+    session.permanent = True
+    session["key"], session["purpose"], session["since"] = key.id, purpose, int(time.time())
+    session["event"] = record_access(key, SIGNED_IN, None, looking())
+
+
+def end() -> None:
+    """Signs out, which is recorded; the cookie opens nothing any more, wherever it was copied to."""
+    if (key := reader()) is not None:
+        record_access(key, SIGNED_OUT, None, {"channel": "review"})
+    session.clear()
 
 
 def acting() -> Key | None:

@@ -15,6 +15,7 @@ from gunicorn.arbiter import Arbiter
 
 from app.engine_server.lifecycle import Serving, Terms
 from app.engine_server.views import create_app
+from app.log_lines import name_what_nobody_catches
 from app.serving.gunicorn_options import configure
 from app.settings import Settings
 
@@ -40,6 +41,7 @@ class EngineServer(BaseApplication):  # type: ignore[misc]
         Arbiter(self).run()
 
     def load(self) -> Callable[..., Any]:
+        name_what_nobody_catches()
         serving = self._serving = Serving(self._settings, self._terms)
         threading.Thread(target=serving.load, name="load", daemon=True).start()
         return create_app(serving)

@@ -11,11 +11,14 @@ from flask import Flask, Response, request
 from app.api import audit as audit_api
 from app.api import chat, documents, health, openai_compat, receipts, reveal
 from app.console.blueprint import create_console
+from app.console.cookie import LONGEST_S, ReviewCookies
 from app.console.pages import PAGES
 from app.demo import views as demo
 from app.settings import Settings
 from app.web import problems
 from app.web.context import Admission
+from app.web.peers import asked_as_loopback, host_name, is_address
+from app.web.refused_keys import RefusedKeys
 from app.wiring.key_material import key_encryption_key, session_secret
 from app.wiring.service import Service
 
@@ -23,6 +26,8 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
+_PROBES = ("/healthz", "/readyz", "/metrics")
+"""Asked by machines, under whichever name they have."""
 
 _FROM_PAGES = (
     "Authorization",
@@ -43,13 +48,15 @@ def create_app(service: Service, pages: Sequence[ModuleType] = PAGES) -> Flask:
     app.config.update(
         SECRET_KEY=session_secret(key_encryption_key(settings)),
         MAX_CONTENT_LENGTH=settings.max_body,
-        SESSION_COOKIE_NAME="countersign_review",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
-        PERMANENT_SESSION_LIFETIME=8 * 3600,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=LONGEST_S,
     )
+    app.session_interface = ReviewCookies()
     app.extensions["countersign"] = service
     app.extensions["countersign.admission"] = Admission(settings.max_chats)
+    app.extensions["countersign.refused_keys"] = RefusedKeys()
     problems.register(app)
     for blueprint in (
         chat.blueprint,
@@ -63,6 +70,7 @@ def create_app(service: Service, pages: Sequence[ModuleType] = PAGES) -> Flask:
         create_console(pages),
     ):
         app.register_blueprint(blueprint)
+    app.before_request(_known_host(settings.allowed_hosts))
     app.after_request(_headers(settings))
     return app
 
@@ -75,6 +83,21 @@ def _headers_of_a_page() -> str:
     return ", ".join(dict.fromkeys((*_FROM_PAGES, *named[:_MOST_HEADERS])))
 
 
+def _known_host(names: Sequence[str]) -> Callable[[], None]:
+    """Refuses what was sent under a name that is not ours: another site's may be pointed here, and be believed."""
+    known = {name.lower() for name in names}
+
+    def check() -> None:
+        if "HTTP_HOST" not in request.environ and request.environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+            raise problems.Problem(400, "HTTP/1.1 needs one Host header (RFC 9112, 3.2).", code="host")
+        if request.path in _PROBES:
+            return
+        if known and not (host_name() in known or is_address(host_name()) or asked_as_loopback()):
+            raise problems.Problem(421, "This service is not reached under this name; see allowed_hosts.", code="host")
+
+    return check
+
+
 def _headers(settings: Settings) -> Callable[[Response], Response]:
     origins = settings.allowed_origins
 
@@ -84,7 +107,9 @@ def _headers(settings: Settings) -> Callable[[Response], Response]:
         response.headers.setdefault("Content-Security-Policy", CSP)
         origin = request.headers.get("Origin")
         if request.path.startswith("/v1/"):
-            response.vary.add("Origin")
+            # What is answered depends on the key: no cache keeps it, and none takes one origin's answer for another's.
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.vary.update(("Origin", "Authorization"))
         if request.path.startswith("/v1/") and origin and ("*" in origins or origin in origins):
             # Keys travel in a header and never in a cookie, so another origin gains nothing that it does not hold.
             response.headers["Access-Control-Allow-Origin"] = origin

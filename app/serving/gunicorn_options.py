@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.serving.draining_worker import DrainingWorker
+from app.serving.server_log import ServerLog
 
 
 def configure(cfg: Any, bind: str, threads: int, grace_s: int, closed: Callable[[], None]) -> None:
@@ -24,6 +25,9 @@ def configure(cfg: Any, bind: str, threads: int, grace_s: int, closed: Callable[
         "preload_app": False,
         "accesslog": None,
         "loglevel": "warning",
+        "logger_class": ServerLog,
+        # Whoever asks from loopback, a proxy on this machine for instance, may name neither the path nor where it begins.
+        "forwarder_headers": "",
         "proc_name": "countersign",
         "worker_exit": lambda _server, _worker: closed(),
     }

@@ -16,6 +16,7 @@ import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from app.log_lines import name_what_nobody_catches
 from app.serving.application import create_app
 from app.serving.draining_worker import shut
 from app.serving.gunicorn_options import configure
@@ -64,6 +65,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self._service.reload_policy()
 
     def load(self) -> Callable[..., Any]:
+        name_what_nobody_catches()
         service = self._service = Service.open(self._settings)
         threading.Thread(target=self._warm, args=(service,), name="warm", daemon=True).start()
         return create_app(service)

@@ -17,8 +17,9 @@ from contextlib import suppress
 from typing import Any
 
 from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.exceptions import BadRequest, RequestTimeout
+
+from app.serving.refusals import RefusingWorker
 
 READ_S = 10.0
 GRACE_S = 1.0
@@ -113,7 +114,7 @@ def _let_read(sock: socket.socket) -> None:
             left -= len(found)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(RefusingWorker):
     """One per service. Its readings are shared by the threads that read and by the one that cuts."""
 
     wsgi: Any

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from app.web.problems import Problem
 
@@ -14,11 +14,21 @@ _WORDS = {"extra_forbidden": "This is unknown, or cannot be honoured here; leave
 """Better words for what pydantic says."""
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
+"""An integer as JSON Schema means it: 1.0 is one."""
+
+
 def read_body(model: type[Body], longest: int) -> Body:
     """The request's JSON as `model`, of less than `longest` bytes. Raises Problem 415, 413, 400 or 422; never echoes what
     was sent."""
     if request.mimetype != "application/json":
         raise Problem(415, "Send the request as application/json.", code="media_type")
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise Problem(415, "Send the body as it is: compressed bodies are not unpacked.", code="content_encoding")
     raw = request.get_data(cache=False)
     if request.content_length is None and len(raw) >= longest:
         # Of a chunked body Werkzeug gives the first bytes up to the limit, and does not say that there were more.

@@ -12,8 +12,8 @@ from audit.format.events import Entry
 from audit.kinds import Kind
 
 
-def record_access(key: Key, kind: Kind, query_id: str | None, details: Mapping[str, Any]) -> None:
-    """Who looked at what; durable before this returns. Raises AuditUnavailable."""
+def record_access(key: Key, kind: Kind, query_id: str | None, details: Mapping[str, Any]) -> int:
+    """Who looked at what; durable before this returns. The event's number. Raises AuditUnavailable."""
     entry = Entry(
         kind=kind,
         query=query_id,
@@ -22,4 +22,4 @@ def record_access(key: Key, kind: Kind, query_id: str | None, details: Mapping[s
         subject=staff(f"key:{key.id}"),
         body=details,
     )
-    deployment().audit.append(key.tenant, entry).wait()
+    return deployment().audit.append(key.tenant, entry).wait().seq

@@ -29,6 +29,7 @@ _TITLES = {
     410: "It was erased",
     413: "The request is too large",
     415: "Send JSON",
+    421: "Not under this name",
     422: "The request does not fit",
     429: "Too many questions at once",
     500: "Something broke here",
@@ -99,7 +100,7 @@ def of(error: Exception) -> Problem:
                 retry_after=5,
             )
         case OperationalError() | InterfaceError() | PoolTimeout():
-            log.warning("database.unavailable", error=type(error).__name__, path=request.path)
+            log.warning("database.unavailable", error=type(error).__name__, route=_route())
             return Problem(
                 503,
                 "The database does not answer at the moment, and nothing leaves unrecorded. Please try again shortly.",
@@ -114,8 +115,13 @@ def of(error: Exception) -> Problem:
         case HTTPException():
             return Problem(error.code or 500, error.description or "")
         case _:
-            log.error("request.failed", error=type(error).__name__, path=request.path)
+            log.error("request.failed", error=type(error).__name__, route=_route())
             return Problem(500, "An unexpected error occurred. It has been noted; please try again.", code="internal")
+
+
+def _route() -> str:
+    """The address as the application knows it; what a caller wrote in its place may be anything."""
+    return request.url_rule.rule if request.url_rule else ""
 
 
 def respond(problem: Problem) -> Response:

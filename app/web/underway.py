@@ -98,10 +98,10 @@ def languages(asked: str | None) -> tuple[str, ...]:
 
 
 def link_of(headers: Mapping[str, str]) -> SpanContext | None:
-    """The caller's span from `traceparent` (W3C trace context), if there is one."""
+    """The caller's span from `traceparent` (W3C trace context), if there is one. Trace state holds words: it is not read."""
     from opentelemetry import trace
 
-    carrier = {k.lower(): v for k, v in headers.items() if k.lower() in {"traceparent", "tracestate"}}
+    carrier = {k.lower(): v for k, v in headers.items() if k.lower() == "traceparent"}
     context = TraceContextTextMapPropagator().extract(carrier)
     found = trace.get_current_span(context).get_span_context()
     return found if found.is_valid else None

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from app.settings import Settings
+from app.wiring.key_material import make_home
 from app.wiring.metrics import Metrics
 from app.wiring.read_side import ReadSide, open_log
 from app.wiring.signing import open_checkpoints
@@ -48,7 +49,7 @@ def open_deployment(settings: Settings, exporter: SpanExporter | None = None) ->
 
     exporter: gets finished spans as well; for tests.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings)
     upgrade(settings.url)
     signing = load_keys(settings.audit_key_path, settings.audit_origin)
     with ExitStack() as opened:
@@ -82,7 +83,7 @@ def open_deployment(settings: Settings, exporter: SpanExporter | None = None) ->
 
 def check(settings: Settings) -> None:
     """Raises what opening would raise, without starting anything: for a server that has yet to fork."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings)
     upgrade(settings.url)
     load_policies(settings)
     engine = create_engine_for(settings.url)

@@ -44,9 +44,19 @@ def session_secret(kek: bytes) -> bytes:
     return _derived("countersign review session", kek)
 
 
+def make_home(settings: Settings) -> None:
+    """The folder in which everything of this installation lies, closed to others where it is made now.
+
+    One that is there stays as it is: `countersign doctor` says where others could read in it.
+    """
+    if not settings.home.exists():
+        settings.home.parent.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o700, exist_ok=True)
+
+
 def open_keys(settings: Settings) -> tuple[Engine, ApiKeys]:
     """The API keys alone, to look them up; dispose of the engine afterwards. Migrates the database."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings)
     upgrade(settings.url)
     engine, kek = create_engine_for(settings.url), key_encryption_key(settings)
     return engine, ApiKeys(engine, pepper(kek), row_seals(kek))

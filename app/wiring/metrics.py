@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from audit.append.store import Stats
 from audit.checkpoints.issuer import CheckpointStats
 from audit.witness.client import Standing
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+Shown = tuple[str, str, Callable[[], float]]
+"""A figure that another room keeps: its name, what it says, and how it is read. One that only grows ends in _total."""
+
+
+class _Read(Collector):
+    """Asks whenever somebody looks; what only grows is a counter, so that a restart is no fall."""
+
+    def __init__(self, shown: Sequence[Shown]) -> None:
+        self._shown = shown
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text, read in self._shown:
+            family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield family(f"countersign_{name}", text, value=read())
 
 
 class Metrics:
@@ -77,6 +95,9 @@ class Metrics:
         )
         self.chats = Gauge("countersign_chats_in_flight", "Journeys under way", registry=r)
         self.turned_away = Counter("countersign_turned_away_total", "Requests answered 429", registry=r)
+        self.refused_keys = Counter(
+            "countersign_refused_keys_total", "Requests whose API key was refused", ["why"], registry=r
+        )
 
     def watch_log(
         self,
@@ -85,28 +106,26 @@ class Metrics:
         witnesses: Callable[[], Sequence[Standing]],
     ) -> None:
         """Reads the audit room's own counters whenever somebody looks. Called once."""
-        shown: tuple[tuple[str, str, Callable[[], float]], ...] = (
+        shown: tuple[Shown, ...] = (
             ("audit_queue_depth", "Events that wait to become durable", lambda: log().pooled),
-            ("audit_events", "Events made durable since the start", lambda: log().events),
-            ("audit_batches", "Commits of the log's writer since the start", lambda: log().batches),
-            ("audit_events_refused", "Events that could not be recorded", lambda: log().refused),
-            ("audit_checkpoints", "Checkpoints signed since the start", lambda: checkpoints().issued),
-            ("audit_checkpoint_failures", "Looks that ended in a problem", lambda: checkpoints().failed),
+            ("audit_events_total", "Events made durable since the start", lambda: log().events),
+            ("audit_batches_total", "Commits of the log's writer since the start", lambda: log().batches),
+            ("audit_events_refused_total", "Events that could not be recorded", lambda: log().refused),
+            ("audit_checkpoints_total", "Checkpoints signed since the start", lambda: checkpoints().issued),
+            ("audit_checkpoint_failures_total", "Looks that ended in a problem", lambda: checkpoints().failed),
             ("audit_unwitnessed_logs", "Logs whose newest checkpoint lacks cosignatures", lambda: checkpoints().unwitnessed),
             ("audit_witness_contradictions", "Witnesses that contradict the log: somebody must look",
              lambda: sum(one.contradicted for one in witnesses())),
         )  # fmt: skip
-        for name, text, read in shown:
-            Gauge(f"countersign_{name}", text, registry=self.registry).set_function(read)
+        self.registry.register(_Read(shown))
 
     def watch_engines(self, answering: Callable[[], int], retries: Callable[[], int]) -> None:
         """Called once, where the settings name engines."""
         shown = (
             ("engines_answering", "Engines of the settings that are asked at the moment", answering),
-            ("engine_retries", "Questions that were asked of one more engine, since the start", retries),
+            ("engine_retries_total", "Questions that were asked of one more engine, since the start", retries),
         )
-        for name, text, read in shown:
-            Gauge(f"countersign_{name}", text, registry=self.registry).set_function(read)
+        self.registry.register(_Read(shown))
 
     def policy(self, role: str, digest: str, version: str) -> None:
         """The policy of a role is this one from now on. Called by one thread."""

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
 import structlog
 from opentelemetry.sdk.resources import Resource
@@ -22,12 +22,15 @@ from opentelemetry.sdk.trace.export import (
     SpanExporter,
     SpanExportResult,
 )
+from opentelemetry.trace import Link, SpanContext
 from opentelemetry.util.types import Attributes
 
 from app import __version__
+from app.log_lines import NamedAlone
 from app.settings import Settings
 from orchestrator.telemetry import attributes as names
 
+Context = TypeVar("Context", SpanContext, SpanContext | None)
 _OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -51,8 +54,7 @@ class JsonLines(SpanExporter):
     """Appends each span to a file as one line of JSON."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        self._file = own_file(path)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         for span in spans:
@@ -62,6 +64,12 @@ class JsonLines(SpanExporter):
 
     def shutdown(self) -> None:
         self._file.close()
+
+
+def own_file(path: Path) -> TextIO:
+    """To append to; for this user and the group that log readers are in, where it is made now."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o640))
 
 
 def tracer_provider(settings: Settings, extra: SpanExporter | None = None) -> TracerProvider:
@@ -82,13 +90,17 @@ def tracer_provider(settings: Settings, extra: SpanExporter | None = None) -> Tr
 
 
 def configure_logging(settings: Settings) -> None:
-    """JSON lines with event names and ids; called once by the command line, never by a library."""
+    """JSON lines with event names and ids; called once by the command line, never by a library.
+
+    What a library logs is named, and not repeated (app/log_lines.py).
+    """
     level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
     stream: Any = sys.stderr
     if settings.log_file:
-        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        stream = settings.log_file.open("a", encoding="utf-8")
-    logging.basicConfig(level=max(level, logging.WARNING), stream=stream, format="%(levelname)s %(name)s %(message)s")
+        stream = own_file(settings.log_file)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(NamedAlone())
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler])
     for chatty in ("presidio-analyzer", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
@@ -105,17 +117,24 @@ def configure_logging(settings: Settings) -> None:
 def _bare(span: ReadableSpan) -> ReadableSpan:
     return ReadableSpan(
         name=span.name,
-        context=span.context,
-        parent=span.parent,
+        context=_stateless(span.context),
+        parent=_stateless(span.parent),
         resource=span.resource,
         attributes=_allowed(span.attributes),
-        links=span.links,
+        links=[Link(_stateless(link.context), _allowed(link.attributes)) for link in span.links],
         kind=span.kind,
         status=type(span.status)(span.status.status_code),
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _stateless(context: Context) -> Context:
+    """Without trace state, in which a caller may write what they like. None stays None."""
+    if context is None:
+        return context
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags)
 
 
 def _allowed(attributes: Attributes) -> Attributes:

@@ -144,6 +144,13 @@ class AuditReader:
             found = set(connection.scalars(wanted))
         return [subject for subject in subjects if subject in found]
 
+    def happened_since(self, tenant: str, kind: Kind, actor: str, seq: int) -> bool:
+        """Whether the log has an event of that kind by that actor after number `seq`. Nothing is opened."""
+        record = tables.record.c
+        wanted = (record.kind == kind.name, record.log == tenant, record.seq > seq, record.actor == actor)
+        with self._engine.connect() as connection:
+            return connection.execute(select(record.seq).where(*wanted).limit(1)).first() is not None
+
     def earliest(self, tenant: str, queries: Sequence[str], kinds: Sequence[Kind]) -> dict[str, EventView]:
         """Of each query its first event of the first of `kinds` that it has; after_us means nothing here.
 

@@ -150,6 +150,47 @@ def test_metrics_stay_inside_and_plain_http_leads_to_tls(proxy: Proxy) -> None:
     connection.close()
 
 
+@pytest.mark.process
+def test_no_spelling_of_the_path_leads_to_the_metrics(proxy: Proxy) -> None:
+    """A proxy that compares the path as it came, before a service that reads it decoded and without doubled slashes."""
+    for path in (
+        "/metrics",
+        "//metrics",
+        "///metrics",
+        "/%6detrics",
+        "/%6Detric%73",
+        "/%2fmetrics",
+        "/%2Fmetrics",
+        "/metrics?x=1",
+    ):
+        assert proxy.send("GET", path, None, {})[0] == 404, path
+    assert proxy.send("GET", "/v1/models", None, {})[0] == 200
+
+
+@pytest.mark.process
+def test_no_header_of_a_service_s_inside_comes_from_outside(proxy: Proxy) -> None:
+    inside = {
+        "SCRIPT_NAME": "/x",
+        "PATH_INFO": "/metrics",
+        "REMOTE_USER": "root",
+        "countersign_subject": "forged",
+        "A_B": "c",
+    }
+    assert proxy.send("POST", "/v1/chat", b"{}", {**inside, "Content-Type": "application/json"})[0] == 200
+    seen = {name for one in proxy.both for name in one.headers}
+    assert not {name for name in seen if "_" in name}
+
+
+@pytest.mark.process
+def test_a_proxy_s_own_log_holds_no_query_and_no_header(proxy: Proxy) -> None:
+    """Also where it tells of a replica that broke off."""
+    for one in proxy.both:
+        one.broken = True
+    proxy.send("POST", "/v1/chat?message=Wilhelmina", b"{}", {"Content-Type": "application/json", "X-Said": "Wilhelmina"})
+    proxy.send("GET", "/nothing?message=Wilhelmina", None, {"Referer": "https://here/?q=Wilhelmina"})
+    assert b"Wilhelmina" not in (proxy.folder / "log").read_bytes()
+
+
 def test_nothing_in_the_files_would_send_a_question_twice_or_hold_an_answer_back() -> None:
     nginx, haproxy = ((FILES / name).read_text() for name in ("nginx.conf", "haproxy.cfg"))
     rules = "\n".join(line for line in (nginx + haproxy).splitlines() if not line.lstrip().startswith("#"))

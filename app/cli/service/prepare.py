@@ -17,11 +17,11 @@ def prepare() -> None:
     \b
     countersign prepare
     """
-    from app.wiring.key_material import key_encryption_key
+    from app.wiring.key_material import key_encryption_key, make_home
     from audit.checkpoints.signing_keys import load_keys
 
     found = settings()
-    found.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_home(found)
     found.kek_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key_encryption_key(found)
     for key in load_keys(found.audit_key_path, found.audit_origin).public:

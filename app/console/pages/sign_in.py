@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 
-from flask import make_response, redirect, render_template, request, session, url_for
+from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from app.console.cookie import over_tls
 from app.console.page import Route, Shown, integrity
-from app.console.session import ROLES, csrf, csrf_fits, looking
+from app.console.session import ROLES, begin, csrf, csrf_fits, end
 from app.web.context import deployment
-from app.web.looking import record_access
-from audit.kinds import SIGNED_IN
 
 _REFUSAL_S = 0.3
+_NO_COOKIE = "Your browser sent no cookie. Open this page by https, or on the service's own machine as localhost."
 
 
 def _form() -> Shown:
@@ -23,22 +23,19 @@ def _form() -> Shown:
 def _take_key() -> Shown:
     key = deployment().keys.find(request.form.get("key", "").strip())
     if not csrf_fits():
-        return _again("This page had grown old; please try once more.", 400)
+        plain = over_tls() and not request.is_secure and not request.cookies
+        return _again(_NO_COOKIE if plain else "This page had grown old; please try once more.", 400)
     if key is None or key.role not in ROLES:
         time.sleep(_REFUSAL_S)
         return _again("This key does not open the review pages.", 403)
-    session.clear()
-    session.permanent = True
-    session["key"] = key.id
-    session["purpose"] = " ".join(request.form.get("purpose", "").split())[:200]
-    record_access(key, SIGNED_IN, None, looking())
+    begin(key, " ".join(request.form.get("purpose", "").split())[:200])
     integrity(key.tenant)  # begins now, so that the first page has a result
     return redirect(url_for("review.queries"), 303)
 
 
 def _leave() -> Shown:
     if csrf_fits():
-        session.clear()
+        end()
     return redirect(url_for("review.sign_in"), 303)
 
 

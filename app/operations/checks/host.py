@@ -83,6 +83,10 @@ def modes(settings: Settings) -> Iterator[Check]:
     found += [_mode("home", settings.home, 0o022), _mode("settings", config_path(), 0o022)]
     if (log := sqlite_path(settings.url)) is not None:
         found.append(_mode("log", log, 0o022))
+    found += [
+        _seen_by_all(settings.home),
+        *(_seen_by_all(path) for path in (settings.log_file, settings.spans_file) if path),
+    ]
     bad = [one for one in found if one]
     yield from bad
     if not bad:
@@ -103,6 +107,18 @@ def _mode(name: str, path: Path, forbidden: int) -> Check | None:
         told = f"{path} belongs to user {about.st_uid}"
         return Check(f"file modes, {name}", "fail", told, f"chown {os.geteuid()} {path}, or run as its owner")
     return None
+
+
+def _seen_by_all(path: Path) -> Check | None:
+    """Documents of every group, tenants' names and times of questions are nobody else's business."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    if not mode & 0o007:
+        return None
+    told = f"{path} has mode {mode:04o}: every user of this machine can read in it"
+    return Check(f"file modes, {path.name}", "warn", told, f"chmod o-rwx {path}")
 
 
 def _last_event(settings: Settings) -> float | None:

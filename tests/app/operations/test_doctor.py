@@ -88,6 +88,18 @@ def test_secrets_that_others_may_read_are_told_with_the_chmod(site: Settings) ->
     assert found.fix == f"others could read it: chmod 600 {site.kek_path}"
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o705, 0o701, 0o704, 0o751])
+def test_files_that_everybody_on_the_machine_can_read_in_are_told(site: Settings, mode: int) -> None:
+    logs = site.model_copy(update={"log_file": site.home.parent / "service.log", "spans_file": site.home.parent / "spans"})
+    assert {check.state for check in host.modes(site)} == {"ok"}
+    for path in (logs.home, logs.log_file, logs.spans_file):
+        assert path is not None
+        path.touch() if path != logs.home else None
+        path.chmod(mode)
+    found = [check for check in host.modes(logs) if check.state == "warn"]
+    assert [check.fix for check in found] == [f"chmod o-rwx {p}" for p in (logs.home, logs.log_file, logs.spans_file)]
+
+
 def test_a_missing_key_and_a_key_of_another_store_are_told(site: Settings) -> None:
     kept = site.audit_key_path.read_bytes()
     site.audit_key_path.unlink()
