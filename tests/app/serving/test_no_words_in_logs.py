@@ -34,12 +34,12 @@ REQUESTS = 300
 
 
 def sent(port: int, request: bytes) -> bytes:
-    """The first bytes of the answer; half a request is ended by us."""
+    """The answer, up to the connection's end; half a request is ended by us."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
         sock.sendall(request)
         sock.shutdown(socket.SHUT_WR)
         try:
-            return sock.recv(65536)
+            return b"".join(iter(lambda: sock.recv(65536), b""))
         except OSError:
             return b""
 
