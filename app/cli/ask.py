@@ -50,7 +50,7 @@ def ask(
 
 
 def _show(events: Iterator[Event], as_json: bool) -> None:
-    out = Console(highlight=False)
+    out = Console(highlight=False, emoji=False)
     document = collected(events if as_json else _printed(events, out))
     if as_json:
         put(document)

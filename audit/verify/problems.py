@@ -18,13 +18,18 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """events: records read; roots: log to (size, root in hex) as recomputed; unlisted: further problems."""
+    """events: records read; roots: log to (size, root in hex) as recomputed; unlisted: further problems.
+
+    alone: logs with records for which nothing outside the database was there to compare with: a database put back to an
+    earlier state looks the same.
+    """
 
     ok: bool
     problems: list[Problem]
     events: int
     roots: Mapping[str, tuple[int, str]]
     unlisted: int = 0
+    alone: tuple[str, ...] = ()
 
     @property
     def root(self) -> str:

@@ -31,6 +31,7 @@ def verify_store(
     trust = trust or LogTrust()
     problems = Problems()
     roots: dict[str, tuple[int, str]] = {}
+    outside: set[str] = set()
     events = 0
     try:
         snapshot = Snapshot(engine)
@@ -42,7 +43,7 @@ def verify_store(
         with with_damage:
             for detail in fallen_triggers(snapshot):
                 problems.add("", None, "guard", detail)
-        outside = logs_in(trust, problems)
+        outside |= logs_in(trust, problems)
         logs = [tenant] if tenant is not None else []
         if tenant is None:
             with with_damage:
@@ -59,7 +60,8 @@ def verify_store(
                     problems.add(log, seq, what, detail)
     finally:
         snapshot.close()
-    return Report(not problems.total, problems.listed, events, roots, problems.total - len(problems.listed))
+    alone = tuple(log for log, (size, _) in roots.items() if size and log not in outside)
+    return Report(not problems.total, problems.listed, events, roots, problems.total - len(problems.listed), alone)
 
 
 class _tolerant:

@@ -47,6 +47,12 @@ def audit() -> None:
     """
 
 
+_ALONE = (
+    "the file of checkpoints has none of it, so an older database put in its place would look the same: "
+    "put the file back, or compare with what a witness has"
+)
+
+
 @audit.command()
 @click.option("--tenant", default=None, help="One tenant's log; default: all.")
 @click.option(
@@ -116,6 +122,8 @@ def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
         console().print(f"[green]unchanged[/green]: {report.events} events recomputed")
         for log, (size, root) in report.roots.items():
             console().print(f"  {plain(log)}: {size} events, root {root}")
+        for log in report.alone:
+            console().print(f"[yellow]  {plain(log)}: nothing outside the database vouches for it[/yellow]; {_ALONE}")
     else:
         found = table("log", "event", "what", "detail", title="[red]The log or a row has been changed[/red]")
         for problem in report.problems:

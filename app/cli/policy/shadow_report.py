@@ -66,7 +66,7 @@ def _start(since: str, now: datetime) -> datetime:
 
 
 def _show(report: ShadowReport) -> None:
-    out = Console(highlight=False)
+    out = Console(highlight=False, emoji=False)
     out.print(f"candidate   {plain(report.version)}, digest {report.candidate}", soft_wrap=True)
     when = f"{report.first:%Y-%m-%d %H:%M} to {report.last:%Y-%m-%d %H:%M} UTC"
     out.print(f"compared    {report.queries} queries, {report.texts} texts, {when}")

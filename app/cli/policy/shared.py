@@ -66,4 +66,4 @@ def open_bench(sound: Policy) -> Bench:
 
 def results() -> Console:
     """Tables are results: on standard output, as wide as the terminal or 80 columns."""
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)

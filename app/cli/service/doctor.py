@@ -58,6 +58,6 @@ def doctor(as_json: bool, quick: bool) -> None:
         for check in checks:
             state = f"[{_COLOURS[check.state]}]{check.state}[/]"
             table.add_row(plain(check.name), state, plain(check.told), plain(check.fix))
-        Console(highlight=False).print(table)
+        Console(highlight=False, emoji=False).print(table)
     if any(check.state == "fail" for check in checks):
         raise click.exceptions.Exit(1)
