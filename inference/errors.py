@@ -79,3 +79,7 @@ class EngineBusy(InferenceError):
 
 class EngineFailed(InferenceError):
     """A step of the model failed, or the engine is shutting down: the answer is lost and may be asked for again."""
+
+
+class SchemaFailed(EngineFailed):
+    """The answer could not be held to its schema while it was written: asking again would end in the same way."""

@@ -28,7 +28,7 @@ from app.openai_wire import DONE, SCOPE, CompletionBody, chunk, event, used, who
 from app.web import problems
 from app.web.bodies import read_body
 from app.web.problems import Problem
-from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooLong, SchemaInvalid
+from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooLong, SchemaFailed, SchemaInvalid
 from inference.types import Completion, Delta, Message, Prompt, Sampling, Terms
 
 blueprint = Blueprint("engine", __name__)
@@ -275,7 +275,7 @@ def _told(error: BaseException) -> BaseException:
             return Problem(
                 400, f"{str(error)[0].upper()}{str(error)[1:]}.", code="context_length_exceeded", param="messages"
             )
-        case SchemaInvalid():
+        case SchemaInvalid() | SchemaFailed():
             return Problem(400, str(error), code="invalid_schema", param="response_format")
         case PromptInvalid():
             return Problem(400, "The model's chat template refuses these roles.", code="messages", param="messages")

@@ -23,7 +23,7 @@ from inference.engine.fair_queue import Waiting
 from inference.engine.prefix_cache import Blocks
 from inference.engine.request import Job
 from inference.engine.runner import DRAFTED, Feed, Runner
-from inference.errors import EngineBusy, EngineFailed, PromptTooLong
+from inference.errors import EngineBusy, EngineFailed, PromptTooLong, SchemaFailed
 from inference.kv_cache import POSITIONS, blocks_for
 from inference.types import FinishReason
 
@@ -242,7 +242,7 @@ class Scheduler:
         try:
             token = job.choose(logits)
         except GuideFailed as error:
-            self._end(job, EngineFailed(f"the answer could not be held to its schema ({error}); simplify the schema"))
+            self._end(job, SchemaFailed(f"the answer could not be held to its schema ({error}); simplify the schema"))
             return -1
         self._tokens += 1
         if token in job.stops:

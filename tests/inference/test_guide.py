@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference import EngineFailed, Message, Prompt, SchemaInvalid
+from inference import Message, Prompt, SchemaFailed, SchemaInvalid
 from inference.engine.constrained_decoding import Guide, GuideFailed
 from tests.inference.conftest import ask
 
@@ -162,7 +162,7 @@ def test_a_grammar_that_fails_on_the_way_ends_its_own_answer_alone(engine: Any, 
     monkeypatch.setattr(Guide, "allow", fails)
     free = engine.stream(QUESTION, _sampling(max_tokens=40), threading.Event())
     next(free)
-    with pytest.raises(EngineFailed, match=r"held to its schema \(a limit was reached\)"):
+    with pytest.raises(SchemaFailed, match=r"held to its schema \(a limit was reached\)"):
         ask(engine, QUESTION, schema='{"type": "boolean"}')
     assert sum(delta.tokens for delta in free) > 5
 
