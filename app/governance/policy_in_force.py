@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -97,6 +98,8 @@ class Document:
             return
         before = self.cache.policy
         self._put(made, found, seen)
+        if _older(found.policy.version, before.version):
+            log.warning("policy.older_version", role=self._role, version=found.policy.version, was=before.version)
         self._meter.policy_file(self._role, "loaded")
         log.info(
             "policy.loaded", role=self._role, version=found.policy.version, digest=found.policy.digest, was=before.digest
@@ -230,6 +233,15 @@ def _tried(document: Document, pinned: PinnedPolicy, query: Query) -> CandidateP
         log.warning("shadow.no_ruling", error=type(error).__name__)
         return None
     return None if found.digest == pinned.digest else CandidatePolicy(found.digest, found.version, found.judges.rails)
+
+
+def _older(version: str, before: str) -> bool:
+    """Whether both are numbers, such as 2026.1, and the new one is the smaller: somebody may have put an old file back."""
+    numbers = [re.fullmatch(r"\d{1,9}(?:\.\d{1,9}){0,5}", one) for one in (version, before)]
+    if not all(numbers):
+        return False
+    now, was = ([int(part) for part in one.split(".")] for one in (version, before))
+    return now < was
 
 
 def _fingerprint(files: tuple[Path, ...]) -> str:
