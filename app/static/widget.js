@@ -561,8 +561,16 @@
     async #problem(response) {
       if (response.status === 401 || response.status === 403) return [this.#words.refusedKey, false];
       const problem = await response.json().catch(() => ({}));
-      const again = response.status >= 500 || response.status === 408 || response.status === 429;
+      const lost = this.#lost(problem);
+      const again = lost || response.status >= 500 || response.status === 408 || response.status === 429;
       return [String(problem.detail || problem.title || `HTTP ${response.status}`), again];
+    }
+
+    /** Whether the service no longer knows the conversation (erased, restored): then the next question begins another. */
+    #lost(problem) {
+      if (problem.type !== "urn:countersign:problem:conversation_unknown") return false;
+      this.#conversation = null;
+      return true;
     }
 
     #take(answer, event, data, fail) {
@@ -573,7 +581,7 @@
       else if (event === "refusal") {
         answer.refusal(data, (text) => { this.#input.focus(); this.ask(text); }, this.#endpoint());
         this.#say(`${data.message} ${data.alternatives?.length ? this.#words.alternatives : ""}`);
-      } else if (event === "error") fail(String(data.detail || data.title || this.#words.cutOff));
+      } else if (event === "error") { this.#lost(data); fail(String(data.detail || data.title || this.#words.cutOff)); }
       else if (event === "done") { answer.done(data); this.#say(this.#words.done); }
     }
 

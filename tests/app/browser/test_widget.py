@@ -106,6 +106,29 @@ def test_a_question_carries_the_key_and_the_page_but_no_cookie_and_continues_its
     assert not any("cookie" in asked.headers for asked in service.asked)
 
 
+@pytest.mark.parametrize("how", ["a status", "an event"])
+def test_a_conversation_that_the_service_no_longer_knows_is_begun_anew(chat: Any, service: ChatService, how: str) -> None:
+    """It was erased, or a backup was restored; every further question would fail in the same way."""
+    lost = {"type": "urn:countersign:problem:conversation_unknown", "detail": "This conversation is unknown."}
+    service.scripts[QUESTION] = finish
+
+    @service.on("And then?")
+    def _(reply: Reply) -> None:
+        if len(service.asked) > 2:
+            finish(reply)
+        elif how == "a status":
+            reply.problem(404, **lost)
+        else:
+            reply.send("error", status=404, **lost)
+
+    ask(chat, QUESTION)
+    expect(chat.locator(".log")).to_have_attribute("aria-busy", "false")
+    ask(chat, "And then?")
+    chat.get_by_role("button", name="Try again").click()
+    expect(chat.locator(".more")).to_have_count(2)
+    assert [one.body.get("conversation_id") for one in service.asked] == [None, "c-1", None]
+
+
 def test_a_citation_mark_opens_its_source(chat: Any, service: ChatService) -> None:
     @service.on(QUESTION)
     def _(reply: Reply) -> None:
