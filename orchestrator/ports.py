@@ -120,10 +120,10 @@ class Quoted:
 
 class Read(Protocol):
     """What the passages' sentences say to a question: quoted, or computed from their figures; the likeliest, or None
-    where nobody can tell. What reaches `least` may be said."""
+    where nobody can tell. What reaches `least` may be said. tenant: on whose account a model is asked."""
 
     def __call__(
-        self, question: str, passages: Sequence[Passage], least: float, language: str, groups: frozenset[str], /
+        self, question: str, passages: Sequence[Passage], least: float, language: str, groups: frozenset[str], tenant: str, /
     ) -> Quoted | Worked | None: ...
 
 
@@ -139,7 +139,7 @@ class Generate(Protocol):
         self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], cancel: threading.Event, scope: str = ""
     ) -> Generator[str, None, Mapping[str, Any]]:
         """scope: who may notice that an earlier prompt began like this one; a model may share such a beginning within a
-        scope, and not at all where it is empty."""
+        scope, and not at all where it is empty. It begins with the tenant (`types.scope_of`), whose turn it then is."""
 
 
 class AnswerReader(Protocol):

@@ -67,6 +67,16 @@ class Basis:
     documents: frozenset[str]
 
 
+def scope_of(tenant: str, groups: frozenset[str]) -> str:
+    """Those who may read the same documents, by a name."""
+    return "\x1f".join((tenant, *sorted(groups)))
+
+
+def tenant_of(scope: str) -> str:
+    """Of a scope that `scope_of` made."""
+    return scope.partition("\x1f")[0]
+
+
 @dataclass(frozen=True)
 class Turn:
     """An earlier question and answer of the conversation, pseudonymised; either may be empty.

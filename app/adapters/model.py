@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooLong, SchemaInvalid
-from inference.types import Gaze, Message, Prompt, Sampling
+from inference.types import Gaze, Message, Prompt, Sampling, Terms
 from moderation.types import millionths
 from orchestrator.errors import BotUnavailable
 from orchestrator.prompting.messages import BEGINNINGS
+from orchestrator.types import tenant_of
 from retrieval.evidence.prose.arithmetic.computing import INSTRUCTION
 from retrieval.evidence.prose.pointer import HEADS
 from retrieval.evidence.prose.reader import ReaderHead
@@ -64,25 +65,27 @@ class LoadedLater:
         heads: tuple[tuple[int, int], ...],
         parts: Sequence[str],
         asking: str,
+        tenant: str = "",
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
         """Implements `reader.Look`; None while the model cannot be asked."""
         engine = self._engine
         if engine is None:
             return None
         try:
-            looked = engine.look(_prompt(messages), layers, Gaze(heads, tuple(parts), asking))
+            looked = engine.look(_prompt(messages), layers, Gaze(heads, tuple(parts), asking), tenant)
         except (PromptTooLong, PromptInvalid, EngineBusy, EngineFailed):
             return None
         return looked.state, looked.attention
 
-    def write(self, messages: Sequence[tuple[str, str]], schema: str) -> str | None:
+    def write(self, messages: Sequence[tuple[str, str]], schema: str, tenant: str = "") -> str | None:
         """A short answer under a JSON schema, the likeliest; None while the model cannot be asked."""
         engine = self._engine
         if engine is None:
             return None
         try:
             sampling = Sampling(temperature=0.0, max_tokens=_WRITTEN, schema=schema)
-            return "".join(delta.text for delta in engine.stream(_prompt(messages), sampling, threading.Event()))
+            said = engine.stream(_prompt(messages), sampling, threading.Event(), Terms(tenant))
+            return "".join(delta.text for delta in said)
         except (PromptTooLong, PromptInvalid, SchemaInvalid, EngineBusy, EngineFailed):
             return None
 
@@ -94,7 +97,7 @@ class LoadedLater:
             raise BotUnavailable(f"model {self.name} is still being loaded")
         prompt = _prompt(messages, scope)
         try:
-            stream = engine.stream(prompt, Sampling(**sampling), cancel)
+            stream = engine.stream(prompt, Sampling(**sampling), cancel, Terms(tenant_of(scope)))
         except PromptTooLong as error:
             raise BotUnavailable("the question and what belongs to it are too long for the model") from error
         except EngineBusy as error:

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,16 +31,16 @@ _KEPT = 8192
 
 @dataclass(frozen=True)
 class ReadSentences:
-    """Implements `ports.Read`. products: the words of what groups may read."""
+    """Implements `ports.Read`. prose: on a tenant's account. products: the words of what groups may read."""
 
-    prose: Prose
+    prose: Callable[[str], Prose]
     products: Callable[[frozenset[str]], frozenset[str]]
 
     def __call__(
-        self, question: str, passages: Sequence[Passage], least: float, language: str, groups: frozenset[str]
+        self, question: str, passages: Sequence[Passage], least: float, language: str, groups: frozenset[str], tenant: str
     ) -> Quoted | Worked | None:
         read = [(where(passage), passage.text) for passage in passages]
-        found = self.prose(question, read, least, language in _COMMA, self.products(groups))
+        found = self.prose(tenant)(question, read, least, language in _COMMA, self.products(groups))
         if found is None:
             return None
         if found.calculation is not None:
@@ -74,14 +75,14 @@ def reading_with(
     unaided = Reader(head, None)
 
     def prose(
-        question: str, passages: Sequence[tuple[str, str]], least: float, comma: bool, own: frozenset[str]
+        tenant: str, question: str, passages: Sequence[tuple[str, str]], least: float, comma: bool, own: frozenset[str]
     ) -> ProseAnswer | None:
         if isinstance(model, LoadedLater) and model.digest == head.model:
-            reads, writes = Reader(head, model.look), model.write
+            reads, writes = Reader(head, partial(model.look, tenant=tenant)), partial(model.write, tenant=tenant)
             return prose_answer(question, passages, likeness, reads, writes, least, own, comma)
         return prose_answer(question, passages, likeness, unaided, None, least, own, comma)
 
-    return ReadSentences(prose, products)
+    return ReadSentences(lambda tenant: partial(prose, tenant), products)
 
 
 class Nearness:

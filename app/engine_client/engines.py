@@ -26,6 +26,7 @@ from app.engine_client.sse import Broken, Chunks
 from app.openai_wire import SCOPE
 from moderation.types import millionths
 from orchestrator.errors import BotUnavailable
+from orchestrator.types import tenant_of
 
 log = structlog.get_logger(__name__)
 AHEAD = 64
@@ -136,7 +137,7 @@ class Engines:
 
     def _asked(self, messages: Sequence[tuple[str, str]], sampling: Mapping[str, Any], scope: str) -> _Asked:
         """The prompt's beginning decides on the engine: it is the same all through a conversation (its canary is in it)."""
-        named = hmac.digest(self._how.secret, scope.encode(), "sha256").hex() if scope else ""
+        named = self._named(scope) if scope else ""
         begins = "\x1f".join((named, *messages[0]) if messages else (named,))
         route = hmac.digest(self._how.secret, begins.encode("utf-8", "surrogatepass"), "sha256")
         body: dict[str, Any] = {
@@ -152,6 +153,11 @@ class Engines:
         if named and self._how.salt:
             body["cache_salt"] = named
         return _Asked(route, named, body)
+
+    def _named(self, scope: str) -> str:
+        """What engines know a scope by: its tenant, whose turns are counted together, and the scope itself."""
+        tenant, whole = (hmac.digest(self._how.secret, name.encode(), "sha256").hex() for name in (tenant_of(scope), scope))
+        return f"{tenant[:32]}.{whole}"
 
     # --- the loop's thread ------------------------------------------------------------------------
 

@@ -22,11 +22,11 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.engine_server.disconnects import Leaving
 from app.engine_server.lifecycle import Serving
 from app.openai_wire import DONE, SCOPE, CompletionBody, chunk, event, used, whole
 from app.web import problems
 from app.web.bodies import read_body
+from app.web.disconnects import Leaving
 from app.web.problems import Problem
 from inference.errors import EngineBusy, EngineFailed, PromptInvalid, PromptTooLong, SchemaFailed, SchemaInvalid
 from inference.types import Completion, Delta, Message, Prompt, Sampling, Terms
@@ -149,7 +149,7 @@ class _Answer:
             self._head |= {"model": engine.name, "system_fingerprint": f"fp_{engine.digest[:16]}"}
             self._open.enter_context(self._leaving.watching(request.environ.get("gunicorn.socket"), self._gone))
             prompt = Prompt(tuple(Message(_role(m.role), m.text) for m in asked.messages), reuse=scope)
-            self._stream = engine.stream(prompt, _sampling(asked, engine.context), self._gone, Terms(tenant=scope or ""))
+            self._stream = engine.stream(prompt, _sampling(asked, engine.context), self._gone, Terms(_tenant(scope)))
             self._open.callback(self._stream.close)
         except BaseException as error:
             self._open.close()
@@ -245,6 +245,11 @@ def _scope(asked: EngineRequest, one_caller: bool) -> str | None:
     if not re.fullmatch(_OPAQUE, named):
         raise Problem(400, f"{SCOPE}: send 1 to 128 letters, digits or _.:=+/- that name nobody.", code="scope")
     return f"named:{named}"
+
+
+def _tenant(scope: str | None) -> str:
+    """Whose turn it is in the queue: what stands before a scope's first full stop, as services of ours name it."""
+    return (scope or "").partition(".")[0]
 
 
 def _sampling(asked: EngineRequest, context: int) -> Sampling:

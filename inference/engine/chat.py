@@ -209,9 +209,9 @@ class ChatEngine:
         found: NDArray[np.float32] = self._scheduler.call(lambda runner, blocks: _logits(runner, blocks, tokens, chunk))
         return found
 
-    def look(self, prompt: Prompt, after: tuple[int, ...], gaze: Gaze | None = None) -> Looked:
+    def look(self, prompt: Prompt, after: tuple[int, ...], gaze: Gaze | None = None, tenant: str = "") -> Looked:
         """What the layers `after` (from 0) make of a prompt's last token, and where its question looks; nothing is
-        generated.
+        generated. tenant: as in `Terms`.
 
         Raises `PromptTooLong` or `PromptInvalid` (also where the prompt does not hold the texts of `gaze`),
         `ModelUnsupported` for attention that is not computed here, and `EngineFailed` where the engine is closed or its
@@ -223,7 +223,8 @@ class ChatEngine:
         spans = token_spans(self.tokenizer, tokens, (*gaze.parts, gaze.asking)) if gaze else []
         if spans is None:
             raise PromptInvalid("a text whose attention is asked for does not stand in the prompt")
-        return looked(self._scheduler, tokens, after, gaze.heads if gaze else (), spans, self._architecture)
+        heads = gaze.heads if gaze else ()
+        return looked(self._scheduler, tokens, after, heads, spans, self._architecture, tenant)
 
     def stream(self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, terms: Terms | None = None) -> Answer:
         """The answer as it is made; the generator's return value is the whole of it.

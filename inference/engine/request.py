@@ -1,24 +1,28 @@
-"""One answer in the making, between the caller who reads it and the engine's thread, which makes it."""
+"""One answer in the making, between the caller who reads it and the engine's thread, which makes it; and other work that a
+caller has done on that thread."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.engine.draft_tokens import Drafts
-from inference.engine.prefix_cache import Names
+from inference.engine.prefix_cache import Blocks, Names
 from inference.engine.sampling import Sampler
 from inference.types import FinishReason, Sampling, Terms
 
 if TYPE_CHECKING:
     from inference.engine.constrained_decoding import Guide
+    from inference.engine.runner import Runner
 
 _POLL_S = 0.05
 
@@ -27,6 +31,33 @@ _POLL_S = 0.05
 class _End:
     reason: FinishReason
     error: Exception | None = None
+
+
+@dataclass(eq=False)
+class Call:
+    """Work between two turns of the engine. terms: on whose account it reads so many tokens (`left`); None for the engine's
+    own."""
+
+    work: Callable[[Runner, Blocks], Any]
+    terms: Terms | None = None
+    left: int = 0
+    arrived: float = field(default_factory=time.monotonic)
+    read_in: int = 0
+    done: Future[Any] = field(default_factory=Future)
+
+    @property
+    def tenant(self) -> str:
+        return self.terms.tenant if self.terms else ""
+
+    @property
+    def priority(self) -> int:
+        return self.terms.priority if self.terms else 0
+
+    def run(self, runner: Runner, blocks: Blocks) -> None:
+        try:
+            self.done.set_result(self.work(runner, blocks))
+        except BaseException as error:
+            self.done.set_exception(error)
 
 
 class Job:
@@ -53,7 +84,7 @@ class Job:
         self.stops = stops
         self.terms = terms
         self.arrived = now
-        self.rank: tuple[float, ...] = ()
+        self.read_in = 0
         self.deadline = None if terms.deadline_s is None else now + terms.deadline_s
         self.sampler = Sampler(sampling)
         self.guide = guide
@@ -66,6 +97,19 @@ class Job:
     @cached_property
     def drafts(self) -> Drafts:
         return Drafts(self.tokens)
+
+    @property
+    def tenant(self) -> str:
+        return self.terms.tenant
+
+    @property
+    def priority(self) -> int:
+        return self.terms.priority
+
+    @property
+    def left(self) -> int:
+        """Tokens of the prompt that are still to be read."""
+        return self.prompt - self.cached
 
     @property
     def reading(self) -> bool:

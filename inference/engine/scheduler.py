@@ -1,17 +1,16 @@
 """Continuous batching: one thread owns the device and gives every answer in progress one token a step.
 
-A turn is: end what is cancelled or late, admit what fits, read one chunk of one prompt, make one token for every answer.
-So a long prompt holds up the others by one chunk at most. An answer is admitted when the cache has room for all it may
-become; nothing that was admitted is ever put out again for want of memory.
+A turn is: end what is cancelled or late, admit what fits, read one chunk of one prompt, make one token for every answer; of
+several tenants, those whose turn it is (fair_queue.py). So a long prompt holds up the others by one chunk at most, and a
+flood of them by little more. An answer is admitted when the cache has room for all it may become; nothing that was admitted
+is ever put out again for want of memory.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engine.constrained_decoding import GuideFailed
-from inference.engine.fair_queue import Waiting
+from inference.engine.fair_queue import ANSWER, Shares, Waiting, next_to_read
 from inference.engine.prefix_cache import Blocks
-from inference.engine.request import Job
+from inference.engine.request import Call, Job
 from inference.engine.runner import DRAFTED, Feed, Runner
 from inference.errors import EngineBusy, EngineFailed, PromptTooLong, SchemaFailed
 from inference.kv_cache import POSITIONS, blocks_for
-from inference.types import FinishReason
+from inference.types import FinishReason, Terms
 
 AHEAD = 64
 """Tokens that an answer may be ahead of its reader; then it waits, and costs nothing."""
@@ -58,9 +57,11 @@ class Scheduler:
         self.slots = min(slots or runner.width, runner.width)
         self._blocks = Blocks(runner.blocks)
         self._guard = threading.Condition()
-        self._waiting = Waiting(most_waiting)
-        self._calls: deque[tuple[Callable[[Runner, Blocks], Any], Future[Any]]] = deque()
+        self._shares = Shares()
+        self._waiting = Waiting(most_waiting, self._shares.had)
+        self._calls: list[Call] = []
         self._active: list[Job] = []
+        self._turns = 0
         self._closing = False
         self.guesses = True
         self._step_s = self._check_s = 0.0
@@ -84,15 +85,17 @@ class Scheduler:
             self._waiting.add(job)
             self._guard.notify()
 
-    def call(self, work: Callable[[Runner, Blocks], Any]) -> Any:
-        """Run something on the engine's thread between two turns, and give its result."""
-        done: Future[Any] = Future()
+    def call(self, work: Callable[[Runner, Blocks], Any], terms: Terms | None = None, tokens: int = 0) -> Any:
+        """Run something on the engine's thread between two turns, and give its result. With terms it waits for its turn like
+        a prompt of so many tokens."""
+        call = Call(work, terms, tokens)
         with self._guard:
             if self._closing:
                 raise EngineFailed("the engine is shutting down; ask another one")
-            self._calls.append((work, done))
+            call.read_in = self._turns
+            self._calls.append(call)
             self._guard.notify()
-        return done.result()
+        return call.done.result()
 
     def load(self) -> Load:
         with self._guard:
@@ -119,35 +122,39 @@ class Scheduler:
                     self._guard.wait(_IDLE_S if self._active or self._waiting else None)
                 if self._closing:
                     break
-                calls = list(self._calls)
-                self._calls.clear()
-            for work, done in calls:
-                try:
-                    done.set_result(work(self._runner, self._blocks))
-                except BaseException as error:
-                    done.set_exception(error)
+                own = [call for call in self._calls if call.terms is None]
+                self._calls = [call for call in self._calls if call.terms is not None]
+            for call in own:
+                call.run(self._runner, self._blocks)
             try:
                 moved = self._turn()
             except Exception as error:  # the pool is lost, and every conversation in it
                 self._fail(error)
         for job in [*self._active, *self._waiting.clear()]:
             job.finish("cancelled")
-        for _, done in self._calls:
-            done.set_exception(EngineFailed("the engine is shutting down; ask another one"))
+        for call in self._calls:
+            call.done.set_exception(EngineFailed("the engine is shutting down; ask another one"))
 
     def _turn(self) -> bool:
         """Whether there was anything to do."""
         self._sweep()
         self._admit()
-        reading = [job for job in self._active if job.reading]
-        if reading:
-            self._read(min(reading, key=lambda job: job.rank))
-        writing = [job for job in self._active if not job.reading and not job.paused(AHEAD)]
+        self._turns += 1
+        working = [job for job in self._active if job.reading or not job.paused(AHEAD)]
+        with self._guard:
+            prompts: list[Job | Call] = [*(job for job in working if job.reading), *self._calls]
+        whose = self._shares.turn({*(job.tenant for job in working), *(one.tenant for one in prompts)})
+        match next_to_read((one for one in prompts if one.tenant in whose), self._shares, self._turns):
+            case Job() as job:
+                self._read(job)
+            case Call() as call:
+                self._look(call)
+        writing = [job for job in working if job in self._active and not job.reading and job.tenant in whose]
         if len(writing) == 1 and (guess := self._guess(writing[0])):
             self._check(writing[0], guess)
         elif writing:
             self._write(writing)
-        return bool(reading or writing)
+        return bool(working or prompts)
 
     def _sweep(self) -> None:
         now = time.monotonic()
@@ -160,17 +167,26 @@ class Scheduler:
             job.finish(reason)
 
     def _admit(self) -> None:
-        """The next in line while it fits; nobody overtakes one that is waiting for room."""
+        """The next in line while it fits; nobody overtakes one that is waiting for room. Of several tenants, those of whom
+        nothing is in progress have the last place and a quarter of the cache for themselves."""
+        full: set[str] = set()
         while len(self._active) < self.slots:
+            busy = {job.tenant for job in self._active}
             with self._guard:
-                job = self._waiting.first()
+                kept = self._waiting.several and self.slots > 1
+                job = self._waiting.first(full | busy if kept and len(self._active) == self.slots - 1 else full)
             if job is None:
                 return
             # the last token is fed in any case: its logits are wanted
             job.names.extend(job.tokens, (len(job.tokens) - 1) // POSITIONS * POSITIONS)
             table = self._blocks.shared(job.names.all)
             reused = len(table)
-            more = self._blocks.take(blocks_for(job.longest) - reused)
+            need = blocks_for(job.longest) - reused
+            if kept and job.tenant in busy and self._blocks.available - need < self._runner.blocks // 4:
+                self._blocks.release(table)
+                full.add(job.tenant)
+                continue
+            more = self._blocks.take(need)
             if more is None:
                 self._blocks.release(table)
                 return
@@ -178,20 +194,28 @@ class Scheduler:
                 self._waiting.take(job)
             job.table = [*table, *more]
             job.cached = job.reused = reused * POSITIONS
+            job.read_in = self._turns
             self._prompt_tokens += len(job.tokens)
             self._reused += job.cached
             self._hits += job.cached > 0
             self._active.append(job)
 
+    def _look(self, call: Call) -> None:
+        with self._guard:
+            self._calls.remove(call)
+        self._shares.charge(call.tenant, call.left)
+        call.run(self._runner, self._blocks)
+
     def _read(self, job: Job) -> None:
         """One chunk of a prompt: a short one while others are being answered."""
         small, large = self._runner.chunks[0], self._runner.chunks[-1]
-        rest = job.prompt - job.cached
         others = any(not other.reading for other in self._active)
         # a large chunk that is mostly padding costs more than two small ones
-        size = large if rest > large // 2 and not others else small
+        size = large if job.left > large // 2 and not others else small
         part = job.tokens[job.cached : min(job.cached + size, job.prompt)]
         logits = self._runner.run([Feed(job.cached, part, job.table)])
+        job.read_in = self._turns
+        self._shares.charge(job.tenant, len(part))
         self._keep(job, len(part))
         if not job.reading:
             self._say(job, logits[0])
@@ -202,6 +226,7 @@ class Scheduler:
         if len(jobs) == 1:
             self._step_s = _mean(self._step_s, time.perf_counter() - begun)
         for job, row in zip(jobs, logits, strict=True):
+            self._shares.charge(job.tenant, ANSWER)
             self._keep(job, 1)
             self._say(job, row)
 
@@ -217,6 +242,7 @@ class Scheduler:
         begun = time.perf_counter()
         logits = self._runner.run([Feed(job.cached, [job.tokens[-1], *guess], job.table)], every=True)[0]
         self._check_s = _mean(self._check_s, time.perf_counter() - begun)
+        self._shares.charge(job.tenant, ANSWER + len(guess))
         right = 0
         for place, token in enumerate([*guess, -1]):
             self._keep(job, 1)
@@ -257,8 +283,6 @@ class Scheduler:
     def _end(self, job: Job, reason: FinishReason | EngineFailed) -> None:
         self._active.remove(job)
         self._blocks.release(job.table)
-        with self._guard:
-            self._waiting.served(job)
         if isinstance(reason, EngineFailed):
             job.fail(reason)
         else:

@@ -1,6 +1,7 @@
 """What a model's middle layers make of a prompt, for heads that read it (retrieval/evidence/prose/reader.py).
 
-Each chunk of the prompt is a call of its own on the engine's thread, so that answers in progress go on between them.
+Each chunk of the prompt is a call of its own on the engine's thread and waits for its tenant's turn, so that answers in
+progress go on between them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from inference.engine.scheduler import Scheduler
 from inference.errors import EngineFailed, PromptTooLong
 from inference.kv_cache import blocks_for
 from inference.models.attended import Span, layers_of, made_width, shares
-from inference.types import Looked
+from inference.types import Looked, Terms
 
 
 def looked(
@@ -28,11 +29,12 @@ def looked(
     heads: Sequence[tuple[int, int]],
     spans: Sequence[Span],
     architecture: Architecture,
+    tenant: str = "",
 ) -> Looked:
     """The last token's state behind the layers `after`, and what these heads (layer, head) give from the last span to the
     others. Raises what `states` does."""
     layers = layers_of(heads)
-    found = states(scheduler, tokens, after, layers)
+    found = states(scheduler, tokens, after, layers, tenant)
     own: list[NDArray[np.float32]] = []
     given: dict[tuple[int, int], NDArray[np.float32]] = {}
     at = 0
@@ -53,7 +55,7 @@ def looked(
 
 
 def states(
-    scheduler: Scheduler, tokens: Sequence[int], after: tuple[int, ...], look: tuple[int, ...] = ()
+    scheduler: Scheduler, tokens: Sequence[int], after: tuple[int, ...], look: tuple[int, ...] = (), tenant: str = ""
 ) -> NDArray[np.float32]:
     """Of every token, float32[tokens, …], as `models.transformer.Transformer` orders it.
 
@@ -61,11 +63,12 @@ def states(
     """
     held: list[tuple[Blocks, list[int]]] = []
 
-    def take(_: Runner, blocks: Blocks) -> None:
+    def take(runner: Runner, blocks: Blocks) -> int:
         table = blocks.take(blocks_for(len(tokens)))
         if table is None:
             raise PromptTooLong(f"{len(tokens)} tokens do not fit into what is free of the cache; try again later")
         held.append((blocks, table))
+        return runner.chunks[-1]
 
     def read(runner: Runner, blocks: Blocks, start: int) -> tuple[int, NDArray[np.float32]]:
         if blocks is not held[0][0]:  # a step failed meanwhile, and what was read before is gone with the cache
@@ -77,11 +80,11 @@ def states(
         if blocks is held[0][0]:
             blocks.release(held[0][1])
 
-    scheduler.call(take)
+    size = scheduler.call(take)
     try:
         start, found = 0, []
         while start < len(tokens):
-            start, part = scheduler.call(partial(read, start=start))
+            start, part = scheduler.call(partial(read, start=start), Terms(tenant), min(size, len(tokens) - start))
             found.append(part)
         return np.concatenate(found)
     finally:

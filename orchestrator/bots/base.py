@@ -40,7 +40,7 @@ class Question:
     """What is known of a question before a bot is chosen. embedding: float32[d], unit length; passages: what the search
     found for this caller, best first. turns: what was said before. language: the question's (ISO 639-1). whole: a follow-up
     with what it left unsaid. reading: as the documents are asked, where that differs: whole, and in their language. rules:
-    what policy says of answers."""
+    what policy says of answers. tenant: on whose account a model is asked."""
 
     text: str
     embedding: np.ndarray
@@ -51,6 +51,7 @@ class Question:
     whole: Whole | None = None
     reading: str = ""
     rules: AnswerRules = field(default_factory=AnswerRules)
+    tenant: str = ""
 
     @property
     def asked(self) -> str:

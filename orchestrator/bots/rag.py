@@ -63,7 +63,7 @@ class RagBot:
         read = (
             None
             if known or not question.passages
-            else self._read(asked, question.passages, sure, question.language, question.groups)
+            else self._read(asked, question.passages, sure, question.language, question.groups, question.tenant)
         )
         found = _Found(worked, read)
         return document_evidence(found.chance, found)

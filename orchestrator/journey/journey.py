@@ -38,7 +38,7 @@ from orchestrator.prompting.surrogate_model import SurrogateModel
 from orchestrator.selection.selector import Evidence
 from orchestrator.telemetry import attributes as names
 from orchestrator.telemetry.trace import Trace
-from orchestrator.types import Outcome, Query, Route, Turn
+from orchestrator.types import Outcome, Query, Route, Turn, scope_of
 from orchestrator.understanding.english import in_english
 from orchestrator.understanding.language import ENGLISH, language_of
 
@@ -127,9 +127,9 @@ class Journey:
             return
         vector = self._embed(progress.question)
         verdict = progress.input = self._judged(vector)
-        scope = "\x1f".join((query.tenant, *sorted(query.groups)))  # those who may read the same documents
-        with_surrogates = partial(SurrogateModel, pseudonyms=pseudonyms, scope=scope)
-        question = Question(progress.question, vector, (), query.groups, history, rules=self._context.policy.answers)
+        with_surrogates = partial(SurrogateModel, pseudonyms=pseudonyms, scope=scope_of(query.tenant, query.groups))
+        rules = self._context.policy.answers
+        question = Question(progress.question, vector, (), query.groups, history, rules=rules, tenant=query.tenant)
         question = self._understood(self._in_context(question), with_surrogates)
         screening = Screening(self._context.judge, deps.screened, query.tenant, self._context.policy.digest)
         screened = deps.pool.submit(screening.passages, question.passages)

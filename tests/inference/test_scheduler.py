@@ -228,24 +228,11 @@ def test_an_engine_that_closes_ends_what_is_running_and_takes_nothing_new() -> N
 
 
 def queued(*tenants: str, **terms: Any) -> tuple[Waiting, list[Job]]:
-    waiting, jobs = Waiting(100), []
+    waiting, jobs = Waiting(100, lambda _tenant: 0.0), []
     for tenant in tenants:
         jobs.append(job(BEGINNING, Sampling(), tenant=tenant, **terms)[0])
         waiting.add(jobs[-1])
     return waiting, jobs
-
-
-def order(waiting: Waiting) -> list[str]:
-    found = []
-    while one := waiting.first():
-        waiting.take(one)
-        found.append(one.terms.tenant)
-    return found
-
-
-def test_a_tenant_with_many_questions_waits_behind_its_own() -> None:
-    waiting, _ = queued("a", "a", "a", "a", "b", "c")
-    assert order(waiting)[:3] == ["a", "b", "c"]
 
 
 def test_people_come_before_campaigns_until_a_campaign_has_waited_long() -> None:

@@ -75,12 +75,14 @@ def test_an_answer_comes_whole_with_its_usage_and_where_it_was_made() -> None:
 
 def test_a_scope_names_nobody_and_stays_the_same_and_without_one_none_is_sent() -> None:
     with engines_saying(saying("a")) as (one,), asking(one, key="k3y") as engines:
-        for scope in ("bank\x1fstaff", "bank\x1fstaff", "other", ""):
+        for scope in ("bank\x1fstaff", "bank\x1fstaff", "other", "", "bank\x1fboard"):
             ask(engines, scope=scope)
         again = [headers.get("x-countersign-scope") for headers in one.headers]
     assert again[0] == again[1] != again[2]
     assert again[3] is None
-    assert all(len(scope or "") == 64 and "bank" not in scope for scope in again[:3] if scope)
+    assert all(len(scope or "") == 97 and "bank" not in scope for scope in again[:3] if scope)
+    assert again[4] != again[0]
+    assert str(again[4]).split(".")[0] == str(again[0]).split(".")[0], "turns are counted by tenant"
     assert [body.get("cache_salt") for body in one.asked] == again
     assert one.headers[0]["authorization"] == "Bearer k3y"
 

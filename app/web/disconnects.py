@@ -1,6 +1,6 @@
 """Notices clients that go away, also while there is nothing to write to them: their answers stop within a step.
 
-A client that has closed its side of the connection has gone: no client of this API does so and still reads.
+A client that has closed its side of the connection has gone: no client of these APIs does so and still reads.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Leaving:
         if sock is None:
             yield
             return
+        if has_left(sock):
+            gone.set()
         with self._lock:
             self._watched[sock] = gone
             self._some.set()
