@@ -20,7 +20,7 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 
 from moderation.pii.entities import ENTITIES, PSEUDONYMISED, PiiError, known_entities
-from moderation.pii.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag
+from moderation.pii.pseudonyms import LITERAL, TAG, PseudonymError, Pseudonyms, bare_name, is_tag, name_words
 from moderation.pii.recognisers.accounts import (
     AccountRecogniser,
     CardRecogniser,
@@ -39,7 +39,7 @@ from moderation.pii.recognisers.contacts import (
 )
 from moderation.pii.recognisers.documents import DateRecogniser, DocumentRecogniser
 from moderation.pii.recognisers.people.cues import NameRecogniser, coordinate, introduced
-from moderation.pii.recognisers.people.known import named_again, spelt
+from moderation.pii.recognisers.people.known import Spellings, named_again
 from moderation.pii.recognisers.people.ner_entities import CompanyRecogniser, NerRecogniser
 from moderation.pii.recognisers.people.spacy_engine import FolderNlpEngine
 from moderation.pii.recognisers.resolve import Ground, resolve
@@ -174,7 +174,7 @@ class Redactor:
         first = [_name_alone(read, s) for s in resolve(read, [*literal, *self._find(read)]) if s.entity in wanted]
         self._tag(read, first, pseudonyms)
         # What was found here or in an earlier turn, wherever else it stands: "meyer" in the line below "Anna Meyer".
-        again = [*pseudonyms.known(read), *named_again(read, pseudonyms.people())]
+        again = [*pseudonyms.known(read), *named_again(read, tuple(pseudonyms.people().values()))]
         known = [s for s in self._allowed(read, again) if s.entity in entities]
         spans = resolve(read, [*literal, *_merge(first, known)])
         chosen = [_name_alone(read, s) for s in spans if s.entity in wanted]
@@ -193,11 +193,14 @@ class Redactor:
     def _tag(read: str, spans: list[PiiSpan], pseudonyms: Pseudonyms) -> dict[PiiSpan, str]:
         """What stands for each span. The fullest names first, so that "Meyer" on one line finds "Anna Meyer" on the next."""
         tags: dict[PiiSpan, str] = {}
+        known = Spellings(pseudonyms.people())
         for span in sorted(spans, key=lambda s: (s.start - s.end, s.start)):
             original = read[span.start : span.end]
             if span.entity == "PERSON":
-                original = spelt(original, pseudonyms.people())
+                original = known.spelt(original)
             tags[span] = MARKER if span.entity == "SECRET" else pseudonyms.tag(span.entity, original)
+            if span.entity == "PERSON":
+                known.add(tags[span], name_words(original))
         return tags
 
     def _allowed(self, text: str, spans: list[PiiSpan]) -> list[PiiSpan]:

@@ -4,7 +4,7 @@ Inside the house a pseudonym is always a tag (<PERSON_1>). A model may read a su
 value; what it writes is read back into tags before anything else sees it.
 """
 
-from moderation.pii.pseudonyms.name_words import bare_name
+from moderation.pii.pseudonyms.name_words import bare_name, name_words
 from moderation.pii.pseudonyms.pseudonym_map import ModelMessages, PseudonymError, Pseudonyms, Style, identity
 from moderation.pii.pseudonyms.tags import LITERAL, TAG, is_tag, read_tag
 
@@ -18,5 +18,6 @@ __all__ = [
     "bare_name",
     "identity",
     "is_tag",
+    "name_words",
     "read_tag",
 ]

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from moderation.pii.pseudonyms.name_words import name_words, plainly_a_name, within
-from moderation.pii.pseudonyms.original import EXACT, FUZZY, Original, identity
+from moderation.pii.pseudonyms.name_words import name_words, plainly_a_name
+from moderation.pii.pseudonyms.original import Original, identity
+from moderation.pii.pseudonyms.originals import Originals
 from moderation.pii.pseudonyms.serialised import SECRET_BYTES, PseudonymError, dumped, loaded
 from moderation.pii.pseudonyms.stream_reader import StreamReader, Vocabulary
 from moderation.pii.pseudonyms.surrogate_choice import SurrogateChoice
@@ -48,10 +49,10 @@ class Pseudonyms:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._entries: list[Original] = []
+        self._originals = Originals()
+        self._entries = self._originals.all
         self._by_key: dict[tuple[str, str], Original] = {}
         self._by_tag: dict[tuple[str, int], Original] = {}
-        self._pattern: re.Pattern[str] | None = None
         self._secret = secrets.token_bytes(SECRET_BYTES)
         self._choice = SurrogateChoice(self._secret, {})
 
@@ -64,18 +65,17 @@ class Pseudonyms:
         with self._lock:
             key = identity(entity, original)
             names = name_words(original) if entity == "PERSON" else ()
-            entry = self._person(names) if names else self._by_key.get((entity, key))
+            known = self._originals
+            entry = known.person(names) if names else self._by_key.get((entity, key))
             if entry is None:
-                number = 1 + sum(e.entity == entity for e in self._entries)
-                entry = Original(entity, number, original, {key}, names, alone=self._fits_many(names), fullest=original)
-                self._entries.append(entry)
+                number, many = known.next_number(entity), known.fits_many(names)
+                entry = Original(entity, number, original, {key}, names, alone=many, fullest=original)
+                known.add(entry)
                 self._by_tag[entity, number] = entry
-                self._pattern = None
             elif key not in entry.keys or len(names) > len(entry.names):
                 if len(names) > len(entry.names):
-                    entry.names, entry.fullest = names, original
-                entry.keys.add(key)
-                self._pattern = None
+                    known.grow(entry, names, original)
+                known.known_as(entry, key)
             self._by_key[entity, key] = entry
             return entry.tag
 
@@ -113,21 +113,17 @@ class Pseudonyms:
         """Where originals of earlier turns occur in `text`, in any case or spacing; of a person also an unambiguous part.
         Also what equals a surrogate of this conversation: it is something else that the user means."""
         with self._lock:
-            if self._pattern is None:
-                self._pattern = self._compile()
-            spans = []
-            for match in self._pattern.finditer(text):
-                entry = self._entries[int(str(match.lastgroup)[1:])]
-                shown = match.group()
-                if entry.entity == "PERSON" and not plainly_a_name(text, match.start(), shown):
-                    continue
-                spans.append(PiiSpan(match.start(), match.end(), entry.entity, 0.95))
+            spans = [
+                PiiSpan(start, end, entry.entity, 0.95)
+                for start, end, entry in self._originals.find(text)
+                if entry.entity != "PERSON" or plainly_a_name(text, start, text[start:end])
+            ]
             return [*spans, *self._typed_surrogates(text)]
 
-    def people(self) -> tuple[tuple[str, ...], ...]:
-        """The fullest name of everyone who was named, word by word without regard to case."""
+    def people(self) -> dict[str, tuple[str, ...]]:
+        """The fullest name of everyone who was named, word by word without regard to case, by what stands for them."""
         with self._lock:
-            return tuple(e.names for e in self._entries if e.names)
+            return {e.tag: e.names for e in self._entries if e.names}
 
     # -- what a model reads and writes ------------------------------------------------------------------------------------
 
@@ -196,54 +192,14 @@ class Pseudonyms:
     def load(cls, data: bytes) -> Pseudonyms:
         """Raises PseudonymError where `data` is not what `dump` wrote."""
         self = cls()
-        self._entries, self._secret, words = loaded(data)
+        entries, self._secret, words = loaded(data)
         self._choice = SurrogateChoice(self._secret, words)
-        for entry in self._entries:
+        for entry in entries:
+            self._originals.add(entry)
             self._by_tag[entry.entity, entry.number] = entry
             for key in entry.keys:
                 self._by_key[entry.entity, key] = entry
         return self
-
-    # -- persons ----------------------------------------------------------------------------------------------------------
-
-    def _person(self, names: tuple[str, ...]) -> Original | None:
-        people = [e for e in self._entries if e.entity == "PERSON"]
-        exact = [e for e in people if e.names == names]
-        fits = [e for e in people if not e.alone and (within(names, e.names) or within(e.names, names))]
-        fullest = [e for e in fits if len(e.names) >= len(names)]
-        if exact and (len(names) > 1 or exact[0].alone or len(fullest) <= 1):
-            return exact[0]
-        return fits[0] if len(fits) == 1 else None
-
-    def _fits_many(self, names: tuple[str, ...]) -> bool:
-        return (
-            bool(names) and sum(e.entity == "PERSON" and not e.alone and within(names, e.names) for e in self._entries) > 1
-        )
-
-    # -- patterns ---------------------------------------------------------------------------------------------------------
-
-    def _compile(self) -> re.Pattern[str]:
-        forms: list[tuple[str, int]] = []
-        for index, entry in enumerate(self._entries):
-            if entry.entity == LITERAL:
-                continue
-            shapes = {_loose(entry.original, entry.entity)}
-            if entry.entity == "PERSON":
-                shapes |= {r"\s+".join(map(re.escape, key.split())) for key in entry.keys}
-                shapes |= {re.escape(part) for part in entry.names if len(part) > 2 and self._belongs_to_one(part)}
-            forms += [(shape, index) for shape in shapes if shape]
-        forms.sort(key=lambda form: -len(form[0]))
-        merged: dict[int, list[str]] = {}
-        for shape, index in forms:
-            merged.setdefault(index, []).append(shape)
-        if not merged:
-            return re.compile(r"(?!)")
-        ordered = sorted(merged.items(), key=lambda item: -max(map(len, item[1])))
-        body = "|".join(f"(?P<e{index}>{'|'.join(shapes)})" for index, shapes in ordered)
-        return re.compile(rf"(?<!\w)(?:{body})(?!\w)", re.I)
-
-    def _belongs_to_one(self, part: str) -> bool:
-        return sum(part in e.names for e in self._entries if e.entity == "PERSON") == 1
 
 
 def _read_back(match: re.Match[str]) -> bool:
@@ -256,13 +212,3 @@ def _read_back(match: re.Match[str]) -> bool:
 
 def _style(styles: Mapping[str, Style], entry: Original) -> Style:
     return "tag" if entry.entity == LITERAL else styles.get(entry.entity, styles.get("default", "tag"))
-
-
-def _loose(original: str, entity: str) -> str:
-    """A pattern for the original with its spaces and hyphens free."""
-    if entity in EXACT:
-        return re.escape(original)
-    if entity in FUZZY:
-        return r"[\s,]+".join(re.escape(w) for w in re.split(r"[\s,]+", original) if w)
-    characters = [c for c in original if c.isalnum()]
-    return r"[\s.()/-]{0,2}".join(map(re.escape, characters)) if len(characters) >= 5 else re.escape(original)

@@ -21,7 +21,7 @@ TITLES = (
     r"|signora|señor|señora|sr|sra|don|doña|ing)"
 )
 SUFFIXES = r"(?:jr|sr|ii|iii|iv|v|md|phd|dds|dvm|esq|mba|cpa|cfa|jd|rn|do)"
-_WORD = r"[^\W\d_](?:[^\W\d_]|['’´-](?=[^\W\d_]))*"
+_WORD = r"[^\W\d_](?:[^\W\d_]|['’´-](?=[^\W\d_])){0,59}"  # longer ones are no names, and each piece of one was tried
 _PARTICLE = r"(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|el|al|bin|ibn|ter|ten|zu|st\.?)"
 _NAME = rf"(?:{_WORD}|[^\W\d_]\.)(?: (?:{_PARTICLE} ){{0,2}}(?:{_WORD}|[^\W\d_]\.)){{0,3}}(?:,? {SUFFIXES}\b\.?)?"
 
@@ -47,7 +47,7 @@ _AFTER = re.compile(
     rf"(?:^|(?<=[\n\"“>:.!?] )|(?<=[\n\"“>]))({_NAME})(?:['’]s (?:address|phone|number|email|account|card"
     rf"|daughter|son|wife|husband|passport|birthday|name)\b"
     r"| (?:shouted|said|says|asked|told|called|wrote|had given|has given|gave|lives|lived|was born"
-    r"|works at|worked|is my|is a \d+ year)\b"
+    r"|works at|worked|is my|is a \d{1,3} year)\b"
     r"|, (?:can|could|would|will) (?:i|you|we)\b| ?:\s?\\?\")",
     re.I,
 )  # fmt: skip
