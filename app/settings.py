@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from app.openai_wire.settings import OpenAISettings
+from app.quota_settings import Quotas
 from app.source_settings import DocumentSettings, Sources
 
 PREFIX = "COUNTERSIGN_"
@@ -129,6 +130,11 @@ class Settings(BaseSettings):
         "turn to another replica first; 0: connections are refused at once",
     )
     max_chats: int = Field(32, ge=1, le=500, description="journeys at a time; more are answered 429. Keep below threads")
+    quotas: Quotas = Field(Quotas(), description="what one key and one tenant may ask: tables [quotas.key], [quotas.tenant]")
+    earlier_messages: int = Field(
+        40, ge=0, le=200, description="earlier messages that an OpenAI client brings along and that are read, the newest"
+    )
+    earlier_characters: int = Field(16_000, ge=0, description="characters of them; instructions count first")
     max_body: int = Field(262_144, ge=1024, description="largest request body, in bytes")
     max_document: int = Field(
         64 * 2**20, ge=1024, description="largest document that an administrator's key may send, in bytes"

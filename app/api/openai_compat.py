@@ -10,7 +10,7 @@ import dataclasses
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -72,6 +72,8 @@ def completions() -> Response:
         usage = bool(asked.stream_options and asked.stream_options.include_usage)
         response = event_stream(stream_with_context(_chunks(underway, query.id, sent, usage)), underway)
     response.headers.update({CONVERSATION: query.conversation, "X-Request-Id": query.id})
+    if query.unread:
+        response.headers["Countersign-Unread-Messages"] = str(query.unread)
     return response
 
 
@@ -97,6 +99,32 @@ def _asked(asked: CompletionRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
     return question, before
 
 
+def _newest(brought: Sequence[tuple[str, str]]) -> tuple[tuple[tuple[str, str], ...], int]:
+    """What is read of the earlier messages: the instructions, and of the turns the newest that the settings have room for
+    (the others are empty, so that each keeps its number); and how many are not. Each costs a reading, a judgement and a place in the prompt. Raises Problem 422 where the
+    instructions alone are too long."""
+    settings = deployment().settings
+    left, places = settings.earlier_characters, settings.earlier_messages
+    read = {number for number, (role, _) in enumerate(brought) if role in INSTRUCTIONS}
+    if (long := sum(len(brought[number][1]) for number in read)) > left or len(read) > places:
+        raise Problem(
+            422,
+            f"messages: {len(read)} instructions of {long} characters; at most {places} of {left} characters are read.",
+            code="context_length_exceeded",
+            param="messages",
+        )
+    left, places = left - long, places - len(read)
+    for number in range(len(brought) - 1, -1, -1):
+        if number in read:
+            continue
+        left, places = left - len(brought[number][1]), places - 1
+        if left < 0 or places < 0:
+            break
+        read.add(number)
+    kept = tuple((role, text if number in read else "") for number, (role, text) in enumerate(brought))
+    return kept, len(brought) - len(read)
+
+
 def _conversation() -> str | None:
     """The conversation that the caller goes on with. Raises Problem 422 where the header is no id of one."""
     named = request.headers.get(CONVERSATION)
@@ -113,7 +141,8 @@ def _conversation() -> str | None:
 def _brought(before: tuple[tuple[str, str], ...], conversation: str | None) -> dict[str, Any]:
     """What of it is read. Of a conversation that is kept here our own record is read, not the client's copy of it."""
     if conversation is None:
-        return {"before": before}
+        newest, unread = _newest(before)
+        return {"before": newest, "unread": unread}
     kept = tuple((role, text if role in INSTRUCTIONS else "") for role, text in before)
     return {"before": kept, "unread": sum(1 for role, text in before if text.strip() and role not in INSTRUCTIONS)}
 

@@ -16,7 +16,8 @@ from app.console.pages import PAGES
 from app.demo import views as demo
 from app.settings import Settings
 from app.web import problems
-from app.web.context import Admission
+from app.web.admission import Admission
+from app.web.disconnects import Leaving
 from app.web.peers import asked_as_loopback, host_name, is_address
 from app.web.refused_keys import RefusedKeys
 from app.wiring.key_material import key_encryption_key, session_secret
@@ -37,7 +38,9 @@ _FROM_PAGES = (
     "Traceparent",
     "Tracestate",
 )
-_TOLD_TO_PAGES = "Countersign-Conversation, Countersign-Trace-Id, Retry-After, X-Request-Id"
+_TOLD_TO_PAGES = (
+    "Countersign-Conversation, Countersign-Trace-Id, Countersign-Unread-Messages, Retry-After, X-Request-Id"
+)
 _MOST_HEADERS = 60
 
 
@@ -55,7 +58,8 @@ def create_app(service: Service, pages: Sequence[ModuleType] = PAGES) -> Flask:
     )
     app.session_interface = ReviewCookies()
     app.extensions["countersign"] = service
-    app.extensions["countersign.admission"] = Admission(settings.max_chats)
+    app.extensions["countersign.admission"] = Admission(settings.max_chats, settings.quotas)
+    app.extensions["countersign.leaving"] = Leaving()
     app.extensions["countersign.refused_keys"] = RefusedKeys()
     problems.register(app)
     for blueprint in (

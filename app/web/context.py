@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-
 from flask import current_app, request
 
 from app.identity.api_keys import Key
+from app.web.admission import Admission
 from app.web.bodies import Body, read_body
+from app.web.disconnects import Leaving
 from app.web.problems import Problem
 from app.web.refused_keys import RefusedKeys
 from app.web.reveal import RevealDesk
@@ -64,30 +64,12 @@ def body(model: type[Body]) -> Body:
     return read_body(model, deployment().settings.max_body)
 
 
-class Admission:
-    """Lets at most `limit` journeys run at a time, so that slow streams never take every thread of the server.
-    The semaphore is its only state."""
-
-    def __init__(self, limit: int) -> None:
-        self._free = threading.BoundedSemaphore(limit)
-
-    def enter(self) -> None:
-        """Raises Problem 429 where there is no room."""
-        if not self._free.acquire(blocking=False):
-            deployment().metrics.turned_away.inc()
-            raise Problem(
-                429,
-                "Too many questions are being answered; try again in a moment.",
-                code="busy",
-                retry_after=2,
-            )
-        deployment().metrics.chats.inc()
-
-    def leave(self, found: Deployment) -> None:
-        found.metrics.chats.dec()
-        self._free.release()
-
-
 def admission() -> Admission:
     found: Admission = current_app.extensions["countersign.admission"]
+    return found
+
+
+def leaving() -> Leaving:
+    """Tells which callers have hung up."""
+    found: Leaving = current_app.extensions["countersign.leaving"]
     return found

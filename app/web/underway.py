@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from contextlib import ExitStack
+from itertools import chain, islice
 from typing import Any
 
 from flask import request
@@ -15,14 +16,16 @@ from uuid_utils import uuid7
 
 from app.identity.api_keys import Key
 from app.identity.subjects import KeyItself, Person
-from app.web.context import admission, deployment, service
+from app.web.context import admission, deployment, leaving, service
 from app.web.problems import Problem
-from orchestrator.journey.outgoing import Outgoing
+from orchestrator.journey.outgoing import Answer, Outgoing
 from orchestrator.types import Query
 
 LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"
 """A tag like "de" or "pt-BR" (RFC 5646, as far as anybody uses it)."""
 MOST_LANGUAGES = 4
+_CHARACTERS = 4
+"""Of a token, about."""
 
 
 class Underway:
@@ -37,21 +40,35 @@ class Underway:
         running = service().running
         if running is None or not service().ready:
             raise Problem(503, "The models are still being loaded; try again shortly.", code="starting", retry_after=5)
-        self._admission.enter()
+        metrics = self._deployment.metrics
+        try:
+            self._place = self._admission.enter(query.actor, query.tenant, _tokens(query))
+        except Problem:
+            metrics.turned_away.inc()
+            raise
+        metrics.chats.inc()
         self._lock = threading.Lock()
         self._open = True
+        self._used = 0
+        self._gone = threading.Event()
+        self._beside = ExitStack()
         self._items = running.pipeline.answer(query, sampling, link)
         try:
+            self._beside.enter_context(leaving().watching(request.environ.get("gunicorn.socket"), self._gone))
             self._first: Outgoing | None = next(self._items, None)
         except BaseException:
             self.close()
             raise
 
     def __iter__(self) -> Iterator[Outgoing]:
+        """Raises Problem where the caller has hung up: nobody reads what it says, and the journey is cancelled."""
         try:
-            if self._first is not None:
-                yield self._first
-            yield from self._items
+            for out in chain(() if self._first is None else (self._first,), self._items):
+                if self._gone.is_set():
+                    raise Problem(408, "The caller has hung up; ask again.", code="gone")
+                if isinstance(out, Answer):
+                    self._used = sum(out.usage.get(kind, 0) for kind in ("prompt_tokens", "completion_tokens"))
+                yield out
         finally:
             self.close()
 
@@ -60,10 +77,17 @@ class Underway:
             if not self._open:
                 return
             self._open = False
+        self._beside.close()
         try:
             self._items.close()  # type: ignore[attr-defined]
         finally:
-            self._admission.leave(self._deployment)
+            self._deployment.metrics.chats.dec()
+            self._admission.leave(self._place, self._used)
+
+
+def _tokens(query: Query) -> int:
+    """About as many as a question has with what it brings along."""
+    return 1 + (len(query.text) + sum(len(text) for _, text in query.before)) // _CHARACTERS
 
 
 def new_query(

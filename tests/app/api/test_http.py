@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,6 +96,36 @@ def test_more_journeys_than_may_run_are_answered_429_and_the_place_is_given_back
         assert ask(warm, CHAT, {"message": QUESTION}).status_code == 200
     finally:
         warm.app.extensions["countersign.admission"] = kept
+
+
+@pytest.mark.parametrize("path", [CHAT, OPENAI])
+def test_a_caller_who_hangs_up_frees_his_place_and_his_journey_ends_as_cancelled(warm: Site, path: str) -> None:
+    """The kind of fault: who reads no more is noticed only where something is written to him. A JSON answer is written at
+    its end alone."""
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    body = openai_body() if path == OPENAI else {"message": QUESTION}
+    admission = warm.app.extensions["countersign.admission"]
+    with ours:
+        response = warm.client().post(path, json=body, headers=warm.bearer(), environ_overrides={"gunicorn.socket": ours})
+    assert (response.status_code, response.get_json(force=True)["type"]) == (408, "urn:countersign:problem:gone")
+    assert admission._running == 0
+    assert ask(warm, CHAT, {"message": QUESTION}).status_code == 200
+
+
+def test_of_a_long_history_the_instructions_and_the_newest_turns_are_read_and_the_client_is_told(warm: Site) -> None:
+    """The kind of fault: each earlier message costs work, and a request may bring as many as its body holds."""
+    turns = [{"role": role, "content": f"hello {n}"} for n in range(80) for role in ("user", "assistant")]
+    messages = [{"role": "system", "content": "Be brief."}, *turns, {"role": "user", "content": QUESTION}]
+    response = ask(warm, OPENAI, {"model": "countersign", "messages": messages})
+    assert response.status_code == 200
+    assert response.headers["Countersign-Unread-Messages"] == str(1 + 160 - warm.deployment.settings.earlier_messages)
+    long = [{"role": "user", "content": "a " * 6000}, {"role": "assistant", "content": "b " * 6000}]
+    response = ask(warm, OPENAI, {"model": "countersign", "messages": [*long, messages[-1]]})
+    assert response.headers["Countersign-Unread-Messages"] == "1"
+    instructions = [{"role": "system", "content": "Be brief. " * 800}] * 3
+    response = ask(warm, OPENAI, {"model": "countersign", "messages": [*instructions, messages[-1]]})
+    assert (response.status_code, response.get_json(force=True)["error"]["code"]) == (422, "context_length_exceeded")
 
 
 def test_a_conversation_belongs_to_its_tenant_and_its_person(warm: Site) -> None:
