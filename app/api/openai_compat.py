@@ -100,9 +100,9 @@ def _asked(asked: CompletionRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def _newest(brought: Sequence[tuple[str, str]]) -> tuple[tuple[tuple[str, str], ...], int]:
-    """What is read of the earlier messages: the instructions, and of the turns the newest that the settings have room for
-    (the others are empty, so that each keeps its number); and how many are not. Each costs a reading, a judgement and a place in the prompt. Raises Problem 422 where the
-    instructions alone are too long."""
+    """What is read of the earlier messages, and how many are not: the instructions, and of the turns the newest that the
+    settings have room for. The others are empty, so that each keeps its number. Each costs a reading, a judgement and a
+    place in the prompt. Raises Problem 422 where the instructions alone are too long."""
     settings = deployment().settings
     left, places = settings.earlier_characters, settings.earlier_messages
     read = {number for number, (role, _) in enumerate(brought) if role in INSTRUCTIONS}

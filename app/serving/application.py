@@ -38,9 +38,7 @@ _FROM_PAGES = (
     "Traceparent",
     "Tracestate",
 )
-_TOLD_TO_PAGES = (
-    "Countersign-Conversation, Countersign-Trace-Id, Countersign-Unread-Messages, Retry-After, X-Request-Id"
-)
+_TOLD_TO_PAGES = "Countersign-Conversation, Countersign-Trace-Id, Countersign-Unread-Messages, Retry-After, X-Request-Id"
 _MOST_HEADERS = 60
 
 
