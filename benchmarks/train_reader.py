@@ -121,7 +121,7 @@ def main() -> None:
     asked = [ask(engine, row) for row in track(rows, "asking the model")]
     measure(asked)
     if chosen.write:
-        write(asked, engine.digest)
+        write(asked, engine.digest, easy[chosen.easy :] if chosen.easy is not None else ())
 
 
 def ask(engine: ChatEngine, row: Row) -> Asked:
@@ -130,13 +130,15 @@ def ask(engine: ChatEngine, row: Row) -> Asked:
     return Asked(row, looked, features(row.lines, looked.attention))
 
 
-def write(asked: Sequence[Asked], model: str) -> None:
+def write(asked: Sequence[Asked], model: str, unread: Sequence[Row]) -> None:
+    """unread: rows that only the heads without a model learn from."""
     pointer = fit_pointer(asked)
     states = np.stack([one.looked.state for one in asked]).astype(np.float64)
     seen, wanted = told(asked, pointer)
     weights, own, bias = zip(*(fit(states, seen, column) for column in wanted.T), strict=True)
-    plain = np.array([signs(one.row.question, one.row.lines, one.row.passages) for one in asked])
-    plainly = np.array([[one.row.quoted_right(one.row.lines), one.row.holds] for one in asked], float)
+    rows = [*(one.row for one in asked), *unread]
+    plain = np.array([signs(row.question, row.lines, row.passages) for row in rows])
+    plainly = np.array([[row.quoted_right(row.lines), row.holds] for row in rows], float)
     parts = {
         "weights": np.stack(weights),
         "signs": np.stack(own),

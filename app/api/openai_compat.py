@@ -115,14 +115,21 @@ def _newest(brought: Sequence[tuple[str, str]]) -> tuple[tuple[tuple[str, str], 
         )
     left, places = left - long, places - len(read)
     for number in range(len(brought) - 1, -1, -1):
-        if number in read:
+        if number in read or not brought[number][1].strip():
             continue
         left, places = left - len(brought[number][1]), places - 1
         if left < 0 or places < 0:
             break
         read.add(number)
+    left_out = [number for number, (_, text) in enumerate(brought) if text.strip() and number not in read]
+    for number in sorted(read) if left_out else ():  # an answer whose question is not read would be nobody's
+        if brought[number][0] == "user":
+            break
+        if brought[number][0] == "assistant":
+            read.discard(number)
+            left_out.append(number)
     kept = tuple((role, text if number in read else "") for number, (role, text) in enumerate(brought))
-    return kept, len(brought) - len(read)
+    return kept, len(left_out)
 
 
 def _conversation() -> str | None:
@@ -144,7 +151,8 @@ def _brought(before: tuple[tuple[str, str], ...], conversation: str | None) -> d
         newest, unread = _newest(before)
         return {"before": newest, "unread": unread}
     kept = tuple((role, text if role in INSTRUCTIONS else "") for role, text in before)
-    return {"before": kept, "unread": sum(1 for role, text in before if text.strip() and role not in INSTRUCTIONS)}
+    newest, _ = _newest(kept)
+    return {"before": newest, "unread": sum(1 for role, text in before if text.strip() and role not in INSTRUCTIONS)}
 
 
 def _whole(underway: Underway, query: str, sent: int) -> Response:

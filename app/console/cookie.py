@@ -15,7 +15,7 @@ from flask import Flask, request
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadSignature
 
-from app.web.peers import asked_as_loopback
+from app.web.peers import asked_as_loopback, passed_on
 
 NAME = "countersign_review"
 LONGEST_S = 8 * 3600
@@ -24,7 +24,7 @@ LONGEST_S = 8 * 3600
 
 def over_tls() -> bool:
     """Whether the browser must have come by TLS: all but a plain connection to this very machine, which no proxy ends."""
-    return request.is_secure or not asked_as_loopback()
+    return request.is_secure or not asked_as_loopback() or passed_on()
 
 
 class ReviewCookies(SecureCookieSessionInterface):

@@ -17,7 +17,7 @@ from app.identity.row_seals import RowSeals, row_digest
 from app.identity.tables import api_key, kill_switch
 from audit.database.engine import writing
 from audit.errors import EventRefused
-from audit.kinds import KEY_CREATED, KEYS_ADOPTED
+from audit.kinds import KEY_CREATED, KEY_REVOKED, KEYS_ADOPTED
 from audit.read.reader import AuditReader
 
 _SEALED = (api_key, kill_switch)
@@ -39,9 +39,11 @@ def adopt_rows(engine: Engine, seals: RowSeals, reader: AuditReader, announcer: 
         for log in sorted({*announcer.tenants(), *tenants}):
             with suppress(EventRefused):  # a tenant whose name no log can have; its keys could never ask anything
                 announcer.tell(KEYS_ADOPTED, "service", lambda log: _said(log, bare), log)
+    ended = _ended(reader, {*announcer.tenants(), *tenants})
     with writing(engine) as db:
         for table, row in bare:
-            if row_digest(table, row) in named:
+            back = table is api_key and row["revoked"] is None and row["id"] in ended  # its row from before was put back
+            if row_digest(table, row) in named and not back:
                 here = and_(*(column == row[column.name] for column in table.primary_key))
                 db.execute(update(table).where(here, table.c.seal.is_(None)).values(seal=seals.seal(table, row)))
 
@@ -61,6 +63,11 @@ def _named(reader: AuditReader, logs: set[str]) -> set[str] | None:
     if not told:
         return None
     return {str(digest) for event in told if event.intact for digest in (event.body or {}).get("rows", ())}
+
+
+def _ended(reader: AuditReader, logs: set[str]) -> set[str]:
+    """Ids of the keys that the logs say were revoked."""
+    return {str(event.labels["key"]) for log in sorted(logs) for event in reader.of_kinds(log, (KEY_REVOKED,))}
 
 
 def _said(log: str, bare: list[tuple[Table, Row]]) -> Said:

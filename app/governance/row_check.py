@@ -76,7 +76,7 @@ class RowCheck:
             row = by_id.get(key, {})
             if not row:
                 yield _problem(log, api_key, f"key {key}: was made, and its row is gone")
-            elif row["tenant"] != log or row["role"] != told["role"] or sorted(row["groups"]) != told["groups"]:
+            elif row["tenant"] != log or row["role"] != told["role"] or sorted(row["groups"] or ()) != told["groups"]:
                 yield _problem(log, api_key, f"key {key}: its tenant, role or groups are others than when it was made")
 
     def _switches(self, rows: list[Row], logs: Iterable[str]) -> Iterator[Problem]:

@@ -128,7 +128,7 @@ class ApiKeys:
             tenant=row["tenant"],
             role=row["role"],
             label=row["label"],
-            groups=frozenset(row["groups"]),
+            groups=frozenset(row["groups"] or ()),  # what was altered may be anything, and is named, not stumbled over
             created=row["created"],
             revoked=row["revoked"],
             intact=self._seals.fits(api_key, row),

@@ -36,7 +36,7 @@ class RowSeals:
 
     def fits(self, table: Table, row: Mapping[Any, Any]) -> bool:
         """Whether the row is as it was sealed. A row without a seal is not."""
-        return hmac.compare_digest(str(row[SEAL] or ""), self.seal(table, row))
+        return hmac.compare_digest(str(row[SEAL] or "").encode("utf-8", "surrogatepass"), self.seal(table, row).encode())
 
 
 def row_digest(table: Table, row: Mapping[Any, Any]) -> str:

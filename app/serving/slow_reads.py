@@ -24,7 +24,7 @@ from app.serving.refusals import RefusingWorker
 READ_S = 10.0
 GRACE_S = 1.0
 _TICK_S = 0.2
-_LINGER_S = 2.0
+_LINGER_S = GRACE_S
 _LINGER_BYTES = 4 * 2**20
 _LATE = "The request did not arrive in time; send it again."
 
@@ -81,10 +81,10 @@ class _Arriving:
             if self._arrived():
                 raise RequestTimeout(_LATE) from None
             raise BadRequest("The body's chunks are malformed or end too early; send it again.") from None
-        whole = size is None or size < 0 or (size > 0 and not found)
         if self._left is not None:
             self._left -= len(found)
-        self.ended = self.ended or whole or self._left == 0
+        whole = size is None or size < 0 or (size > 0 and not found) or self._left == 0
+        self.ended = self.ended or whole
         if whole and self._arrived():
             raise RequestTimeout(_LATE)
         return found

@@ -18,7 +18,7 @@ from app.identity.api_keys import Key
 from app.identity.subjects import KeyItself, Person
 from app.web.context import admission, deployment, leaving, service
 from app.web.problems import Problem
-from orchestrator.journey.outgoing import Answer, Outgoing
+from orchestrator.journey.outgoing import Answer, Outgoing, SegmentOut
 from orchestrator.types import Query
 
 LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"
@@ -66,8 +66,11 @@ class Underway:
             for out in chain(() if self._first is None else (self._first,), self._items):
                 if self._gone.is_set():
                     raise Problem(408, "The caller has hung up; ask again.", code="gone")
+                if isinstance(out, SegmentOut):
+                    self._used += len(out.text) // _CHARACTERS  # who hangs up before the end has had it all the same
                 if isinstance(out, Answer):
-                    self._used = sum(out.usage.get(kind, 0) for kind in ("prompt_tokens", "completion_tokens"))
+                    used = sum(out.usage.get(kind, 0) for kind in ("prompt_tokens", "completion_tokens"))
+                    self._used = max(used, self._used)
                 yield out
         finally:
             self.close()

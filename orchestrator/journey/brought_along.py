@@ -17,6 +17,7 @@ from moderation.rails.base import Seen
 from moderation.types import Allow, Block, Direction, Finding, Redact, Steer
 from orchestrator.journey.context import BroughtAlong, QueryContext
 from orchestrator.judging.judges import UNEMBEDDED, Judged, worst
+from orchestrator.memory.carried import carry
 from orchestrator.ports import Pseudonymise
 from orchestrator.types import Turn
 
@@ -40,6 +41,7 @@ class _Reading:
         self._context, self._pseudonyms, self._embed = context, pseudonyms, embed
         self._found = BroughtAlong()
         self._asked: list[str] = []
+        self._typed: list[str] = []  # the same as the client sent it
         self._answered: list[str] = []
         self._ours = False
         self._skipping = False
@@ -48,15 +50,15 @@ class _Reading:
     def read(self) -> BroughtAlong:
         for number, (role, text) in enumerate(self._context.query.before, 1):
             if text.strip():
-                self._take(number, role, self._pseudonyms.redact(text)[0])
+                self._take(number, role, text, self._pseudonyms.redact(text)[0])
         self._end_turn()
         self._found.instruction = " ".join((self._found.instruction, *self._corrections)).strip()
         return self._found
 
-    def _take(self, number: int, role: str, text: str) -> None:
+    def _take(self, number: int, role: str, typed: str, text: str) -> None:
         seen = Seen(Direction.INPUT, text, UNEMBEDDED, instruction=role in INSTRUCTIONS)
         judged = self._context.judge.judge(seen, partial(self._embed, text), number)
-        said_in = self._said_in(text) if role == "assistant" else None
+        said_in = self._said_in(typed) if role == "assistant" else None
         effect, by, shown = _effect(role, text, judged, said_in is not None)
         body = {"number": number, "role": role, "text": text, "effect": effect, "said_in": said_in}
         if shown != text:
@@ -76,22 +78,28 @@ class _Reading:
         elif role in INSTRUCTIONS:
             self._found.instruction = f"{self._found.instruction} {shown}".strip()
         elif role == "user":
-            self._ask(shown)
+            self._ask(typed, shown)
         elif not self._skipping:
             self._ours = said_in is not None and not self._answered
             self._answered.append(shown)
 
-    def _said_in(self, text: str) -> str | None:
-        """Only of a question and its answer together: an answer of ours under another question would say something else."""
-        query = self._context.query
-        turn = Turn("\n\n".join(self._asked), text)
-        return self._context.deps.recent.said_in(query.tenant, query.subject, turn)
+    def _said_in(self, typed: str) -> str | None:
+        """Only of a question and its answer together: an answer of ours under another question would say something else.
+        What the asker may not read any more is a claim too."""
+        query, deps = self._context.query, self._context.deps
+        found = deps.recent.said_in(query.tenant, query.subject, "\n\n".join(self._typed), typed)
+        if found is None:
+            return None
+        carried = carry([Turn("", "", *found)], query.groups, deps.may_read)
+        self._found.documents |= carried.documents
+        return found[0] if carried.turns else None
 
-    def _ask(self, text: str) -> None:
+    def _ask(self, typed: str, text: str) -> None:
         if self._answered:
             self._end_turn()
         self._skipping = False
         self._asked.append(text)
+        self._typed.append(typed)
 
     def _leave_out(self, role: str) -> None:
         """With a question goes its answer, and with an answer its question: half a turn would say something else."""
@@ -100,13 +108,13 @@ class _Reading:
                 self._end_turn()
             self._skipping = not self._asked
         else:
-            self._asked, self._answered, self._skipping = [], [], True
+            self._asked, self._typed, self._answered, self._skipping = [], [], [], True
 
     def _end_turn(self) -> None:
         if self._asked or self._answered:
             turn = Turn("\n\n".join(self._asked), "\n\n".join(self._answered), claimed=not self._ours)
             self._found.turns.append(turn)
-        self._asked, self._answered, self._ours = [], [], False
+        self._asked, self._typed, self._answered, self._ours = [], [], [], False
 
 
 def _effect(role: str, text: str, judged: Sequence[Judged], ours: bool) -> tuple[Effect, Judged | None, str]:

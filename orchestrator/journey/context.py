@@ -61,13 +61,15 @@ class BroughtAlong:
     """What a model may read of what a client brings along with its question.
 
     instruction: the client's own, and the policy's corrections after it. refused: why nothing may be answered. judged: the
-    verdicts that acted. changed: `message` (from 1), `role`, `effect` and `rail` of what is not read as it came.
+    verdicts that acted. documents: what those of its turns rest on that are ours. changed: `message` (from 1), `role`,
+    `effect` and `rail` of what is not read as it came.
     """
 
     instruction: str = ""
     turns: list[Turn] = field(default_factory=list)
     refused: Block | None = None
     judged: list[Judged] = field(default_factory=list)
+    documents: set[str] = field(default_factory=set)
     changed: list[Mapping[str, Any]] = field(default_factory=list)
 
 
@@ -76,7 +78,8 @@ class Progress:
     """What a journey has come to. Owned by its thread.
 
     brought: what the client brought along.
-    question: pseudonymised. judged: verdicts on the answer. said, shown: what was released, and the sources shown with it.
+    question: pseudonymised. judged: verdicts on the answer. said, shown: what was released, and the sources shown with it;
+    told: the same restored, as the caller reads it.
     read: ids of the documents' versions that a bot could read, in passages or in the turns carried on.
     pseudonyms_saved: the write of this query's new pseudonyms, where it has any.
     """
@@ -88,6 +91,7 @@ class Progress:
     route: Route | None = None
     made: Made | None = None
     said: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list, repr=False)
     shown: list[Citation] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
     pseudonyms_saved: Future[None] | None = None

@@ -78,7 +78,8 @@ class Endings:
         turn = Turn(progress.question, "".join(progress.said).strip(), query.id, progress.basis(query.groups))
         deps.memory.save_turn(query.tenant, query.subject, query.conversation, query.id, turn, outcome.value)
         if outcome is Outcome.ANSWERED:
-            deps.recent.remember(query.tenant, query.subject, turn, query.id)
+            told = (query.id, progress.basis(query.groups))
+            deps.recent.remember(query.tenant, query.subject, query.text, "".join(progress.told), told)
         with trace.step(names.AUDIT):
             ticket = self._end_record(outcome, finish_reason, reason)
             assert ticket is not None, "a journey finishes once"

@@ -139,6 +139,7 @@ class Fallback:
         if lost:
             self._context.deps.meter.unrestored(lost)
         progress.said.append(segment.text)
+        progress.told.append(text)
         yield SegmentOut(segment.id, text)
         for source in new:
             progress.shown.append(source)

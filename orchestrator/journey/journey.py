@@ -118,6 +118,7 @@ class Journey:
             yield from self._endings.conclude(Stopped(why))
             return
         brought = progress.brought = brought_along.read(self._context, pseudonyms, self._embed)
+        progress.read |= brought.documents
         history = [*remembered, *brought.turns]
         if (known := pseudonyms.dump()) != before:
             saving = (query.tenant, query.subject, query.conversation, known)

@@ -176,7 +176,7 @@ class Stored(InMemory):
 
     def take(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:
         """The end of a cancelled query is not waited for by anybody, so this waits for an event after it."""
-        self._deployment.audit.append("halden", Entry(_LOOK, None, None, "actor:test", "subject:test")).wait()
+        self._deployment.audit.append("halden", Entry(_LOOK, None, None, "actor:test", "staff:test")).wait()
         return self._read(query)
 
     def _read(self, query: str) -> list[tuple[str, Mapping[str, Any]]]:

@@ -24,7 +24,9 @@ def stored_from(engine: Engine, seq: int) -> dict[int, tuple[str, str, str]]:
     record = tables.record.c
     with engine.connect() as connection:
         rows = connection.execute(
-            select(record.seq, record.event_id, record.leaf, record.kind).where(record.log == "acme", record.seq >= seq)
+            select(record.seq, record.event_id, record.leaf, record.kind)
+            .where(record.log == "acme", record.seq >= seq)
+            .order_by(record.seq)
         )
         return {row.seq: (row.kind, row.event_id, row.leaf.hex()) for row in rows}
 

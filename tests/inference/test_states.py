@@ -51,7 +51,7 @@ def test_a_prompt_that_does_not_fit_is_refused_and_one_whose_cache_was_lost_is_t
 
         calls = 0
 
-        def call(self, work: Any) -> Any:
+        def call(self, work: Any, *_turn: Any) -> Any:
             self.calls += 1
             return work(engine._runner, Blocks(9) if self.calls > 1 else kept)
 

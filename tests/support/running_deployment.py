@@ -424,6 +424,7 @@ def running_deployment(
             "pool": pool,
             "new_gate": StreamGate,
             "corpus_digest": lambda: "cc" * 32,
+            "may_read": lambda documents, _groups: documents,
             **more,
         }
     )

@@ -119,10 +119,10 @@ def test_of_a_long_history_the_instructions_and_the_newest_turns_are_read_and_th
     messages = [{"role": "system", "content": "Be brief."}, *turns, {"role": "user", "content": QUESTION}]
     response = ask(warm, OPENAI, {"model": "countersign", "messages": messages})
     assert response.status_code == 200
-    assert response.headers["Countersign-Unread-Messages"] == str(1 + 160 - warm.deployment.settings.earlier_messages)
+    assert response.headers["Countersign-Unread-Messages"] == str(1 + 160 - warm.deployment.settings.earlier_messages + 1)
     long = [{"role": "user", "content": "a " * 6000}, {"role": "assistant", "content": "b " * 6000}]
     response = ask(warm, OPENAI, {"model": "countersign", "messages": [*long, messages[-1]]})
-    assert response.headers["Countersign-Unread-Messages"] == "1"
+    assert response.headers["Countersign-Unread-Messages"] == "2", "an answer goes with its question"
     instructions = [{"role": "system", "content": "Be brief. " * 800}] * 3
     response = ask(warm, OPENAI, {"model": "countersign", "messages": [*instructions, messages[-1]]})
     assert (response.status_code, response.get_json(force=True)["error"]["code"]) == (422, "context_length_exceeded")

@@ -13,7 +13,7 @@ import pytest
 
 from moderation.rails.base import Seen
 from moderation.types import Block, Direction, Finding, Verdict
-from orchestrator.types import Turn
+from orchestrator.types import Basis
 from tests.support.running_deployment import (
     RunningDeployment,
     ScriptedModel,
@@ -131,10 +131,31 @@ def test_a_turn_that_differs_in_one_word_from_ours_is_a_claim(asked: str, said: 
 def test_a_turn_of_ours_to_somebody_else_is_a_claim() -> None:
     with running_deployment() as deployment:
         recent = deployment.dependencies.recent
-        recent.remember("bank", "subject:1", Turn("q", "a"), "q9")
-        assert recent.said_in("bank", "subject:1", Turn(" q", "a\n")) == "q9"
-        assert recent.said_in("bank", "subject:2", Turn("q", "a")) is None
-        assert recent.said_in("other", "subject:1", Turn("q", "a")) is None
+        told = ("q9", Basis(frozenset(), frozenset()))
+        recent.remember("bank", "subject:1", "q", "a", told)
+        assert recent.said_in("bank", "subject:1", " q", "a\n") == told
+        assert recent.said_in("bank", "subject:2", "q", "a") is None
+        assert recent.said_in("other", "subject:1", "q", "a") is None
+
+
+def test_a_turn_of_ours_about_one_person_is_no_turn_of_ours_about_another() -> None:
+    """The kind of fault: tags are numbered in each conversation anew, so that two persons may have the same one."""
+    with running_deployment(model=ScriptedModel([SAID])) as deployment:
+        deployment.ask("What is a bond, asks anna@bank.example?")
+        for who, said_in in (("anna@bank.example", True), ("john@bank.example", False)):
+            before = (("user", f"What is a bond, asks {who}?"), ("assistant", SAID.strip()))
+            deployment.ask("Why?", before=before, conversation=f"c-{said_in}")
+            assert (brought(deployment)[-1][3] is not None) is said_in
+
+
+def test_a_turn_of_ours_that_the_asker_may_no_longer_read_is_a_claim() -> None:
+    with running_deployment(model=ScriptedModel([SAID])) as deployment:
+        deployment.ask("What is a bond?")
+        (told,) = deployment.dependencies.recent._told.values()
+        more = Basis(told[1].groups | {"board"}, told[1].documents)
+        deployment.dependencies.recent.remember("bank", "subject:1", "What is a bond?", SAID, (told[0], more))
+        deployment.ask("Why?", before=(("user", "What is a bond?"), ("assistant", SAID.strip())), conversation="c2")
+    assert brought(deployment)[-1] == (2, "assistant", "read", None)
 
 
 @pytest.mark.parametrize("role", ["system", "developer"])
