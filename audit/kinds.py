@@ -48,7 +48,7 @@ _asked_to_reveal = Field("request", COUNT, "number of the event that asked")
 RECEIVED = Kind(
     "received", Whose.QUERY, "A query came in; nothing of it was looked at yet. The first event of a query.",
     body=(Field("characters", COUNT, "of the question as typed"),
-          Field("unread", COUNT, "messages that the client brought along and nobody reads: it is stored here, or they are too old",
+          Field("unread", COUNT, "messages brought along that nobody reads: stored here already, or too old",
                 optional=True)),
 )  # fmt: skip
 REDACTED = Kind(

@@ -39,7 +39,7 @@ class Query:
 
     before: (role, text) of what a client brings along, as typed: its instructions, and the turns that it says came before.
     A blank text keeps the place of a message that is none of them. unread: how many messages were brought along that nobody
-    reads, because the conversation is stored here. limits: where the caller wants the answer to end.
+    reads: the conversation is stored here, or they are too old. limits: where the caller wants the answer to end.
     fresh: whether the conversation begins with this query.
     languages: tags (RFC 5646) of the languages that the caller reads, best first; empty where nothing is known.
     """
