@@ -22,6 +22,7 @@ from app.governance.key_desk import KeyRefused
 from app.governance.kill_switches import ALTERED
 from app.governance.row_check import RowCheck
 from app.identity.row_seals import SEAL
+from app.identity.subjects import Person
 from app.identity.tables import api_key, kill_switch
 from app.settings import Settings
 from app.wiring.deployment import Deployment, open_deployment
@@ -56,7 +57,7 @@ def database(deployment: Deployment) -> Iterator[Engine]:
 def secret(deployment: Deployment) -> str:
     """Of a caller's key; there are a switch that is off and an answered turn too."""
     for query, outcome in (("q_1", "answered"), ("q_2", "refused")):
-        who = deployment.keys.pseudonym("halden", "anna")
+        who = deployment.keys.pseudonym("halden", Person("anna"))
         deployment.memory.save_turn("halden", who, "c_1", query, Turn("question", "answer"), outcome)
         labels = {"outcome": outcome, "bot": "rag", "verdict": "allow"}
         finished = step("finished", query, who, conversation="c_1", labels=labels, body={"outcome": outcome})
@@ -73,6 +74,17 @@ def checked(deployment: Deployment) -> list[str]:
     report = check.added_to(Report(True, [], 0, {}))
     assert report.ok is not bool(report.problems)
     return [f"{one.what}: {one.detail}" for one in report.problems]
+
+
+@pytest.mark.parametrize("forged", ["é" * 64, "", "\U0001f511", "0" * 64])
+def test_whatever_stands_where_a_seal_should_the_row_opens_nothing_and_is_named(
+    deployment: Deployment, database: Engine, secret: str, forged: str
+) -> None:
+    with database.begin() as db:
+        db.execute(update(api_key).values(seal=forged))
+    assert deployment.keys.find(secret) is None
+    assert not [key for key in deployment.keys.list() if key.intact]
+    assert [line for line in checked(deployment) if "its row was changed, or put in, past the program" in line]
 
 
 def test_what_the_program_wrote_is_as_the_log_says(deployment: Deployment, secret: str) -> None:
