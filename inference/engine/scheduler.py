@@ -26,6 +26,8 @@ from inference.errors import EngineBusy, EngineFailed, PromptTooLong, SchemaFail
 from inference.kv_cache import POSITIONS, blocks_for
 from inference.types import FinishReason, Terms
 
+FEW = 4
+"""Of fewer places none is kept for tenants that may come."""
 AHEAD = 64
 """Tokens that an answer may be ahead of its reader; then it waits, and costs nothing."""
 _IDLE_S = 0.05
@@ -168,13 +170,14 @@ class Scheduler:
 
     def _admit(self) -> None:
         """The next in line while it fits; nobody overtakes one that is waiting for room. Of several tenants, those of whom
-        nothing is in progress have the last place and a quarter of the cache for themselves."""
+        nothing is in progress have the last place, where there are a few, and a quarter of the cache for themselves."""
         full: set[str] = set()
         while len(self._active) < self.slots:
             busy = {job.tenant for job in self._active}
             with self._guard:
-                kept = self._waiting.several and self.slots > 1
-                job = self._waiting.first(full | busy if kept and len(self._active) == self.slots - 1 else full)
+                kept = self._waiting.several
+                last = kept and self.slots >= FEW and len(self._active) == self.slots - 1
+                job = self._waiting.first(full | busy if last else full)
             if job is None:
                 return
             # the last token is fed in any case: its logits are wanted
