@@ -99,10 +99,10 @@ def _asked(asked: CompletionRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
     return question, before
 
 
-def _newest(brought: Sequence[tuple[str, str]]) -> tuple[tuple[tuple[str, str], ...], int]:
-    """What is read of the earlier messages, and how many are not: the instructions, and of the turns the newest that the
-    settings have room for. The others are empty, so that each keeps its number. Each costs a reading, a judgement and a
-    place in the prompt. Raises Problem 422 where the instructions alone are too long."""
+def _newest(brought: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """What is read of the earlier messages: the instructions, and of the turns the newest that the settings have room for.
+    The others are empty, so that each keeps its number. Each costs a reading, a judgement and a place in the prompt. Raises
+    Problem 422 where the instructions alone are too long."""
     settings = deployment().settings
     left, places = settings.earlier_characters, settings.earlier_messages
     read = {number for number, (role, _) in enumerate(brought) if role in INSTRUCTIONS}
@@ -121,15 +121,13 @@ def _newest(brought: Sequence[tuple[str, str]]) -> tuple[tuple[tuple[str, str], 
         if left < 0 or places < 0:
             break
         read.add(number)
-    left_out = [number for number, (_, text) in enumerate(brought) if text.strip() and number not in read]
-    for number in sorted(read) if left_out else ():  # an answer whose question is not read would be nobody's
+    cut = any(text.strip() and number not in read for number, (_, text) in enumerate(brought))
+    for number in sorted(read) if cut else ():  # an answer whose question is not read would be nobody's
         if brought[number][0] == "user":
             break
         if brought[number][0] == "assistant":
             read.discard(number)
-            left_out.append(number)
-    kept = tuple((role, text if number in read else "") for number, (role, text) in enumerate(brought))
-    return kept, len(left_out)
+    return tuple((role, text if number in read else "") for number, (role, text) in enumerate(brought))
 
 
 def _conversation() -> str | None:
@@ -146,13 +144,12 @@ def _conversation() -> str | None:
 
 
 def _brought(before: tuple[tuple[str, str], ...], conversation: str | None) -> dict[str, Any]:
-    """What of it is read. Of a conversation that is kept here our own record is read, not the client's copy of it."""
-    if conversation is None:
-        newest, unread = _newest(before)
-        return {"before": newest, "unread": unread}
-    kept = tuple((role, text if role in INSTRUCTIONS else "") for role, text in before)
-    newest, _ = _newest(kept)
-    return {"before": newest, "unread": sum(1 for role, text in before if text.strip() and role not in INSTRUCTIONS)}
+    """What of it is read, and how many messages are not. Of a conversation that is kept here our own record is read, not the
+    client's copy of it."""
+    ours = conversation is not None
+    newest = _newest([(role, "" if ours and role not in INSTRUCTIONS else text) for role, text in before])
+    unread = sum(1 for (_, sent), (_, read) in zip(before, newest, strict=True) if sent.strip() and not read)
+    return {"before": newest, "unread": unread}
 
 
 def _whole(underway: Underway, query: str, sent: int) -> Response:

@@ -6,7 +6,7 @@ it tells of no key at all. Who puts a row in later, or takes a seal off, gains n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,16 +30,17 @@ def adopt_rows(engine: Engine, seals: RowSeals, reader: AuditReader, announcer: 
     if not bare:
         return
     tenants = {row["tenant"] for table, row in bare if table is api_key}
-    named = _named(reader, {*announcer.tenants(), *tenants})
+    logs = sorted({*announcer.tenants(), *tenants})
+    named = _named(reader, logs)
     if named is None:
         with engine.connect() as db:
             if any(db.execute(select(table).where(table.c.seal.is_not(None)).limit(1)).first() for table in _SEALED):
                 return
         named = {row_digest(table, row) for table, row in bare}
-        for log in sorted({*announcer.tenants(), *tenants}):
+        for log in logs:
             with suppress(EventRefused):  # a tenant whose name no log can have; its keys could never ask anything
                 announcer.tell(KEYS_ADOPTED, "service", lambda log: _said(log, bare), log)
-    ended = _ended(reader, {*announcer.tenants(), *tenants})
+    ended = _ended(reader, logs)
     with writing(engine) as db:
         for table, row in bare:
             back = table is api_key and row["revoked"] is None and row["id"] in ended  # its row from before was put back
@@ -57,17 +58,17 @@ def _bare(engine: Engine) -> list[tuple[Table, Row]]:
         ]
 
 
-def _named(reader: AuditReader, logs: set[str]) -> set[str] | None:
+def _named(reader: AuditReader, logs: Sequence[str]) -> set[str] | None:
     """Digests of the rows that were adopted; none where keys were made with an event; None where no log tells of a key."""
-    told = [event for log in sorted(logs) for event in reader.of_kinds(log, (KEY_CREATED, KEYS_ADOPTED))]
+    told = [event for log in logs for event in reader.of_kinds(log, (KEY_CREATED, KEYS_ADOPTED))]
     if not told:
         return None
     return {str(digest) for event in told if event.intact for digest in (event.body or {}).get("rows", ())}
 
 
-def _ended(reader: AuditReader, logs: set[str]) -> set[str]:
+def _ended(reader: AuditReader, logs: Sequence[str]) -> set[str]:
     """Ids of the keys that the logs say were revoked."""
-    return {str(event.labels["key"]) for log in sorted(logs) for event in reader.of_kinds(log, (KEY_REVOKED,))}
+    return {str(event.labels["key"]) for log in logs for event in reader.of_kinds(log, (KEY_REVOKED,))}
 
 
 def _said(log: str, bare: list[tuple[Table, Row]]) -> Said:
