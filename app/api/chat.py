@@ -11,12 +11,12 @@ import structlog
 from flask import Blueprint, Response, request, stream_with_context
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.visible import shows_anything
 from app.web import problems
 from app.web.asker import asker
 from app.web.context import body, caller, deployment
 from app.web.problems import Problem
 from app.web.underway import LANGUAGE, Underway, languages, link_of, new_query
-from app.web.visible import shows_anything
 from orchestrator.journey.outgoing import Answer, CitationOut, KeepAlive, Outgoing, RefusalOut, RouteOut, SegmentOut
 from orchestrator.selection.selector import SWITCHED_OFF
 from orchestrator.types import Citation, Route

@@ -104,8 +104,8 @@ def verify(
 
 
 def _verify_store(tenant: str | None, *, as_json: bool) -> bool:
+    from app.cli.audit.row_checking import check_rows
     from app.cli.shared import console, plain, progress, put, settings, table
-    from app.wiring.row_checking import check_rows
     from app.wiring.trust import own_trust
     from audit.verify.whole_log import verify_store
 

@@ -14,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from app.api.visible import shows_anything
 from app.serving.application import create_app
 from app.settings import Settings
 from app.web.refused_keys import RefusedKeys
-from app.web.visible import shows_anything
 from app.wiring.metrics import Metrics
 from app.wiring.service import Service
 from tests.app.conftest import Site
